@@ -1,0 +1,366 @@
+//! Questions about HTTP: one exchange as asked, and the burst that measures the limiter.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ask, Question};
+use crate::period::Period;
+use crate::seen_as;
+use crate::target::Target;
+
+/// One request, symbolically: the probe fills in the credential when it sends.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Request {
+    pub listener: Listener,
+    /// Upper case.
+    pub method: String,
+    /// Path and query as sent, beginning with `/`.
+    pub path: String,
+    pub credential: Credential,
+    /// The `Origin` header, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Further headers; never a secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Body>,
+    /// Sent byte for byte by the raw writer: no normalisation of the path, repeated headers as listed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
+    /// Tells repetitions of one request apart: 0 is the first.
+    #[serde(default)]
+    pub nth: u8,
+}
+
+impl Request {
+    pub fn new(method: impl Into<String>, path: impl Into<String>) -> Self {
+        Self {
+            listener: Listener::Main,
+            method: method.into(),
+            path: path.into(),
+            credential: Credential::None,
+            origin: None,
+            headers: Vec::new(),
+            body: None,
+            exact: false,
+            nth: 0,
+        }
+    }
+
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new("GET", path)
+    }
+
+    #[must_use]
+    pub fn with(mut self, credential: Credential) -> Self {
+        self.credential = credential;
+        self
+    }
+
+    #[must_use]
+    pub fn from_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn json(mut self, text: impl Into<String>) -> Self {
+        self.body = Some(Body { content_type: "application/json".into(), text: text.into() });
+        self
+    }
+
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.listener = Listener::Plain;
+        self
+    }
+
+    #[must_use]
+    pub fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+
+    #[must_use]
+    pub fn again(mut self, nth: u8) -> Self {
+        self.nth = nth;
+        self
+    }
+
+    /// The URL it goes to, for places in findings.
+    pub fn url(&self, target: &Target) -> String {
+        let Some(deployment) = &target.deployment else {
+            return self.path.clone();
+        };
+        match self.listener {
+            Listener::Main => deployment.at(&self.path),
+            Listener::Plain => {
+                let origin = deployment.plain_listener().origin().ascii_serialization();
+                format!("{origin}{}", self.path)
+            }
+        }
+    }
+}
+
+impl Question for Request {
+    seen_as!(Http => Exchange);
+
+    /// One send, and as many again for a requeue after a refusal by the limiter and one retry of a connection that
+    /// failed before any byte came back.
+    fn ceiling(&self, _target: &Target) -> u32 {
+        4
+    }
+
+    fn hosts(&self, target: &Target) -> BTreeSet<String> {
+        self.listener.host(target).into_iter().collect()
+    }
+
+    fn describe(&self) -> String {
+        let origin = self.origin.as_deref().map_or(String::new(), |origin| format!(", Origin {origin}"));
+        let body = self.body.as_ref().map_or(String::new(), |body| format!(", {} byte body", body.text.len()));
+        let plain = match self.listener {
+            Listener::Main => "",
+            Listener::Plain => ", plain HTTP",
+        };
+        let extra: String = self.headers.iter().map(|(name, value)| format!(", {name}: {value}")).collect();
+        let nth = if self.nth == 0 { String::new() } else { format!(", again ({})", self.nth) };
+        format!("{} {} with {}{origin}{extra}{body}{plain}{nth}", self.method, self.path, self.credential)
+    }
+}
+
+/// Which listener of the deployment.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listener {
+    /// The target's own URL.
+    Main,
+    /// The plain-HTTP listener beside it.
+    Plain,
+}
+
+impl Listener {
+    /// `host:port` of the listener.
+    pub fn host(self, target: &Target) -> Option<String> {
+        let deployment = target.deployment.as_ref()?;
+        let url = match self {
+            Self::Main => deployment.url.clone(),
+            Self::Plain => deployment.plain_listener(),
+        };
+        Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+    }
+}
+
+/// Which credential is sent, never its value.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Credential {
+    None,
+    /// The target's token, in its own header.
+    Valid,
+    /// Random, of the valid token's length and alphabet.
+    Wrong,
+    /// The valid token changed or put elsewhere.
+    Mutated(Mutation),
+    /// A token found in the repository, by its keyed fingerprint.
+    Leaked(String),
+    /// A made-up credential that protects nothing, for listeners that may leak it.
+    Dummy,
+}
+
+impl fmt::Display for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("no credential"),
+            Self::Valid => f.write_str("the valid token"),
+            Self::Wrong => f.write_str("a wrong token"),
+            Self::Mutated(mutation) => mutation.fmt(f),
+            Self::Leaked(fingerprint) => write!(f, "the leaked secret {fingerprint}"),
+            Self::Dummy => f.write_str("a dummy credential"),
+        }
+    }
+}
+
+/// How the valid token is changed or misplaced.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mutation {
+    /// One character changed; in the middle of the signature where the token is a JWT, whose last character may carry
+    /// unused bits.
+    OneCharacter,
+    Truncated,
+    /// Needs `disposable`: a log may keep the valid prefix.
+    Suffixed,
+    /// `Authorization: Bearer ` and nothing more.
+    EmptyBearer,
+    /// `Authorization: Bearer x`.
+    ShortBearer,
+    /// The valid token as Basic credentials.
+    BasicScheme,
+    /// The valid token without a scheme.
+    NoScheme,
+    /// `bearer` in lower case; legal (RFC 9110 section 11.1).
+    LowerScheme,
+    /// Two spaces after the scheme.
+    DoubleSpace,
+    /// The valid token in this query parameter; needs `disposable`.
+    Query(String),
+    /// The valid token in this cookie.
+    Cookie(String),
+    /// Two `Authorization` headers, the invalid one first.
+    InvalidThenValid,
+    /// Two `Authorization` headers, the valid one first.
+    ValidThenInvalid,
+    /// The JWT's algorithm set to none, its signature dropped.
+    JwtNone,
+    /// The JWT's payload edited under its old signature.
+    JwtEdited,
+}
+
+impl Mutation {
+    /// Whether it puts the real token where it may leak, or alters it by a suffix: only with `disposable: true`.
+    pub fn needs_disposable(&self) -> bool {
+        match self {
+            Self::Suffixed | Self::Query(_) => true,
+            Self::OneCharacter
+            | Self::Truncated
+            | Self::EmptyBearer
+            | Self::ShortBearer
+            | Self::BasicScheme
+            | Self::NoScheme
+            | Self::LowerScheme
+            | Self::DoubleSpace
+            | Self::Cookie(_)
+            | Self::InvalidThenValid
+            | Self::ValidThenInvalid
+            | Self::JwtNone
+            | Self::JwtEdited => false,
+        }
+    }
+}
+
+impl fmt::Display for Mutation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OneCharacter => f.write_str("the token with one character changed"),
+            Self::Truncated => f.write_str("the first half of the token"),
+            Self::Suffixed => f.write_str("the token with a suffix"),
+            Self::EmptyBearer => f.write_str("an empty bearer token"),
+            Self::ShortBearer => f.write_str("the bearer token `x`"),
+            Self::BasicScheme => f.write_str("the token under the Basic scheme"),
+            Self::NoScheme => f.write_str("the token without a scheme"),
+            Self::LowerScheme => f.write_str("the token under `bearer`"),
+            Self::DoubleSpace => f.write_str("the token after two spaces"),
+            Self::Query(name) => write!(f, "the token in the query parameter `{name}`"),
+            Self::Cookie(name) => write!(f, "the token in the cookie `{name}`"),
+            Self::InvalidThenValid => f.write_str("two Authorization headers, the invalid one first"),
+            Self::ValidThenInvalid => f.write_str("two Authorization headers, the valid one first"),
+            Self::JwtNone => f.write_str("the JWT with algorithm none"),
+            Self::JwtEdited => f.write_str("the JWT with an edited payload"),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Body {
+    pub content_type: String,
+    pub text: String,
+}
+
+/// What came back: masked for every secret of the run, bounded in size.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Exchange {
+    pub status: u16,
+    /// In the order received, names in lower case, values masked.
+    pub headers: Vec<(String, String)>,
+    pub body: BodySeen,
+    /// The address that answered.
+    pub address: String,
+    /// Milliseconds from the run's start to the send.
+    pub at: u64,
+    /// Milliseconds from the send to the last byte.
+    pub took: u64,
+}
+
+impl Exchange {
+    /// The first value of the header, compared without case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub fn all_headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Refused for want of a credential.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.status, 401 | 403)
+    }
+}
+
+/// The body as recorded.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct BodySeen {
+    /// Bytes after decompression, as far as read.
+    pub length: u64,
+    /// False where the 1 MiB cap cut it.
+    pub complete: bool,
+    /// The first 16 KiB, masked, invalid UTF-8 replaced.
+    pub text: String,
+    /// SHA-256 of the whole masked body, volatile parts included.
+    pub sha256: String,
+}
+
+/// The measurement of the limiter on one endpoint.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Burst {
+    pub method: String,
+    pub path: String,
+    pub credential: Credential,
+    /// The policy's limit: requests in a window.
+    pub limit: u32,
+    pub window: Period,
+}
+
+/// What the burst showed. (Deepened by the probe's owner.)
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Measured {
+    /// Requests served over the window.
+    pub accepted: u32,
+}
+
+impl Question for Burst {
+    seen_as!(Burst => Measured);
+
+    fn ceiling(&self, _target: &Target) -> u32 {
+        4 * self.limit + 20
+    }
+
+    fn hosts(&self, target: &Target) -> BTreeSet<String> {
+        Listener::Main.host(target).into_iter().collect()
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "burst on {} {} with {}: the limit of {} in {}",
+            self.method, self.path, self.credential, self.limit, self.window
+        )
+    }
+}
+
+/// Asks for every request of a list.
+pub fn asks(requests: impl IntoIterator<Item = Request>) -> Vec<Ask> {
+    requests.into_iter().map(Ask::from).collect()
+}

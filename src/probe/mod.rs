@@ -1,0 +1,150 @@
+//! Probes answer asks; they are the only code that touches the audited system.
+
+pub mod address;
+pub mod meter;
+pub mod secret;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use tokio::sync::watch;
+
+use crate::evidence::{Answer, Ask, Question, Run, Seen, Sent, Unseen};
+use crate::target::Target;
+use address::Class;
+use meter::Meter;
+use secret::Vault;
+
+/// What the probes of one run share.
+pub struct World {
+    run: Run,
+    pub vault: Vault,
+    pub meter: Meter,
+    started: Instant,
+    deadline: Instant,
+    stop: watch::Receiver<bool>,
+    cut_short: AtomicBool,
+    /// The farthest class of address that was contacted.
+    vantage: Mutex<Option<Class>>,
+    pub progress: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+impl World {
+    /// `stop` turns true when the user interrupts; `max_time` bounds the whole gathering.
+    pub fn new(run: Run, vault: Vault, max_time: Duration, stop: watch::Receiver<bool>) -> Self {
+        let started = Instant::now();
+        Self {
+            run,
+            vault,
+            meter: Meter::default(),
+            started,
+            deadline: started + max_time,
+            stop,
+            cut_short: AtomicBool::new(false),
+            vantage: Mutex::new(None),
+            progress: Box::new(|_| {}),
+        }
+    }
+
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Milliseconds since the run began.
+    pub fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What is left of `--max-time`.
+    pub fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    pub fn was_cut_short(&self) -> bool {
+        self.cut_short.load(Ordering::Relaxed)
+    }
+
+    /// From where the targets were looked at.
+    pub fn vantage(&self) -> String {
+        match self.vantage.lock().map(|vantage| *vantage) {
+            Ok(Some(class)) => class.to_string(),
+            Ok(None) | Err(_) => "none".into(),
+        }
+    }
+
+    pub(crate) fn saw_address(&self, class: Class) {
+        if let Ok(mut vantage) = self.vantage.lock() {
+            *vantage = (*vantage).max(Some(class));
+        }
+    }
+
+    pub fn sent(&self, target: &str, ask: &Ask) -> Sent {
+        self.meter.sent(target, ask)
+    }
+
+    /// Answers every ask of one round. What has no answer when the time is up, or when a probe breaks, is unseen.
+    pub async fn answer(&self, target: &Target, asks: BTreeSet<Ask>, answers: &mut BTreeMap<Ask, Answer>) {
+        for ask in &asks {
+            self.meter.plan(target, ask);
+        }
+        let sink = Sink::default();
+        let mut stop = self.stop.clone();
+        let ending = tokio::select! {
+            () = self.dispatch(target, &asks, &sink) => Unseen::Bug("no probe answered".into()),
+            () = tokio::time::sleep_until(self.deadline.into()) => {
+                self.cut_short.store(true, Ordering::Relaxed);
+                Unseen::OverBudget("the time of the audit (--max-time) was up".into())
+            }
+            _ = stop.wait_for(|stop| *stop) => {
+                self.cut_short.store(true, Ordering::Relaxed);
+                Unseen::Interrupted
+            }
+        };
+        let mut seen = sink.take();
+        for ask in asks {
+            let answer = seen.remove(&ask).unwrap_or_else(|| Err(ending.clone()));
+            answers.insert(ask, answer);
+        }
+    }
+
+    /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
+    async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
+        let _ = (self, target, asks, sink);
+        tokio::join!(
+            // each family adds a line: guard(http::answer(self, target, pick(asks, ...), sink)),
+        );
+    }
+}
+
+/// The asks of one kind.
+#[expect(dead_code, reason = "used by every family's line in `dispatch`")]
+fn pick<T: Clone>(asks: &BTreeSet<Ask>, of: impl Fn(&Ask) -> Option<&T>) -> Vec<T> {
+    asks.iter().filter_map(of).cloned().collect()
+}
+
+#[expect(dead_code, reason = "used by every family's line in `dispatch`")]
+async fn guard(probing: impl Future<Output = ()>) {
+    // A panic leaves the family's asks without an answer, and `answer` turns that into `Unseen::Bug`.
+    let _ = AssertUnwindSafe(probing).catch_unwind().await;
+}
+
+/// Where probes put their answers as they come, so that an interruption keeps what was seen.
+#[derive(Default)]
+pub struct Sink(Mutex<BTreeMap<Ask, Answer>>);
+
+impl Sink {
+    pub fn put<Q: Question>(&self, question: &Q, answer: Result<Q::Seen, Unseen>) {
+        if let Ok(mut answers) = self.0.lock() {
+            answers.insert(question.clone().into(), answer.map(Into::<Seen>::into));
+        }
+    }
+
+    fn take(&self) -> BTreeMap<Ask, Answer> {
+        self.0.lock().map(|mut answers| std::mem::take(&mut *answers)).unwrap_or_default()
+    }
+}

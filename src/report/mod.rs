@@ -1,0 +1,1 @@
+//! The report: all statuses of one run, plus what was covered.
