@@ -1,5 +1,6 @@
 //! What was observed, and how to ask for it. Everything here is plain data.
 
+pub mod api;
 pub mod declared;
 pub mod history;
 pub mod http;
@@ -92,6 +93,7 @@ macro_rules! seen_as {
 questions! {
     Http: http::Request => http::Exchange,
     Burst: http::Burst => http::Measured,
+    Api: api::Description => api::Operations,
     Mcp: mcp::Conversation => mcp::Transcript,
     Hello: tls::Hello => tls::Greeting,
     Chain: tls::Chain => tls::Presented,

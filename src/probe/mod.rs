@@ -1,6 +1,7 @@
 //! Probes answer asks; they are the only code that touches the audited system.
 
 pub mod address;
+mod http;
 pub mod meter;
 pub mod secret;
 
@@ -31,6 +32,7 @@ pub struct World {
     cut_short: AtomicBool,
     /// The farthest class of address that was contacted.
     vantage: Mutex<Option<Class>>,
+    clients: http::Clients,
     pub progress: Box<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -47,6 +49,7 @@ impl World {
             stop,
             cut_short: AtomicBool::new(false),
             vantage: Mutex::new(None),
+            clients: http::Clients::default(),
             progress: Box::new(|_| {}),
         }
     }
@@ -114,20 +117,19 @@ impl World {
 
     /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
-        let _ = (self, target, asks, sink);
+        let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
         tokio::join!(
-            // each family adds a line: guard(http::answer(self, target, pick(asks, ...), sink)),
+            guard(http::answer(self, target, requests, sink)),
+            // one line per family
         );
     }
 }
 
 /// The asks of one kind.
-#[expect(dead_code, reason = "used by every family's line in `dispatch`")]
 fn pick<T: Clone>(asks: &BTreeSet<Ask>, of: impl Fn(&Ask) -> Option<&T>) -> Vec<T> {
     asks.iter().filter_map(of).cloned().collect()
 }
 
-#[expect(dead_code, reason = "used by every family's line in `dispatch`")]
 async fn guard(probing: impl Future<Output = ()>) {
     // A panic leaves the family's asks without an answer, and `answer` turns that into `Unseen::Bug`.
     let _ = AssertUnwindSafe(probing).catch_unwind().await;
