@@ -213,14 +213,20 @@ pub enum Mutation {
     DoubleSpace,
     /// The valid token in this query parameter; needs `disposable`.
     Query(String),
+    /// The valid token in this field of a form body (RFC 6750 section 2.2); needs `disposable`.
+    Form(String),
     /// The valid token in this cookie.
     Cookie(String),
     /// Two `Authorization` headers, the invalid one first.
     InvalidThenValid,
     /// Two `Authorization` headers, the valid one first.
     ValidThenInvalid,
+    /// An invalid and the valid credential in one header, joined by a comma.
+    CommaJoined,
     /// The JWT's algorithm set to none, its signature dropped.
     JwtNone,
+    /// The same, written `nOnE`.
+    JwtNoneMixedCase,
     /// The JWT's payload edited under its old signature.
     JwtEdited,
 }
@@ -229,7 +235,7 @@ impl Mutation {
     /// Whether it puts the real token where it may leak, or alters it by a suffix: only with `disposable: true`.
     pub fn needs_disposable(&self) -> bool {
         match self {
-            Self::Suffixed | Self::Query(_) => true,
+            Self::Suffixed | Self::Query(_) | Self::Form(_) => true,
             Self::OneCharacter
             | Self::Truncated
             | Self::EmptyBearer
@@ -241,7 +247,9 @@ impl Mutation {
             | Self::Cookie(_)
             | Self::InvalidThenValid
             | Self::ValidThenInvalid
+            | Self::CommaJoined
             | Self::JwtNone
+            | Self::JwtNoneMixedCase
             | Self::JwtEdited => false,
         }
     }
@@ -260,10 +268,13 @@ impl fmt::Display for Mutation {
             Self::LowerScheme => f.write_str("the token under `bearer`"),
             Self::DoubleSpace => f.write_str("the token after two spaces"),
             Self::Query(name) => write!(f, "the token in the query parameter `{name}`"),
+            Self::Form(name) => write!(f, "the token in the form field `{name}`"),
             Self::Cookie(name) => write!(f, "the token in the cookie `{name}`"),
             Self::InvalidThenValid => f.write_str("two Authorization headers, the invalid one first"),
             Self::ValidThenInvalid => f.write_str("two Authorization headers, the valid one first"),
+            Self::CommaJoined => f.write_str("two credentials in one header, joined by a comma"),
             Self::JwtNone => f.write_str("the JWT with algorithm none"),
+            Self::JwtNoneMixedCase => f.write_str("the JWT with algorithm nOnE"),
             Self::JwtEdited => f.write_str("the JWT with an edited payload"),
         }
     }

@@ -1,0 +1,3 @@
+//! Detectors: pure functions from what was received to what it is.
+
+pub mod refusal;
