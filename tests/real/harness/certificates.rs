@@ -8,13 +8,13 @@ use rcgen::{
 };
 
 /// The root of one test.
-pub struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
 }
 
 impl Authority {
-    pub fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "Test Root");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -30,7 +30,7 @@ impl Authority {
     }
 
     /// Signs a certificate for `names`, valid over the given days from today; writes `NAME.crt` and `NAME.secret`.
-    pub fn sign(&self, folder: &Path, name: &str, names: &[&str], from: i64, until: i64) -> (PathBuf, PathBuf) {
+    pub(crate) fn sign(&self, folder: &Path, name: &str, names: &[&str], from: i64, until: i64) -> (PathBuf, PathBuf) {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("the names are valid");
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

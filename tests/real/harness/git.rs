@@ -4,27 +4,27 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A repository of one test.
-pub struct Repository(pub PathBuf);
+pub(crate) struct Repository(PathBuf);
 
 impl Repository {
-    pub fn init(folder: &Path, name: &str) -> Self {
+    pub(crate) fn init(folder: &Path, name: &str) -> Self {
         let repository = Self(folder.join(name));
         std::fs::create_dir_all(&repository.0).expect("the folder is made");
         repository.git(&["init", "-q", "-b", "main"]);
         repository
     }
 
-    pub fn write(&self, name: &str, text: &str) -> &Self {
+    pub(crate) fn write(&self, name: &str, text: &str) -> &Self {
         super::write(&self.0, name, text);
         self
     }
 
-    pub fn commit(&self, message: &str) -> &Self {
+    pub(crate) fn commit(&self, message: &str) -> &Self {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", message])
     }
 
-    pub fn git(&self, arguments: &[&str]) -> &Self {
+    pub(crate) fn git(&self, arguments: &[&str]) -> &Self {
         let output = Command::new("git")
             .args(arguments)
             .current_dir(&self.0)
@@ -41,7 +41,7 @@ impl Repository {
         self
     }
 
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.0.to_string_lossy().into_owned()
     }
 }

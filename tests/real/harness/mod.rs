@@ -10,17 +10,17 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-pub use certificates::Authority;
-pub use git::Repository;
-pub use nginx::Nginx;
-pub use servers::{Server, free_port, node};
+pub(crate) use certificates::Authority;
+pub(crate) use git::Repository;
+pub(crate) use nginx::Nginx;
+pub(crate) use servers::{Server, free_port, node};
 
 /// A folder for one test, gone with it.
-pub fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
-pub fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().expect("a parent")).expect("the folder is made");
     std::fs::write(&path, text).expect("the file is written");
@@ -28,14 +28,14 @@ pub fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
 }
 
 /// One finished run of the binary.
-pub struct Audit {
-    pub output: Output,
-    pub report: Value,
+pub(crate) struct Audit {
+    pub(crate) output: Output,
+    pub(crate) report: Value,
 }
 
 impl Audit {
     /// Runs `watertight audit` with the arguments, in `folder`, with nothing in the environment but `environment`.
-    pub fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let report = folder.join("report.json");
         let output = watertight(folder, environment)
             .arg("audit")
@@ -53,16 +53,16 @@ impl Audit {
         Self { output, report }
     }
 
-    pub fn exit(&self) -> Option<i32> {
+    pub(crate) fn exit(&self) -> Option<i32> {
         self.output.status.code()
     }
 
     /// The status of a check.
-    pub fn status(&self, check: &str) -> &str {
+    pub(crate) fn status(&self, check: &str) -> &str {
         self.result(check)["status"].as_str().unwrap_or("(absent)")
     }
 
-    pub fn result(&self, check: &str) -> &Value {
+    pub(crate) fn result(&self, check: &str) -> &Value {
         self.report["results"]
             .as_array()
             .and_then(|results| results.iter().find(|result| result["check"] == check))
@@ -70,7 +70,7 @@ impl Audit {
     }
 
     /// What a check found, one line a finding.
-    pub fn findings(&self, check: &str) -> String {
+    pub(crate) fn findings(&self, check: &str) -> String {
         self.result(check)["findings"]
             .as_array()
             .map(|findings| {
@@ -81,7 +81,7 @@ impl Audit {
 
     /// Fails with the whole report unless the check has the status.
     #[track_caller]
-    pub fn expect(&self, check: &str, status: &str) {
+    pub(crate) fn expect(&self, check: &str, status: &str) {
         assert_eq!(
             self.status(check),
             status,
@@ -93,7 +93,7 @@ impl Audit {
 }
 
 /// The built binary with an environment of its own.
-pub fn watertight(folder: &Path, environment: &[(&str, &str)]) -> Command {
+pub(crate) fn watertight(folder: &Path, environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watertight"));
     command
         .current_dir(folder)

@@ -5,11 +5,11 @@ use std::path::Path;
 use super::servers::Server;
 
 /// A running nginx.
-pub struct Nginx(#[expect(dead_code, reason = "ends the server when dropped")] Server);
+pub(crate) struct Nginx(#[expect(dead_code, reason = "ends the server when dropped")] Server);
 
 impl Nginx {
     /// Starts nginx with the `server` blocks given, listening on `ports`.
-    pub fn start(folder: &Path, servers: &str, ports: &[u16]) -> Self {
+    pub(crate) fn start(folder: &Path, servers: &str, ports: &[u16]) -> Self {
         let path = folder.display();
         let configuration = format!(
             "daemon off; pid {path}/nginx.pid; error_log {path}/nginx-error.log; worker_processes 1; user root;\n\

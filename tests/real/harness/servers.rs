@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A server that ends with the test.
-pub struct Server(Child);
+pub(crate) struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -19,7 +19,13 @@ impl Drop for Server {
 impl Server {
     /// Starts `program` and waits until every port takes connections.
     #[track_caller]
-    pub fn start(program: &str, arguments: &[&str], environment: &[(&str, &str)], log: &Path, ports: &[u16]) -> Self {
+    pub(crate) fn start(
+        program: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        log: &Path,
+        ports: &[u16],
+    ) -> Self {
         let log = std::fs::File::create(log).expect("the log is made");
         let child = Command::new(program)
             .args(arguments)
@@ -49,12 +55,12 @@ fn wait_for(port: u16) {
 }
 
 /// A port that nothing listens on now.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 
 /// A script of `tests/real/node/`, or a file of an installed package there.
-pub fn node(file: &str) -> String {
+pub(crate) fn node(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/node").join(file);
     assert!(path.exists(), "{} is missing: run tests/run, which installs the npm packages", path.display());
     path.to_string_lossy().into_owned()
