@@ -47,16 +47,33 @@ impl Same {
 fn serve(mut stream: TcpStream, answer: Option<&str>, heard: &Mutex<String>) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
     let mut bytes = [0_u8; 65_536];
+    let mut request = String::new();
     while let Ok(count) = stream.read(&mut bytes) {
         if count == 0 {
             return;
         }
-        heard.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..count]));
+        request.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        if !is_whole(&request) {
+            continue;
+        }
+        heard.lock().unwrap().push_str(&request);
+        request.clear();
         let Some(answer) = answer else { continue };
         if stream.write_all(answer.as_bytes()).is_err() {
             return;
         }
     }
+}
+
+/// Whether the head and as much body as it announces have come.
+fn is_whole(request: &str) -> bool {
+    let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
+    let announced = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse::<usize>().ok());
+    body.len() >= announced.unwrap_or(0)
 }
 
 fn audit(folder: &Path, arguments: &[&str]) -> (Output, Value) {
