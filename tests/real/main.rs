@@ -3,6 +3,8 @@
 //! `tests/run` installs what they need (nginx, node and the packages of `node/`). Where it is missing a test fails and
 //! says what to install: a skipped test would look green.
 
+#![expect(clippy::expect_used, reason = "a test that cannot set up its servers must fail and say why")]
+
 mod harness;
 
 mod everything;
