@@ -36,9 +36,12 @@ pub(super) const USER_AGENT: &str = concat!("watertight/", env!("CARGO_PKG_VERSI
 /// The clients of one run, one per target, listener and strictness; and the ledgers of its origins.
 #[derive(Default)]
 pub(crate) struct Clients {
-    ready: Mutex<BTreeMap<(String, Listener, Trust), Result<Ready, Unseen>>>,
+    ready: Mutex<BTreeMap<Key, Result<Ready, Unseen>>>,
     pub(super) ledgers: Ledgers,
 }
+
+/// Target, listener, and whether the certificate must hold.
+type Key = (String, Listener, Trust);
 
 /// What is needed to send to one listener of one target.
 #[derive(Clone)]
