@@ -1,4 +1,4 @@
-//! Questions about HTTP: one exchange as asked, and the burst that measures the limiter.
+//! Questions about HTTP: one exchange, as asked and as answered.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Ask, Question};
-use crate::period::Period;
 use crate::seen_as;
 use crate::target::Target;
 
@@ -332,43 +331,6 @@ pub struct BodySeen {
     pub text: String,
     /// SHA-256 of the whole masked body, volatile parts included.
     pub sha256: String,
-}
-
-/// The measurement of the limiter on one endpoint.
-#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct Burst {
-    pub method: String,
-    pub path: String,
-    pub credential: Credential,
-    /// The policy's limit: requests in a window.
-    pub limit: u32,
-    pub window: Period,
-}
-
-/// What the burst showed. (Deepened by the probe's owner.)
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub struct Measured {
-    /// Requests served over the window.
-    pub accepted: u32,
-}
-
-impl Question for Burst {
-    seen_as!(Burst => Measured);
-
-    fn ceiling(&self, _target: &Target) -> u32 {
-        4 * self.limit + 20
-    }
-
-    fn hosts(&self, target: &Target) -> BTreeSet<String> {
-        Listener::Main.host(target).into_iter().collect()
-    }
-
-    fn describe(&self) -> String {
-        format!(
-            "burst on {} {} with {}: the limit of {} in {}",
-            self.method, self.path, self.credential, self.limit, self.window
-        )
-    }
 }
 
 /// Asks for every request of a list.

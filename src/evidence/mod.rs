@@ -4,6 +4,7 @@ pub mod api;
 pub mod declared;
 pub mod history;
 pub mod http;
+pub mod limit;
 pub mod logs;
 pub mod mcp;
 pub mod repo;
@@ -92,7 +93,7 @@ macro_rules! seen_as {
 
 questions! {
     Http: http::Request => http::Exchange,
-    Burst: http::Burst => http::Measured,
+    Burst: limit::Burst => limit::Measured,
     Api: api::Description => api::Operations,
     Mcp: mcp::Conversation => mcp::Transcript,
     Hello: tls::Hello => tls::Greeting,

@@ -123,7 +123,9 @@ impl World {
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
         let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
+        let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
         tokio::join!(
+            guard(http::measure(self, target, bursts, sink)),
             guard(http::answer(self, target, requests, sink)),
             guard(history::answer(self, target, earlier, sink)),
             // one line per family

@@ -216,8 +216,11 @@ impl Ledger {
     }
 
     /// What a measurement found: `limit` in a window, and until when the origin refuses.
-    pub(super) fn learned(&self, limit: Option<u32>, closed_for: Option<Duration>) {
+    pub(super) fn learned(&self, limit: Option<u32>, steady: bool, closed_for: Option<Duration>) {
         let mut state = self.state();
+        if steady {
+            state.pace = Some(state.prior.window / state.prior.limit);
+        }
         state.limit = limit.or(state.limit);
         state.closed = closed_for.map(|wait| Closed { until: Instant::now() + wait, trial: false, knocking: false });
     }

@@ -1,10 +1,13 @@
 //! HTTP: every request of the audit to a deployment goes out through [`Sender::send`].
 
+mod burst;
 mod client;
 mod credential;
 mod ledger;
 mod raw;
 mod received;
+mod shot;
+mod tape;
 mod trust;
 
 use std::time::Duration;
@@ -16,6 +19,7 @@ use crate::evidence::http::{Credential, Exchange, Mutation, Request};
 use crate::evidence::{Ask, Unseen};
 use crate::probe::{Sink, World};
 use crate::target::{Deployment, Target};
+pub(super) use burst::measure;
 pub(crate) use client::Clients;
 use client::Route;
 use ledger::{Fate, Ledger};
