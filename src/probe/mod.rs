@@ -6,6 +6,9 @@ mod http;
 pub mod meter;
 pub mod secret;
 
+#[cfg(test)]
+pub(crate) use http::rig as http_rig;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;

@@ -119,9 +119,9 @@ pub(super) async fn exchange(sender: &Sender<'_>, request: &Request, route: Rout
 /// Whether a path is under a prefix that the policy names, however it is spelled: `never` must hold for path tricks, too.
 fn is_under(path: &str, prefix: &str) -> bool {
     let plain = |path: &str| {
-        Url::parse("http://host/")
-            .and_then(|base| base.join(path))
-            .map_or_else(|_| path.to_owned(), |url| url.path().to_ascii_lowercase().replace("//", "/"))
+        let url = Url::parse(&format!("http://host{path}"));
+        let path = url.map_or_else(|_| path.to_owned(), |url| url.path().to_ascii_lowercase());
+        path.replace("//", "/")
     };
     path.starts_with(prefix) || plain(path).starts_with(&prefix.to_ascii_lowercase())
 }

@@ -1,11 +1,15 @@
 //! HTTP: every request of the audit to a deployment goes out through [`Sender::send`].
 
 mod burst;
+#[cfg(test)]
+mod burst_tests;
 mod client;
 mod credential;
 mod ledger;
 mod raw;
 mod received;
+#[cfg(test)]
+pub(crate) mod rig;
 mod shot;
 mod tape;
 mod trust;
