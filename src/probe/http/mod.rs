@@ -13,6 +13,8 @@ pub(crate) mod rig;
 mod shot;
 mod tape;
 mod trust;
+#[cfg(test)]
+mod wire_tests;
 
 use std::time::Duration;
 
