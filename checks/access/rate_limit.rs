@@ -67,7 +67,9 @@ impl Check for RateLimit {
         };
         let mut verdict = Verdict::default();
         let (known, unseen) = endpoints(target, evidence);
-        unseen.into_iter().for_each(|unseen| verdict.not_seen(unseen));
+        for unseen in unseen {
+            verdict.not_seen(unseen);
+        }
         for endpoint in &known {
             if let Some(reason) = &endpoint.public {
                 verdict.notes(format!("{endpoint} is declared public ({reason}) and was not measured"));
@@ -188,13 +190,11 @@ impl RateLimit {
             }
             return;
         }
-        let retry = match retry_after(refusal) {
-            Some(wait) => format!(", Retry-After {} s", wait.as_secs()),
-            None => {
-                verdict.notes(format!("the 429 of {request} says no Retry-After"));
-                String::new()
-            }
-        };
+        let retry = retry_after(refusal).map(|wait| format!(", Retry-After {} s", wait.as_secs()));
+        if retry.is_none() {
+            verdict.notes(format!("the 429 of {request} says no Retry-After"));
+        }
+        let retry = retry.unwrap_or_default();
         match bucket.recovered {
             Some(recovered) => verdict.notes(format!("{request} was served again after {recovered} ms")),
             None => verdict.notes(format!("{request} was still refused two windows later")),

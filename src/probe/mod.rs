@@ -128,8 +128,8 @@ impl World {
         let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
         let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
         tokio::join!(
-            guard(http::measure(self, target, bursts, sink)),
-            guard(http::answer(self, target, requests, sink)),
+            guard(Box::pin(http::measure(self, target, bursts, sink))),
+            guard(Box::pin(http::answer(self, target, requests, sink))),
             guard(history::answer(self, target, earlier, sink)),
             // one line per family
         );

@@ -108,12 +108,13 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
                     Unseen::NotAllowed("it is listed as `costly` and counts apart: no burst is sent to it".into());
                 return (line.subject, Err(why));
             }
-            let line = match line.subject.named || credential == Credential::None {
-                true => line,
-                false => match shot::choose(gunner, &line.subject, &credential).await {
+            let line = if line.subject.named || credential == Credential::None {
+                line
+            } else {
+                match shot::choose(gunner, &line.subject, &credential).await {
                     Ok((request, in_words)) => Line { request, in_words, ..line },
                     Err(unseen) => return (line.subject, Err(unseen)),
-                },
+                }
             };
             let measured = gunner.bucket(&line, &credential, &mut Asides::None).await;
             (line.subject, measured)

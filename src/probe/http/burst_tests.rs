@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::rig::{Incoming, Limiter, Make, TOKEN, judged, response, serve, target, world};
+use super::rig::{Incoming, Limiter, Make, TOKEN, judged, response, serve, serve_on, target, world};
 use crate::check::{Status, Verdict};
 use crate::checks::access::rate_limit::RateLimit;
 use crate::evidence::http::{Credential, Request};
@@ -13,7 +13,7 @@ use crate::evidence::{Ask, Unseen};
 use crate::period::Period;
 
 const LIMIT: u32 = 6;
-const WINDOW: Duration = Duration::from_millis(1000);
+const WINDOW: Duration = Duration::from_secs(1);
 
 fn check() -> RateLimit {
     RateLimit { limit: LIMIT, window: Period::millis(1000) }
@@ -240,12 +240,12 @@ async fn no_question_is_blinded_by_the_traffic_of_others() {
         let limiter = Arc::new(Limiter::new(make, LIMIT, WINDOW));
         let refused = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&refused);
-        let address = serve(move |request| match limiter.take(&peer(request)) {
-            Ok(()) => service(request),
-            Err(_) => {
-                counted.fetch_add(1, Ordering::Relaxed);
-                response(429, &[], "")
+        let address = serve(move |request| {
+            if limiter.take(&peer(request)).is_ok() {
+                return service(request);
             }
+            counted.fetch_add(1, Ordering::Relaxed);
+            response(429, &[], "")
         })
         .await;
         let mut target = target(&format!("http://{address}"), TWO);
@@ -264,4 +264,64 @@ async fn no_question_is_blinded_by_the_traffic_of_others() {
 #[test]
 fn the_ceiling_covers_a_burst_of_every_bucket() {
     assert!(Burst::sends(1, 30) >= 2 * (61 + 45 + 31 + 31));
+}
+
+#[tokio::test]
+async fn replicas_behind_one_address_that_count_apart_fail() {
+    let replicas = [0, 1].map(|_| Limiter::new(Make::FromFirst, LIMIT, WINDOW));
+    let turn = AtomicU32::new(0);
+    let verdict = verdict(
+        move |request| {
+            let turn = turn.fetch_add(1, Ordering::Relaxed) as usize % replicas.len();
+            match replicas[turn].take(&peer(request)) {
+                Ok(()) => service(request),
+                Err(_) => response(429, &[], ""),
+            }
+        },
+        &TWO[..1],
+    )
+    .await;
+    assert_eq!(aspects(&verdict), ["limit"], "{verdict:#?}");
+}
+
+#[tokio::test]
+async fn addresses_of_one_name_that_count_apart_fail() {
+    let own_count = || limited(Limiter::new(Make::FromFirst, LIMIT, WINDOW), 429, peer);
+    let first = serve(own_count()).await;
+    let second = serve_on(&format!("127.0.0.5:{}", first.port()), own_count()).await;
+    let (target, world) = (target(&format!("http://{first}"), &TWO[..1]), world(60));
+    super::client::resolve_for_test(&world, &target, vec![first, second]).await;
+    let verdict = judged(check(), &target, &world, Vec::new()).await.0;
+    assert_eq!(aspects(&verdict), ["address"], "{verdict:#?}");
+}
+
+#[tokio::test]
+async fn an_outage_within_the_burst_shows_no_limit() {
+    let served = AtomicU32::new(0);
+    let verdict = verdict(
+        move |request| {
+            if served.fetch_add(1, Ordering::Relaxed) < 4 { service(request) } else { response(503, &[], "") }
+        },
+        &TWO[..1],
+    )
+    .await;
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
+}
+
+#[tokio::test]
+async fn a_deployment_that_admits_nobody_still_needs_a_limit() {
+    let verdict = verdict(|_| response(401, &[], ""), &TWO[..1]).await;
+    assert_eq!(aspects(&verdict), ["no-limit"], "{verdict:#?}");
+}
+
+#[tokio::test]
+async fn the_burst_begins_after_everything_else_of_its_round_and_counts_exactly() {
+    let limiter = Limiter::new(Make::FromFirst, LIMIT, WINDOW);
+    let address = serve(limited(limiter, 429, peer)).await;
+    let target = target(&format!("http://{address}"), TWO);
+    let beside = (0..9).map(|n| Ask::from(Request::get(format!("/{n}")).with(Credential::Valid))).collect();
+    let (verdict, evidence) = judged(check(), &target, &world(60), beside).await;
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+    assert!(verdict.grounds().iter().any(|ground| ground.contains("6 served")), "{verdict:#?}");
+    assert_eq!(evidence.exchanges().count(), 9);
 }

@@ -38,7 +38,7 @@ impl Prior {
         let window = knob("window").and_then(serde_json::Value::as_str).and_then(|text| text.parse::<Period>().ok());
         Self {
             limit: limit.unwrap_or(30).max(1),
-            window: window.map_or(Duration::from_secs(60), Period::duration).max(Duration::from_millis(100)),
+            window: window.map_or(Duration::from_mins(1), Period::duration).max(Duration::from_millis(100)),
         }
     }
 }
@@ -387,7 +387,7 @@ impl State {
             // One of those in flight when the limit was reached: it tells nothing new.
             return;
         }
-        let longest = (2 * self.prior.window).max(Duration::from_secs(120));
+        let longest = (2 * self.prior.window).max(Duration::from_mins(2));
         let closed = match wait {
             Some(wait) if wait > longest => {
                 self.stopped = Some(Unseen::Limited(format!(

@@ -85,7 +85,7 @@ impl Sender<'_> {
             match answered(&exchange) {
                 Answered::Service => {
                     permit.settle(&Fate::Served { claim: claim(&exchange), error: exchange.status >= 500 });
-                    self.mind(deployment, &ledger, &exchange);
+                    Self::mind(deployment, &ledger, &exchange);
                     return Ok(exchange);
                 }
                 Answered::Limiter => {
@@ -98,7 +98,7 @@ impl Sender<'_> {
                 }
                 Answered::Shedder => {
                     permit.settle(&Fate::Served { claim: None, error: true });
-                    self.mind(deployment, &ledger, &exchange);
+                    Self::mind(deployment, &ledger, &exchange);
                     last = Unseen::Limited(format!(
                         "{host} answered {} for overload or a missing upstream",
                         exchange.status
@@ -114,7 +114,7 @@ impl Sender<'_> {
     }
 
     /// Stops where the target's own limits say so.
-    fn mind(&self, deployment: &Deployment, ledger: &Ledger, exchange: &Exchange) {
+    fn mind(deployment: &Deployment, ledger: &Ledger, exchange: &Exchange) {
         let most = deployment.limits.stop_on_errors;
         if most > 0 && ledger.errors_in_a_row() >= most {
             ledger.stop(Unseen::OverBudget(format!("`stop-on` of the target: {most} answers of 5xx in a row")));

@@ -149,7 +149,7 @@ impl Limiter {
                     count.served.push_back(now);
                     return Ok(());
                 }
-                Err(self.window - now.duration_since(*count.served.front().unwrap()))
+                Err(self.window.saturating_sub(now.duration_since(*count.served.front().unwrap())))
             }
             Make::Bucket { burst } => {
                 let rate = f64::from(self.limit) / self.window.as_secs_f64();
