@@ -13,6 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
+use super::reading::Reading;
 use super::{Sender, credential};
 use crate::evidence::Unseen;
 use crate::evidence::http::{BodySeen, Credential, Exchange, Listener, Request};
@@ -45,6 +46,15 @@ pub(crate) enum Trust {
 }
 
 pub(super) async fn exchange(sender: &Sender<'_>, request: &Request) -> Result<Exchange, Unseen> {
+    read(sender, request, &Reading::default()).await.map(|(exchange, _)| exchange)
+}
+
+/// One exchange, and its body as it came, unmasked: only for parsing, never for recording.
+pub(super) async fn read(
+    sender: &Sender<'_>,
+    request: &Request,
+    reading: &Reading<'_>,
+) -> Result<(Exchange, Vec<u8>), Unseen> {
     let Sender { world, target, .. } = *sender;
     let Some(deployment) = &target.deployment else {
         return Err(Unseen::NotNamed("no deployment named".into()));
@@ -54,7 +64,7 @@ pub(super) async fn exchange(sender: &Sender<'_>, request: &Request) -> Result<E
     }
     let host =
         request.listener.host(target).ok_or_else(|| Unseen::NotNamed("the target's URL names no host".into()))?;
-    let trust = trust_for(&request.credential);
+    let trust = if reading.carries_secret { Trust::Checked } else { trust_for(&request.credential) };
     if trust == Trust::Checked && request.listener == Listener::Plain && deployment.is_https() {
         return Err(Unseen::NotAllowed("the real token is never sent over plain HTTP".into()));
     }
@@ -63,7 +73,7 @@ pub(super) async fn exchange(sender: &Sender<'_>, request: &Request) -> Result<E
     sender.world.meter.send(target, sender.ask, Kind::Request, &host)?;
     let at = world.elapsed_ms();
     let sent = Instant::now();
-    let receiving = receive(&client, request, target, world.run().id.as_str(), deployment, carried);
+    let receiving = receive(&client, request, target, world.run().id.as_str(), deployment, carried, reading);
     let (status, headers, body, address) = match tokio::time::timeout(TOTAL, receiving).await {
         Ok(Ok(received)) => received,
         Ok(Err(error)) => return Err(unseen_of(&error, &host)),
@@ -78,7 +88,7 @@ pub(super) async fn exchange(sender: &Sender<'_>, request: &Request) -> Result<E
         })
         .collect();
     let text = world.vault.masked(&String::from_utf8_lossy(&body.bytes));
-    Ok(Exchange {
+    let exchange = Exchange {
         status,
         headers,
         body: BodySeen {
@@ -90,7 +100,8 @@ pub(super) async fn exchange(sender: &Sender<'_>, request: &Request) -> Result<E
         address,
         at,
         took,
-    })
+    };
+    Ok((exchange, body.bytes))
 }
 
 fn trust_for(credential: &Credential) -> Trust {
@@ -112,6 +123,7 @@ async fn receive(
     run: &str,
     deployment: &Deployment,
     carried: Vec<(String, String)>,
+    reading: &Reading<'_>,
 ) -> Result<(u16, HeaderMap, Received, String), Failure> {
     let method = reqwest::Method::from_bytes(request.method.as_bytes())
         .map_err(|_| Failure::Unsendable(format!("the method {}", request.method)))?;
@@ -151,12 +163,15 @@ async fn receive(
     let mut bytes = Vec::new();
     let mut complete = true;
     let mut stream = response.bytes_stream();
-    while let Some(chunk) = stream.next().await {
+    while let Some(chunk) = reading.next(stream.next()).await {
         let chunk = chunk?;
         let room = BODY_CAP - bytes.len();
         bytes.extend(chunk.iter().take(room));
         if chunk.len() > room {
             complete = false;
+            break;
+        }
+        if reading.is_enough(&bytes) {
             break;
         }
     }

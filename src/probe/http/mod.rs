@@ -2,6 +2,7 @@
 
 mod client;
 mod credential;
+mod reading;
 
 use futures_util::StreamExt as _;
 
@@ -10,6 +11,7 @@ use crate::evidence::{Ask, Unseen};
 use crate::probe::{Sink, World};
 use crate::target::Target;
 pub(crate) use client::Clients;
+pub(crate) use reading::Reading;
 
 /// Sends on the account of one ask.
 #[derive(Clone, Copy)]
@@ -24,6 +26,15 @@ impl Sender<'_> {
     /// answers nothing but questions about refusals.
     pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, Unseen> {
         client::exchange(self, request).await
+    }
+
+    /// As [`Sender::send`], reading only as far as `reading` says; with the body whole and unmasked, for parsing only.
+    pub(crate) async fn read(
+        &self,
+        request: &Request,
+        reading: &Reading<'_>,
+    ) -> Result<(Exchange, Vec<u8>), Unseen> {
+        client::read(self, request, reading).await
     }
 }
 
