@@ -2,6 +2,7 @@
 
 pub mod address;
 mod http;
+mod mcp;
 pub mod meter;
 pub mod secret;
 
@@ -118,8 +119,10 @@ impl World {
     /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
+        let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
         tokio::join!(
             guard(http::answer(self, target, requests, sink)),
+            guard(mcp::answer(self, target, conversations, sink)),
             // one line per family
         );
     }

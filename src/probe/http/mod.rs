@@ -29,11 +29,7 @@ impl Sender<'_> {
     }
 
     /// As [`Sender::send`], reading only as far as `reading` says; with the body whole and unmasked, for parsing only.
-    pub(crate) async fn read(
-        &self,
-        request: &Request,
-        reading: &Reading<'_>,
-    ) -> Result<(Exchange, Vec<u8>), Unseen> {
+    pub(crate) async fn read(&self, request: &Request, reading: &Reading<'_>) -> Result<(Exchange, Vec<u8>), Unseen> {
         client::read(self, request, reading).await
     }
 }
