@@ -3,6 +3,7 @@
 pub mod address;
 mod history;
 mod http;
+mod mcp;
 pub mod meter;
 pub mod secret;
 
@@ -124,10 +125,12 @@ impl World {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
         let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
         let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
+        let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
         tokio::join!(
             guard(http::measure(self, target, bursts, sink)),
             guard(http::answer(self, target, requests, sink)),
             guard(history::answer(self, target, earlier, sink)),
+            guard(mcp::answer(self, target, conversations, sink)),
             // one line per family
         );
     }

@@ -11,6 +11,7 @@ mod tape;
 mod trust;
 
 use std::time::Duration;
+mod reading;
 
 use futures_util::StreamExt as _;
 
@@ -29,6 +30,7 @@ use ledger::{Fate, Ledger};
 const AGAIN: u32 = 3;
 /// Before the second try of a request that was lost or met an overload.
 const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) use reading::Reading;
 
 /// Sends on the account of one ask.
 #[derive(Clone, Copy)]
@@ -44,6 +46,11 @@ impl Sender<'_> {
     ///
     /// Waits while the origin is known to refuse, and sends again after a refusal.
     pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, Unseen> {
+        self.read(request, &Reading::default()).await.map(|(exchange, _)| exchange)
+    }
+
+    /// As [`Sender::send`], reading only as far as `reading` says; with the body whole and unmasked, for parsing only.
+    pub(crate) async fn read(&self, request: &Request, reading: &Reading<'_>) -> Result<(Exchange, Vec<u8>), Unseen> {
         let Some(deployment) = &self.target.deployment else {
             return Err(Unseen::NotNamed("no deployment named".into()));
         };
@@ -62,8 +69,8 @@ impl Sender<'_> {
             if must_be_denied(&request.credential) {
                 ledger.deny(deployment.limits.max_denied)?;
             }
-            let exchange = match client::exchange(self, request, Route::default()).await {
-                Ok(exchange) => exchange,
+            let (exchange, body) = match client::read(self, request, Route::default(), reading).await {
+                Ok(read) => read,
                 // The account is closed: what the refusals before it said is the reason.
                 Err(Unseen::OverBudget(why)) => {
                     return Err(if again == 0 { Unseen::OverBudget(why) } else { last });
@@ -80,7 +87,7 @@ impl Sender<'_> {
                 Answered::Service => {
                     permit.settle(&Fate::Served { claim: claim(&exchange), error: exchange.status >= 500 });
                     self.mind(deployment, &ledger, &exchange);
-                    return Ok(exchange);
+                    return Ok((exchange, body));
                 }
                 Answered::Limiter => {
                     let wait = retry_after(&exchange);
