@@ -102,10 +102,27 @@ impl Question for IgnoredAsk {
 
 /// lines of files
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct Lines {}
+pub struct Lines {
+    /// Which files, as globs relative to the root.
+    pub globs: Vec<String>,
+    /// A regular expression that the line must match.
+    pub pattern: String,
+}
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub struct Matches {}
+pub struct Matches {
+    pub lines: Vec<Line>,
+    /// How many files were looked at.
+    pub files: u32,
+}
+
+/// One line that matches, masked and bounded.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Line {
+    pub path: String,
+    pub line: u32,
+    pub text: String,
+}
 
 impl Question for Lines {
     seen_as!(Lines => Matches);

@@ -1,6 +1,7 @@
 //! Probes answer asks; they are the only code that touches the audited system.
 
 pub mod address;
+mod api;
 mod http;
 pub mod meter;
 pub mod secret;
@@ -118,8 +119,10 @@ impl World {
     /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
+        let descriptions = pick(asks, |ask| if let Ask::Api(description) = ask { Some(description) } else { None });
         tokio::join!(
             guard(http::answer(self, target, requests, sink)),
+            guard(api::answer(self, target, descriptions, sink)),
             // one line per family
         );
     }

@@ -44,7 +44,8 @@ pub(crate) enum Trust {
     Unchecked,
 }
 
-pub(super) async fn exchange(sender: &Sender<'_>, request: &Request) -> Result<Exchange, Unseen> {
+/// The exchange as recorded, and its whole body (up to the cap), masked like the rest.
+pub(super) async fn exchange(sender: &Sender<'_>, request: &Request) -> Result<(Exchange, String), Unseen> {
     let Sender { world, target, .. } = *sender;
     let Some(deployment) = &target.deployment else {
         return Err(Unseen::NotNamed("no deployment named".into()));
@@ -78,7 +79,7 @@ pub(super) async fn exchange(sender: &Sender<'_>, request: &Request) -> Result<E
         })
         .collect();
     let text = world.vault.masked(&String::from_utf8_lossy(&body.bytes));
-    Ok(Exchange {
+    let seen = Exchange {
         status,
         headers,
         body: BodySeen {
@@ -90,7 +91,8 @@ pub(super) async fn exchange(sender: &Sender<'_>, request: &Request) -> Result<E
         address,
         at,
         took,
-    })
+    };
+    Ok((seen, text))
 }
 
 fn trust_for(credential: &Credential) -> Trust {

@@ -23,6 +23,12 @@ impl Sender<'_> {
     /// One exchange. A refusal by the limiter, a load shedder or a WAF is `Unseen::Limited`, never an exchange: it
     /// answers nothing but questions about refusals.
     pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, Unseen> {
+        client::exchange(self, request).await.map(|(exchange, _)| exchange)
+    }
+
+    /// One exchange and its whole body, of which the exchange records only the beginning: for documents that a probe
+    /// reads and does not keep. Masked, and bounded by the client's cap.
+    pub(crate) async fn read(&self, request: &Request) -> Result<(Exchange, String), Unseen> {
         client::exchange(self, request).await
     }
 }
