@@ -20,6 +20,7 @@ pub enum Constraint {
     Required,
     Range,
     Length,
+    Pattern,
     Choice,
 }
 
@@ -30,6 +31,7 @@ impl std::fmt::Display for Case {
             Constraint::Required => "missing",
             Constraint::Range => "out of range",
             Constraint::Length => "of the wrong length",
+            Constraint::Pattern => "against its pattern",
             Constraint::Choice => "not among the allowed values",
         };
         match self.subject.as_str() {
@@ -202,6 +204,8 @@ pub fn broken(schema: &Value, valid: Option<&Value>) -> Vec<Case> {
         cases.push(Case { breaks, subject: String::new(), instance });
     }
     cases.retain(|case| !proof.is_valid(&reread(&case.instance)));
+    let mut alike = std::collections::BTreeSet::new();
+    cases.retain(|case| alike.insert((case.subject.clone(), case.breaks)));
     spread(cases)
 }
 
@@ -212,8 +216,14 @@ fn reread(instance: &Value) -> Value {
 
 /// One case of each property in turn, a different constraint first each time; the instance itself last.
 fn spread(cases: Vec<Case>) -> Vec<Case> {
-    const ORDER: [Constraint; 5] =
-        [Constraint::Type, Constraint::Required, Constraint::Choice, Constraint::Range, Constraint::Length];
+    const ORDER: [Constraint; 6] = [
+        Constraint::Type,
+        Constraint::Required,
+        Constraint::Choice,
+        Constraint::Range,
+        Constraint::Pattern,
+        Constraint::Length,
+    ];
     let mut left = cases;
     let mut ordered: Vec<Case> = Vec::with_capacity(left.len());
     while !left.is_empty() {
@@ -261,6 +271,10 @@ fn values(schema: &Value) -> Vec<(Constraint, Value)> {
         values.extend(beyond(schema).map(|value| (Constraint::Range, value)));
     }
     if kinds.contains(&"string") {
+        if schema.get("pattern").is_some() {
+            // One of these breaks almost any pattern; the others drop out when they are not proven invalid.
+            values.extend(["watertight not this pattern", "0", "_"].map(|text| (Constraint::Pattern, json!(text))));
+        }
         values.extend(mislong(schema).map(|text| (Constraint::Length, Value::String(text))));
     }
     values

@@ -2,6 +2,7 @@
 
 pub mod address;
 mod api;
+mod history;
 mod http;
 pub mod meter;
 pub mod secret;
@@ -34,6 +35,8 @@ pub struct World {
     /// The farthest class of address that was contacted.
     vantage: Mutex<Option<Class>>,
     clients: http::Clients,
+    /// Where earlier runs are kept; `None` where no history is.
+    pub history: Option<Box<dyn crate::history::Store>>,
     pub progress: Box<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -51,6 +54,7 @@ impl World {
             cut_short: AtomicBool::new(false),
             vantage: Mutex::new(None),
             clients: http::Clients::default(),
+            history: None,
             progress: Box::new(|_| {}),
         }
     }
@@ -120,9 +124,11 @@ impl World {
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
         let descriptions = pick(asks, |ask| if let Ask::Api(description) = ask { Some(description) } else { None });
+        let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
         tokio::join!(
             guard(http::answer(self, target, requests, sink)),
             guard(api::answer(self, target, descriptions, sink)),
+            guard(history::answer(self, target, earlier, sink)),
             // one line per family
         );
     }
