@@ -1,6 +1,7 @@
 //! Probes answer asks; they are the only code that touches the audited system.
 
 pub mod address;
+mod api;
 mod history;
 mod http;
 mod mcp;
@@ -123,12 +124,14 @@ impl World {
     /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
+        let descriptions = pick(asks, |ask| if let Ask::Api(description) = ask { Some(description) } else { None });
         let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
         let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
         let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
         tokio::join!(
             guard(http::measure(self, target, bursts, sink)),
             guard(http::answer(self, target, requests, sink)),
+            guard(api::answer(self, target, descriptions, sink)),
             guard(history::answer(self, target, earlier, sink)),
             guard(mcp::answer(self, target, conversations, sink)),
             // one line per family

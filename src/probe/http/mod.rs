@@ -49,6 +49,13 @@ impl Sender<'_> {
         self.read(request, &Reading::default()).await.map(|(exchange, _)| exchange)
     }
 
+    /// One exchange and its whole body, of which the exchange records only the beginning: for documents that a probe
+    /// reads and does not keep. Masked, and bounded by the client's cap.
+    pub(crate) async fn document(&self, request: &Request) -> Result<(Exchange, String), Unseen> {
+        let (exchange, body) = self.read(request, &Reading::default()).await?;
+        Ok((exchange, self.world.vault.masked(&String::from_utf8_lossy(&body))))
+    }
+
     /// As [`Sender::send`], reading only as far as `reading` says; with the body whole and unmasked, for parsing only.
     pub(crate) async fn read(&self, request: &Request, reading: &Reading<'_>) -> Result<(Exchange, Vec<u8>), Unseen> {
         let Some(deployment) = &self.target.deployment else {
