@@ -7,11 +7,13 @@ pub mod period;
 pub mod policy;
 pub mod target;
 
+pub mod certificate;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
 pub mod evidence;
 pub mod plan;
+pub mod suites;
 
 pub mod audit;
 pub mod probe;

@@ -4,6 +4,7 @@ pub mod address;
 mod http;
 pub mod meter;
 pub mod secret;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -120,6 +121,7 @@ impl World {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
         tokio::join!(
             guard(http::answer(self, target, requests, sink)),
+            guard(tls::answer(self, target, asks, sink)),
             // one line per family
         );
     }
