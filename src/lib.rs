@@ -13,7 +13,7 @@ pub mod check;
 pub mod checks;
 pub mod evidence;
 pub mod plan;
-pub mod suites;
+pub mod tls;
 
 pub mod audit;
 pub mod probe;

@@ -1,7 +1,7 @@
 //! The ClientHello, written byte by byte: one version at a time, with suites that no TLS library offers any more.
 
 use crate::evidence::tls::Version;
-use crate::suites;
+use crate::tls::suites;
 
 /// What one hello offers.
 #[derive(Clone, Debug)]
@@ -101,8 +101,7 @@ fn pad(extensions: &mut Vec<u8>, before: usize) {
 
 /// Every suite that the version can have.
 pub(super) fn every_suite(version: Version) -> Vec<u16> {
-    let newest = version == Version::Tls13;
-    suites::ALL.iter().map(|suite| suite.number).filter(|number| suites::is_of_tls13(*number) == newest).collect()
+    suites::ALL.iter().filter(|suite| suite.is_for(version)).map(|suite| suite.number).collect()
 }
 
 fn extension(all: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {

@@ -24,7 +24,7 @@ use crate::evidence::tls::{
 use crate::evidence::{Ask, Unseen};
 use crate::probe::meter::Kind;
 use crate::probe::{Sink, World, address, pick};
-use crate::suites;
+use crate::tls::suites;
 use crate::target::Target;
 use hello::Offer;
 use reader::{Flight, Reader, Stranger};

@@ -166,7 +166,7 @@ impl Reader {
     }
 
     fn uses_finite_field(&self) -> bool {
-        self.seen.hello.as_ref().is_some_and(|hello| crate::suites::is_finite_field(hello.suite))
+        self.seen.hello.as_ref().is_some_and(|hello| crate::tls::suites::is_finite_field(hello.suite))
     }
 }
 

@@ -2,13 +2,26 @@
 
 use std::fmt;
 
-use crate::evidence::tls::Strictness;
+use crate::evidence::tls::{Strictness, Version};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Suite {
     pub number: u16,
     pub name: &'static str,
     pub kind: Kind,
+}
+
+impl Suite {
+    /// Whether the version can have it: authenticated encryption and SHA-2 came with TLS 1.2 (RFC 5246 section 1.2),
+    /// and TLS 1.3 has suites of its own.
+    pub fn is_for(&self, version: Version) -> bool {
+        let of_tls12 = || ["GCM", "CCM", "POLY1305", "SHA256", "SHA384"].iter().any(|part| self.name.contains(part));
+        match version {
+            Version::Tls13 => is_of_tls13(self.number),
+            Version::Tls12 => !is_of_tls13(self.number),
+            Version::Ssl3 | Version::Tls10 | Version::Tls11 => !of_tls12(),
+        }
+    }
 }
 
 /// What a suite's worst part is.
