@@ -7,12 +7,14 @@ pub mod period;
 pub mod policy;
 pub mod target;
 
+pub mod certificate;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
 pub mod detect;
 pub mod evidence;
 pub mod plan;
+pub mod tls;
 
 pub mod audit;
 pub mod history;

@@ -97,6 +97,7 @@ questions! {
     Api: api::Description => api::Operations,
     Mcp: mcp::Conversation => mcp::Transcript,
     Hello: tls::Hello => tls::Greeting,
+    Suites: tls::Suites => tls::Chosen,
     Chain: tls::Chain => tls::Presented,
     Services: service::Services => service::Listening,
     Token: token::TokenAsk => token::TokenFacts,

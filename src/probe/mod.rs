@@ -7,6 +7,7 @@ mod http;
 mod mcp;
 pub mod meter;
 pub mod secret;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -134,6 +135,7 @@ impl World {
             guard(api::answer(self, target, descriptions, sink)),
             guard(history::answer(self, target, earlier, sink)),
             guard(mcp::answer(self, target, conversations, sink)),
+            guard(tls::answer(self, target, asks, sink)),
             // one line per family
         );
     }
