@@ -1,8 +1,10 @@
 //! Probes answer asks; they are the only code that touches the audited system.
 
 pub mod address;
+pub mod fingerprint;
 mod http;
 pub mod meter;
+pub mod repo;
 pub mod secret;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,6 +122,7 @@ impl World {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
         tokio::join!(
             guard(http::answer(self, target, requests, sink)),
+            guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
             // one line per family
         );
     }
