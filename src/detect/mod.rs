@@ -3,3 +3,4 @@
 pub mod disclosure;
 pub mod refusal;
 pub mod schema;
+pub mod secrets;

@@ -3,9 +3,11 @@
 pub mod address;
 mod api;
 mod history;
+pub mod fingerprint;
 mod http;
 mod mcp;
 pub mod meter;
+pub mod repo;
 pub mod secret;
 mod tls;
 
@@ -136,6 +138,7 @@ impl World {
             guard(history::answer(self, target, earlier, sink)),
             guard(mcp::answer(self, target, conversations, sink)),
             guard(tls::answer(self, target, asks, sink)),
+            guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
             // one line per family
         );
     }
