@@ -1,9 +1,13 @@
 //! Probes answer asks; they are the only code that touches the audited system.
 
 pub mod address;
+mod fetch;
 mod http;
 pub mod meter;
 pub mod secret;
+mod services;
+mod sockets;
+mod tcp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -118,8 +122,12 @@ impl World {
     /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
+        let services = pick(asks, |ask| if let Ask::Services(ask) = ask { Some(ask) } else { None });
+        let sockets = pick(asks, |ask| if let Ask::Sockets(ask) = ask { Some(ask) } else { None });
         tokio::join!(
             guard(http::answer(self, target, requests, sink)),
+            guard(services::answer(self, target, services, sink)),
+            guard(sockets::answer(self, sockets, sink)),
             // one line per family
         );
     }
