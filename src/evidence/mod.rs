@@ -1,6 +1,7 @@
 //! What was observed, and how to ask for it. Everything here is plain data.
 
 pub mod api;
+pub mod catalogue;
 pub mod declared;
 pub mod history;
 pub mod http;
@@ -100,6 +101,7 @@ questions! {
     Suites: tls::Suites => tls::Chosen,
     Chain: tls::Chain => tls::Presented,
     Services: service::Services => service::Listening,
+    Sockets: service::Sockets => service::LocalSockets,
     Token: token::TokenAsk => token::TokenFacts,
     Earlier: history::Earlier => history::Runs,
     Scope: repo::ScopeAsk => repo::Coverage,

@@ -4,12 +4,16 @@ pub mod address;
 mod api;
 mod history;
 pub mod fingerprint;
+mod fetch;
 mod http;
 mod mcp;
 pub mod meter;
 pub mod repo;
 pub mod secret;
 mod tls;
+mod services;
+mod sockets;
+mod tcp;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -131,6 +135,8 @@ impl World {
         let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
         let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
         let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
+        let services = pick(asks, |ask| if let Ask::Services(ask) = ask { Some(ask) } else { None });
+        let sockets = pick(asks, |ask| if let Ask::Sockets(ask) = ask { Some(ask) } else { None });
         tokio::join!(
             guard(http::measure(self, target, bursts, sink)),
             guard(http::answer(self, target, requests, sink)),
@@ -139,6 +145,8 @@ impl World {
             guard(mcp::answer(self, target, conversations, sink)),
             guard(tls::answer(self, target, asks, sink)),
             guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
+            guard(services::answer(self, target, services, sink)),
+            guard(sockets::answer(self, sockets, sink)),
             // one line per family
         );
     }
