@@ -17,3 +17,5 @@ pub mod audit;
 pub mod history;
 pub mod probe;
 pub mod report;
+
+pub mod cli;
