@@ -20,3 +20,5 @@ pub mod audit;
 pub mod history;
 pub mod probe;
 pub mod report;
+
+pub mod cli;
