@@ -15,5 +15,6 @@ pub mod plan;
 
 pub mod audit;
 pub mod demo;
+pub mod history;
 pub mod probe;
 pub mod report;

@@ -1,5 +1,15 @@
 //! The policy as meant: defaults filled in, faults of meaning refused, trust decided.
 
+pub mod attestation;
+pub mod deployment;
+pub mod fault;
+pub mod file;
+mod reader;
+pub mod register;
+pub mod trust;
+pub mod waiver;
+mod yaml;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
