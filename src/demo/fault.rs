@@ -172,6 +172,7 @@ faults! {
 
     ScheduleMissing: "no scheduled audit", fells ["audit-schedule"], blinds [];
     ScheduleNotKept: "the last scheduled run is long ago", fells ["audit-schedule"], blinds [];
+    RunsUnscheduled: "no earlier run was scheduled", fells [], blinds ["audit-schedule"];
     HistoryEmpty: "no earlier run", fells [], blinds ["audit-schedule"];
 }
 

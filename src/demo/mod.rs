@@ -6,9 +6,11 @@
 mod certificates;
 pub mod fault;
 mod files;
+mod past;
 mod policy;
 mod random;
 mod repository;
+pub mod selftest;
 mod site;
 mod tls;
 
@@ -22,12 +24,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
 
+use crate::evidence::history::Runs;
+use crate::history::{Memory, Store};
 use crate::policy::Policy;
 use crate::probe::secret::{Secret, Vault};
 use crate::target::Environment;
 use certificates::Certificates;
 use fault::{Fault, Faults};
 use files::Values;
+use past::Then;
 use site::listen::{self, Running};
 use site::{Making, Site};
 
@@ -41,6 +46,7 @@ const HOST: &str = "mcp.example.test";
 pub struct Demo {
     pub policy: Policy,
     token: Secret,
+    earlier: Runs,
     _running: Running,
     /// Refuses connections and keeps its port from being taken.
     _closed: Option<TcpSocket>,
@@ -51,6 +57,11 @@ impl Demo {
     /// Puts the token where the probes look for it.
     pub fn prepare(&self, vault: &Vault) {
         vault.set_token(TARGET, self.token.clone());
+    }
+
+    /// The two scheduled runs before this one, held in memory: the demo leaves nothing behind.
+    pub fn history(&self) -> Box<dyn Store> {
+        Box::new(Memory(self.earlier.clone()))
     }
 }
 
@@ -140,7 +151,8 @@ async fn with(faults: Faults) -> anyhow::Result<Demo> {
     let listeners = Listeners { main, plain, metrics, prometheus, model };
     serve(&mut running, listeners, &site, &certificates, &faults)?;
     let policy = policy::of(&places, &faults)?;
-    Ok(Demo { policy, token, _running: running, _closed: Some(closed), _folder: folder })
+    let earlier = past::runs(now, &Then { facts: BTreeMap::new() }, &faults);
+    Ok(Demo { policy, token, earlier, _running: running, _closed: Some(closed), _folder: folder })
 }
 
 struct Listeners {

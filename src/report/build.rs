@@ -6,8 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::checklist::{BOXES, STATEMENTS};
 use super::{
-    BoxLine, Coverage, FindingLine, PolicyLine, Report, ResultLine, RunLine, StatementLine, Summary,
-    Tool, exception,
+    BoxLine, Coverage, FindingLine, PolicyLine, Report, ResultLine, RunLine, StatementLine, Summary, Tool, exception,
 };
 use crate::audit::Judged;
 use crate::check::{Finding, Severity, Status};
@@ -131,8 +130,7 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
         .iter()
         .find(|record| record.target == target.name)
         .map(|record| {
-            let answers =
-                record.answers.iter().map(|seen| (seen.ask.clone(), seen.answer.clone().into())).collect();
+            let answers = record.answers.iter().map(|seen| (seen.ask.clone(), seen.answer.clone().into())).collect();
             let known: BTreeSet<&Ask> = record.answers.iter().map(|seen| &seen.ask).collect();
             let evidence = Evidence::new(&recording.run, policy.declared(), answers);
             let asked: BTreeSet<Ask> = crate::plan::asks_of(check.as_ref(), target, &evidence)
@@ -143,8 +141,7 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
             asked.iter().take(EVIDENCE).map(ToString::to_string).collect()
         })
         .unwrap_or_default();
-    let severity: Severity =
-        findings.iter().map(|finding| finding.severity).max().unwrap_or(about.severity);
+    let severity: Severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(about.severity);
     ResultLine {
         check: about.id.into(),
         title: about.title.into(),
@@ -190,7 +187,9 @@ fn coverage(policy: &Policy, recording: &Recording) -> Coverage {
             coverage.connections += u64::from(observation.sent.connections);
             match &observation.answer {
                 Recorded::Seen(seen) => seen_of(seen, &mut coverage, &mut known),
-                Recorded::Unseen(unseen) => coverage.skipped.push(format!("{}: {}: {unseen}", target.name, observation.ask)),
+                Recorded::Unseen(unseen) => {
+                    coverage.skipped.push(format!("{}: {}: {unseen}", target.name, observation.ask))
+                }
             }
             if let (Ask::Http(request), Recorded::Seen(_)) = (&observation.ask, &observation.answer) {
                 answered.insert(path_of(&request.path));
@@ -229,4 +228,3 @@ fn seen_of(seen: &Seen, _coverage: &mut Coverage, _known: &mut BTreeSet<String>)
         | Seen::Canary(_) => {}
     }
 }
-

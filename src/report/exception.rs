@@ -23,12 +23,7 @@ pub fn apply(policy: &Policy, today: NaiveDate, results: &mut [ResultLine]) -> V
     notices
 }
 
-fn attest(
-    policy: &Policy,
-    attestation: &Attestation,
-    today: NaiveDate,
-    results: &mut [ResultLine],
-) -> Option<String> {
+fn attest(policy: &Policy, attestation: &Attestation, today: NaiveDate, results: &mut [ResultLine]) -> Option<String> {
     let name = format!("the attestation for {} by {}", attestation.check, attestation.by);
     if !policy.source.trusted {
         return Some(format!("{name} has no effect: the policy was found, not named by --policy"));
@@ -102,7 +97,9 @@ fn waive(policy: &Policy, today: NaiveDate, result: &mut ResultLine, used: &mut 
             (Status::Fail, excuses_finding)
         }
         // Waiving the faults does not show what was not seen beside them.
-        Status::Fail if !result.unseen.is_empty() && excuses_unseen.is_none() => (Status::Inconclusive, excuses_finding),
+        Status::Fail if !result.unseen.is_empty() && excuses_unseen.is_none() => {
+            (Status::Inconclusive, excuses_finding)
+        }
         Status::Fail => (Status::Waived, excuses_finding),
         Status::Inconclusive if excuses_unseen.is_some() => (Status::Waived, excuses_unseen),
         unchanged @ (Status::Inconclusive | Status::Pass | Status::NotApplicable | Status::Waived) => (unchanged, None),

@@ -327,10 +327,7 @@ fn tail(out: &mut Page, report: &Report) {
         parts.push(format!("{} of {} known endpoints answered", coverage.endpoints.judged, coverage.endpoints.known));
     }
     if coverage.commits + coverage.blobs > 0 {
-        parts.push(format!(
-            "{} commits, {} blobs and {} bytes read",
-            coverage.commits, coverage.blobs, coverage.bytes
-        ));
+        parts.push(format!("{} commits, {} blobs and {} bytes read", coverage.commits, coverage.blobs, coverage.bytes));
     }
     if !coverage.skipped.is_empty() {
         parts.push(format!("{} questions without an answer (named in --format json)", coverage.skipped.len()));
