@@ -155,6 +155,7 @@ faults! {
 
     Tls10: "TLS 1.0 is accepted", fells ["tls-version"], blinds [];
     Tls11: "TLS 1.1 is accepted", fells ["tls-version"], blinds [];
+    BrokenSuite: "RC4 is accepted", fells ["tls-version"], blinds [];
     OldHelloUnanswered: "no answer to old TLS versions", fells [], blinds ["tls-version"];
 
     CertificateExpired: "an expired certificate", fells ["certificate-trust", "certificate-expiry"], blinds [];

@@ -45,6 +45,13 @@ pub(super) fn start(
     Ok(())
 }
 
+/// TLS_RSA_WITH_AES_128_CBC_SHA, which RFC 3268 defines for TLS 1.0.
+const RSA_AES: u16 = 0x002f;
+/// TLS_RSA_WITH_RC4_128_SHA (RFC 5246 appendix A.5), which RFC 7465 forbids.
+const RSA_RC4: u16 = 0x0005;
+/// TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 (RFC 5289), which every client of today offers.
+const ECDHE_AES_GCM: u16 = 0xc02b;
+
 /// What stands before the TLS library and answers old hellos, where a fault says so.
 struct Old {
     faults: Faults,
@@ -54,16 +61,21 @@ struct Old {
 impl Old {
     /// Gives the stream on, untouched, unless the hello is an old one that a fault answers.
     async fn pass(&self, mut stream: TcpStream) -> Option<TcpStream> {
-        let watched = [Fault::Tls10, Fault::Tls11, Fault::OldHelloUnanswered];
+        let watched = [Fault::Tls10, Fault::Tls11, Fault::BrokenSuite, Fault::OldHelloUnanswered];
         if !watched.into_iter().any(|fault| self.faults.has(fault)) {
             return Some(stream);
         }
-        let Some(newest) = peek(&stream).await else { return Some(stream) };
-        let accepted =
-            (self.faults.has(Fault::Tls10) && newest == [3, 1]) || (self.faults.has(Fault::Tls11) && newest == [3, 2]);
-        if accepted {
+        let Some(Hello { newest, suites }) = peek(&stream).await else { return Some(stream) };
+        let suite = match newest {
+            [3, 1] if self.faults.has(Fault::Tls10) => Some(RSA_AES),
+            [3, 2] if self.faults.has(Fault::Tls11) => Some(RSA_AES),
+            // With a sound suite on offer, a server chooses that one, whatever else it would accept.
+            [3, 3] if self.faults.has(Fault::BrokenSuite) && !suites.contains(&ECDHE_AES_GCM) => Some(RSA_RC4),
+            _ => None,
+        };
+        if let Some(suite) = suite.filter(|suite| suites.contains(suite)) {
             // Written whole; then the client goes, since it only asked.
-            let _ = stream.write_all(&self.greeting(newest)).await;
+            let _ = stream.write_all(&self.greeting(newest, suite)).await;
             let _ = tokio::time::timeout(HANDSHAKE, stream.read_to_end(&mut Vec::new())).await;
             return None;
         }
@@ -75,11 +87,12 @@ impl Old {
     }
 
     /// ServerHello, Certificate and ServerHelloDone of RFC 2246 section 7.4.
-    fn greeting(&self, version: [u8; 2]) -> Vec<u8> {
-        // 0x002F: TLS_RSA_WITH_AES_128_CBC_SHA, which RFC 3268 defines for TLS 1.0.
+    fn greeting(&self, version: [u8; 2], suite: u16) -> Vec<u8> {
         let mut hello = version.to_vec();
         hello.extend([0x57; 32]);
-        hello.extend([0, 0x00, 0x2f, 0]);
+        hello.push(0);
+        hello.extend(suite.to_be_bytes());
+        hello.push(0);
         let mut list = Vec::new();
         for certificate in &self.chain {
             list.extend(counted(certificate));
@@ -107,8 +120,16 @@ fn counted(body: &[u8]) -> Vec<u8> {
     [&length[1..], body].concat()
 }
 
-/// The newest version that the waiting ClientHello offers, the bytes left where they are; nothing where it is no hello.
-async fn peek(stream: &TcpStream) -> Option<[u8; 2]> {
+/// What matters here of a ClientHello.
+#[derive(Debug, PartialEq)]
+struct Hello {
+    /// The newest version that it offers.
+    newest: [u8; 2],
+    suites: Vec<u16>,
+}
+
+/// The waiting ClientHello, its bytes left where they are; nothing where it is no hello.
+async fn peek(stream: &TcpStream) -> Option<Hello> {
     let mut hello = vec![0; 4096];
     let reading = async {
         loop {
@@ -121,7 +142,7 @@ async fn peek(stream: &TcpStream) -> Option<[u8; 2]> {
                 return None;
             }
             if read >= whole.min(hello.len()) {
-                return newest(hello.get(5..whole.min(read))?);
+                return read_hello(hello.get(5..whole.min(read))?);
             }
             // `peek` returns at once while a part is there.
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -130,16 +151,22 @@ async fn peek(stream: &TcpStream) -> Option<[u8; 2]> {
     tokio::time::timeout(HANDSHAKE, reading).await.ok()?
 }
 
-/// RFC 8446 section 4.2.1: `supported_versions`, where it is there, stands in for the version field.
-fn newest(handshake: &[u8]) -> Option<[u8; 2]> {
+fn read_hello(handshake: &[u8]) -> Option<Hello> {
     let hello = handshake.strip_prefix(&[1])?.get(3..)?;
     let field: [u8; 2] = hello.get(..2)?.try_into().ok()?;
     let rest = hello.get(34..)?;
-    let after_session = rest.get(1 + usize::from(*rest.first()?)..)?;
-    let suites = usize::from(u16::from_be_bytes(after_session.get(..2)?.try_into().ok()?));
-    let after_suites = after_session.get(2 + suites..)?;
-    let after_compression = after_suites.get(1 + usize::from(*after_suites.first()?)..)?;
-    let mut extensions = after_compression.get(2..).unwrap_or_default();
+    let rest = rest.get(1 + usize::from(*rest.first()?)..)?;
+    let length = usize::from(u16::from_be_bytes(rest.get(..2)?.try_into().ok()?));
+    let suites =
+        rest.get(2..2 + length)?.chunks_exact(2).map(|suite| u16::from_be_bytes([suite[0], suite[1]])).collect();
+    let rest = rest.get(2 + length..)?;
+    let rest = rest.get(1 + usize::from(*rest.first()?)..)?;
+    let newest = supported_versions(rest.get(2..).unwrap_or_default()).unwrap_or(field);
+    Some(Hello { newest, suites })
+}
+
+/// RFC 8446 section 4.2.1: the extension, where it is there, stands in for the version field.
+fn supported_versions(mut extensions: &[u8]) -> Option<[u8; 2]> {
     while let [a, b, c, d, body @ ..] = extensions {
         let length = usize::from(u16::from_be_bytes([*c, *d]));
         let (body, next) = body.split_at_checked(length)?;
@@ -154,7 +181,7 @@ fn newest(handshake: &[u8]) -> Option<[u8; 2]> {
         }
         extensions = next;
     }
-    Some(field)
+    None
 }
 
 #[cfg(test)]
@@ -176,15 +203,16 @@ mod tests {
 
     #[test]
     fn the_newest_offered_version_is_read() {
-        assert_eq!(newest(&hello([3, 1], None)), Some([3, 1]));
-        assert_eq!(newest(&hello([3, 3], Some(&[0x0a, 0x0a, 3, 4, 3, 3]))), Some([3, 4]));
+        let of = |newest| Some(Hello { newest, suites: vec![RSA_AES] });
+        assert_eq!(read_hello(&hello([3, 1], None)), of([3, 1]));
+        assert_eq!(read_hello(&hello([3, 3], Some(&[0x0a, 0x0a, 3, 4, 3, 3]))), of([3, 4]));
     }
 
     #[test]
     fn a_cut_hello_is_no_hello() {
         let whole = hello([3, 3], Some(&[3, 4]));
         for length in 0..40 {
-            assert_eq!(newest(&whole[..length]), None, "{length}");
+            assert_eq!(read_hello(&whole[..length]), None, "{length}");
         }
     }
 }
