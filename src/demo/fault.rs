@@ -149,7 +149,7 @@ faults! {
     PlainRedirectsElsewhere: "plain HTTP redirects to another host", fells ["https-enforced"], blinds [];
     PlainRedirectsToPlain: "plain HTTP redirects to plain HTTP", fells ["https-enforced"], blinds [];
     PlainDropsPath: "plain HTTP redirects to the front page", fells ["https-enforced"], blinds [];
-    PlainRunsFirst: "plain HTTP runs the request, then redirects", fells ["https-enforced"], blinds [];
+    PlainReadsCredential: "plain HTTP serves who sends a credential and redirects the rest", fells ["https-enforced"], blinds [];
     PlainSilent: "the plain listener accepts and never answers", fells [], blinds ["https-enforced"];
     HstsMissing: "no HSTS: a note", fells [], blinds [];
 

@@ -66,8 +66,8 @@ fn deployment(places: &Places, faults: &Faults) -> anyhow::Result<Deployment> {
         plain: Some(format!("http://{HOST}:{}", places.plain).parse()?),
         authorised: None,
         endpoints: vec![
-            endpoint("", "/mcp", None),
             endpoint("GET", "/api/items", None),
+            endpoint("", "/mcp", None),
             endpoint("GET", "/health", Some("probed by the load balancer")),
         ],
         openapi: Some(OpenApi::Path("/openapi.json".into())),

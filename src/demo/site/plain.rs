@@ -28,7 +28,8 @@ pub(in crate::demo) fn start(running: &mut Running, listener: TcpListener, site:
 }
 
 async fn answer(site: Arc<Site>, faults: Faults, peer: SocketAddr, request: Request<Body>) -> Response<Body> {
-    if faults.has(Fault::PlainServes) {
+    let carries = request.headers().contains_key("authorization");
+    if faults.has(Fault::PlainServes) || (faults.has(Fault::PlainReadsCredential) && carries) {
         return site.serve(peer, request).await;
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
@@ -40,13 +41,5 @@ async fn answer(site: Arc<Site>, faults: Faults, peer: SocketAddr, request: Requ
         site.origin.clone()
     };
     let path = if faults.has(Fault::PlainDropsPath) { "/".to_owned() } else { path };
-    if faults.has(Fault::PlainRunsFirst) {
-        // The request is carried out, and only its answer is replaced by the redirect.
-        let _ = site.serve(peer, request).await;
-        return Answer::empty(308)
-            .header("location", format!("{origin}{path}"))
-            .header("set-cookie", "session=started; Path=/")
-            .into_response();
-    }
     Answer::empty(308).header("location", format!("{origin}{path}")).into_response()
 }
