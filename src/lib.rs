@@ -17,6 +17,7 @@ pub mod plan;
 pub mod tls;
 
 pub mod audit;
+pub mod demo;
 pub mod history;
 pub mod probe;
 pub mod report;
