@@ -1,8 +1,10 @@
 //! The checklist. One file per item; one line here per file.
 
 pub mod access;
+pub mod tls;
 
 use crate::check::Module;
 
 /// Every check, in checklist order.
-pub const ALL: &[Module] = &[Module::of::<access::rate_limit::RateLimit>()];
+pub const ALL: &[Module] =
+    &[Module::of::<access::rate_limit::RateLimit>(), Module::of::<tls::https_enforced::HttpsEnforced>()];

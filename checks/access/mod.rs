@@ -1,3 +1,5 @@
-//! Who may call the service, how often, from which page, and with which input.
+//! The policy's section on the MCP server and its API.
 
 pub mod rate_limit;
+#[cfg(test)]
+pub(crate) mod stage;

@@ -1,6 +1,7 @@
 //! What was observed, and how to ask for it. Everything here is plain data.
 
 pub mod api;
+pub mod catalogue;
 pub mod declared;
 pub mod history;
 pub mod http;
@@ -97,8 +98,10 @@ questions! {
     Api: api::Description => api::Operations,
     Mcp: mcp::Conversation => mcp::Transcript,
     Hello: tls::Hello => tls::Greeting,
+    Suites: tls::Suites => tls::Chosen,
     Chain: tls::Chain => tls::Presented,
     Services: service::Services => service::Listening,
+    Sockets: service::Sockets => service::LocalSockets,
     Token: token::TokenAsk => token::TokenFacts,
     Earlier: history::Earlier => history::Runs,
     Scope: repo::ScopeAsk => repo::Coverage,

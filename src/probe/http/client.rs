@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::ledger::Ledgers;
+use super::reading::Reading;
 use super::received::{BODY_CAP, Received};
 use super::trust::{Trust, carries_secret, tls_config};
 use super::{Sender, credential, raw};
@@ -82,6 +83,16 @@ pub(super) struct Prepared {
 }
 
 pub(super) async fn exchange(sender: &Sender<'_>, request: &Request, route: Route) -> Result<Exchange, Unseen> {
+    read(sender, request, route, &Reading::default()).await.map(|(exchange, _)| exchange)
+}
+
+/// One exchange, and its body as it came, unmasked: only for parsing, never for recording.
+pub(super) async fn read(
+    sender: &Sender<'_>,
+    request: &Request,
+    route: Route,
+    reading: &Reading<'_>,
+) -> Result<(Exchange, Vec<u8>), Unseen> {
     let Sender { world, target, .. } = *sender;
     let Some(deployment) = &target.deployment else {
         return Err(Unseen::NotNamed("no deployment named".into()));
@@ -91,10 +102,11 @@ pub(super) async fn exchange(sender: &Sender<'_>, request: &Request, route: Rout
     }
     let host =
         request.listener.host(target).ok_or_else(|| Unseen::NotNamed("the target's URL names no host".into()))?;
-    if carries_secret(&request.credential) && request.listener == Listener::Plain && deployment.is_https() {
+    let secret = reading.carries_secret || carries_secret(&request.credential);
+    if secret && request.listener == Listener::Plain && deployment.is_https() {
         return Err(Unseen::NotAllowed("the real token is never sent over plain HTTP".into()));
     }
-    let trust = Trust::of(&request.credential, deployment);
+    let trust = if secret { Trust::Checked } else { Trust::of(&request.credential, deployment) };
     let ready = ready(sender, deployment, request.listener, trust).await?;
     let prepared = prepare(sender, deployment, request, &ready, route).await?;
     let by_hand = route.fresh || request.exact || is_rewritten(&ready.url, &prepared.target);
@@ -106,14 +118,16 @@ pub(super) async fn exchange(sender: &Sender<'_>, request: &Request, route: Rout
     sender.world.meter.send(target, sender.ask, Kind::Request, &host)?;
     let at = world.elapsed_ms();
     let sent = Instant::now();
-    let receiving =
-        async { if by_hand { raw::receive(&ready, &prepared, route).await } else { receive(&ready, prepared).await } };
+    let receiving = async {
+        if by_hand { raw::receive(&ready, &prepared, route).await } else { receive(&ready, prepared, reading).await }
+    };
     let received = match tokio::time::timeout(TOTAL, receiving).await {
         Ok(received) => received.map_err(|failure| failure.unseen(&host))?,
         Err(_) => return Err(Unseen::TimedOut(format!("{host} gave no whole answer in {} s", TOTAL.as_secs()))),
     };
     let took = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(received.recorded(world, at, took))
+    let body = received.body.clone();
+    Ok((received.recorded(world, at, took), body))
 }
 
 /// Whether a path is under a prefix that the policy names, however it is spelled: `never` must hold for path tricks, too.
@@ -173,7 +187,7 @@ async fn prepare(
     Ok(Prepared { method: request.method.clone(), target, headers, body })
 }
 
-async fn receive(ready: &Ready, prepared: Prepared) -> Result<Received, Failure> {
+async fn receive(ready: &Ready, prepared: Prepared, reading: &Reading<'_>) -> Result<Received, Failure> {
     let unsendable = |what: String| Failure::Unsendable(what);
     let method = reqwest::Method::from_bytes(prepared.method.as_bytes())
         .map_err(|_| unsendable(format!("the method {}", prepared.method)))?;
@@ -198,15 +212,15 @@ async fn receive(ready: &Ready, prepared: Prepared) -> Result<Received, Failure>
     let streams = is_event_stream(&headers);
     let mut stream = response.bytes_stream();
     loop {
-        let next = if streams {
+        let next = if streams && !reading.is_steered() {
             // An event stream need not end; what came until it paused is the answer.
-            let Ok(next) = tokio::time::timeout(EVENT_PAUSE, stream.next()).await else {
+            let Ok(next) = tokio::time::timeout(EVENT_PAUSE, reading.next(stream.next())).await else {
                 complete = false;
                 break;
             };
             next
         } else {
-            stream.next().await
+            reading.next(stream.next()).await
         };
         let Some(chunk) = next else { break };
         let chunk = chunk?;
@@ -214,6 +228,9 @@ async fn receive(ready: &Ready, prepared: Prepared) -> Result<Received, Failure>
         body.extend(chunk.iter().take(room));
         if chunk.len() > room {
             complete = false;
+            break;
+        }
+        if reading.is_enough(&body) {
             break;
         }
     }

@@ -17,6 +17,7 @@ mod trust;
 mod wire_tests;
 
 use std::time::Duration;
+mod reading;
 
 use futures_util::StreamExt as _;
 
@@ -35,6 +36,7 @@ use ledger::{Fate, Ledger};
 const AGAIN: u32 = 3;
 /// Before the second try of a request that was lost or met an overload.
 const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) use reading::Reading;
 
 /// Sends on the account of one ask.
 #[derive(Clone, Copy)]
@@ -50,6 +52,18 @@ impl Sender<'_> {
     ///
     /// Waits while the origin is known to refuse, and sends again after a refusal.
     pub(crate) async fn send(&self, request: &Request) -> Result<Exchange, Unseen> {
+        self.read(request, &Reading::default()).await.map(|(exchange, _)| exchange)
+    }
+
+    /// One exchange and its whole body, of which the exchange records only the beginning: for documents that a probe
+    /// reads and does not keep. Masked, and bounded by the client's cap.
+    pub(crate) async fn document(&self, request: &Request) -> Result<(Exchange, String), Unseen> {
+        let (exchange, body) = self.read(request, &Reading::default()).await?;
+        Ok((exchange, self.world.vault.masked(&String::from_utf8_lossy(&body))))
+    }
+
+    /// As [`Sender::send`], reading only as far as `reading` says; with the body whole and unmasked, for parsing only.
+    pub(crate) async fn read(&self, request: &Request, reading: &Reading<'_>) -> Result<(Exchange, Vec<u8>), Unseen> {
         let Some(deployment) = &self.target.deployment else {
             return Err(Unseen::NotNamed("no deployment named".into()));
         };
@@ -68,8 +82,8 @@ impl Sender<'_> {
             if must_be_denied(&request.credential) {
                 ledger.deny(deployment.limits.max_denied)?;
             }
-            let exchange = match client::exchange(self, request, Route::default()).await {
-                Ok(exchange) => exchange,
+            let (exchange, body) = match client::read(self, request, Route::default(), reading).await {
+                Ok(read) => read,
                 // The account is closed: what the refusals before it said is the reason.
                 Err(Unseen::OverBudget(why)) => {
                     return Err(if again == 0 { Unseen::OverBudget(why) } else { last });
@@ -86,7 +100,7 @@ impl Sender<'_> {
                 Answered::Service => {
                     permit.settle(&Fate::Served { claim: claim(&exchange), error: exchange.status >= 500 });
                     Self::mind(deployment, &ledger, &exchange);
-                    return Ok(exchange);
+                    return Ok((exchange, body));
                 }
                 Answered::Limiter => {
                     let wait = retry_after(&exchange);
