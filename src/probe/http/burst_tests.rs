@@ -325,3 +325,49 @@ async fn the_burst_begins_after_everything_else_of_its_round_and_counts_exactly(
     assert!(verdict.grounds().iter().any(|ground| ground.contains("6 served")), "{verdict:#?}");
     assert_eq!(evidence.exchanges().count(), 9);
 }
+
+#[tokio::test]
+async fn a_limit_that_is_used_up_when_the_audit_begins_is_waited_for() {
+    for endpoints in [&TWO[..1], &["/api/items"]] {
+        let limiter = Limiter::new(Make::FromFirst, LIMIT, WINDOW);
+        while limiter.take("127.0.0.1").is_ok() {}
+        let verdict = verdict(limited(limiter, 429, peer), endpoints).await;
+        assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+    }
+}
+
+#[tokio::test]
+async fn max_requests_holds_for_the_burst() {
+    let sent = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&sent);
+    let address = serve(move |request| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        service(request)
+    })
+    .await;
+    let mut target = target(&format!("http://{address}"), TWO);
+    target.deployment.as_mut().unwrap().limits.max_requests = Some(5);
+    let verdict = judged(check(), &target, &world(60), Vec::new()).await.0;
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
+    assert_eq!(sent.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test]
+async fn a_costly_endpoint_gets_no_burst_and_one_request() {
+    let costly = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&costly);
+    let inner = limited(Limiter::new(Make::FromFirst, LIMIT, WINDOW), 429, peer);
+    let address = serve(move |request| {
+        if request.path == "/report" {
+            counted.fetch_add(1, Ordering::Relaxed);
+            return service(request);
+        }
+        inner(request)
+    })
+    .await;
+    let mut target = target(&format!("http://{address}"), &["GET /report", "GET /a"]);
+    target.deployment.as_mut().unwrap().costly = vec!["/report".into()];
+    let verdict = judged(check(), &target, &world(60), Vec::new()).await.0;
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
+    assert!(costly.load(Ordering::Relaxed) <= 2);
+}

@@ -65,6 +65,11 @@ impl Tape {
         self.refusal.as_ref()
     }
 
+    /// When the first refusal was sent.
+    pub(super) fn first_refusal(&self) -> Option<Instant> {
+        self.marks.iter().find(|mark| !mark.served).map(|mark| mark.sent)
+    }
+
     pub(super) fn slowest(&self) -> Duration {
         self.marks.iter().map(|mark| mark.answered - mark.sent).max().unwrap_or_default()
     }
