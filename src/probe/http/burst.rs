@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 
 use super::client::{self, Route};
 use super::ledger::Ledger;
@@ -317,6 +318,10 @@ impl Gunner<'_> {
             }
             let before = tape.served();
             while !tape.last_was_refused() {
+                // Slowed down rather than refused, for a whole window: what it serves is what it serves.
+                if looked.elapsed() > self.window {
+                    return Ok(true);
+                }
                 if tape.most_after_refusal() > self.limit {
                     return Ok(false);
                 }
@@ -467,32 +472,82 @@ impl Gunner<'_> {
         tape: &mut Tape,
     ) -> Result<Outcome, Unseen> {
         let mut count = 0;
-        for _ in 0..5 {
+        let mut renewed = 0;
+        let mut began = Instant::now();
+        while !tape.is_shaped() {
             let status = match self.shoot(request, route).await? {
                 Shot::Refused(_) => return Ok(Outcome::Refused),
                 Shot::Served(exchange) => exchange.status,
             };
-            if self.record(line, tape).await? {
-                // The window was over, or refilled: use up what is there, and look again.
-                count = 0;
-                let mut left = self.limit;
-                while !tape.last_was_refused() && left > 0 {
-                    let batch = left.min(BATCH);
-                    self.volley(line, batch, tape).await?;
-                    left -= batch;
+            if !self.record(line, tape).await? {
+                count += 1;
+                // As many as a steady refill may have let through meanwhile prove nothing.
+                let refilled = millis(began.elapsed()) * u64::from(self.limit) / millis(self.window).max(1);
+                if u64::from(count) >= 2 + refilled {
+                    return Ok(Outcome::Served { status, count });
                 }
-                if !tape.last_was_refused() {
-                    break;
+                if count == 6 {
+                    return Ok(Outcome::Unclear(Unseen::NotComparable(
+                        "answers take as long as the limiter takes to refill, so nothing shows who counts what".into(),
+                    )));
                 }
                 continue;
             }
-            count += 1;
-            if count == 2 {
-                return Ok(Outcome::Served { status, count });
+            // The window was over, or refilled: use up what is there, and look again.
+            count = 0;
+            began = Instant::now();
+            renewed += 1;
+            let mut left = self.limit;
+            while left > 0 && (left == self.limit || !tape.last_was_refused()) {
+                let batch = left.min(BATCH);
+                self.volley(line, batch, tape).await?;
+                left -= batch;
+            }
+            if renewed == 2 || !tape.last_was_refused() {
+                tape.shape();
             }
         }
+        self.saturated(line, request, route, tape).await
+    }
+
+    /// A limiter that delays before it refuses, as a queue does, serves whoever waits for each answer. So the variation
+    /// goes out at the moment when the queue is full: right after the first refusal among many sent at once.
+    async fn saturated(
+        &self,
+        line: &Line,
+        request: &Request,
+        route: Route,
+        tape: &mut Tape,
+    ) -> Result<Outcome, Unseen> {
+        for _ in 0..3 {
+            let mut shots: FuturesUnordered<_> = (0..BATCH)
+                .map(|_| async {
+                    let sent = Instant::now();
+                    (sent, self.shoot(&line.request, line.route).await)
+                })
+                .collect();
+            let mut full = false;
+            while !full && let Some((sent, shot)) = shots.next().await {
+                full = !tape.add(sent, shot?);
+            }
+            if !full {
+                break;
+            }
+            let rest = async {
+                while let Some((sent, shot)) = shots.next().await {
+                    tape.add(sent, shot?);
+                }
+                Ok::<(), Unseen>(())
+            };
+            let (varied, rest) = tokio::join!(self.shoot(request, route), rest);
+            rest?;
+            if let Shot::Refused(_) = varied? {
+                return Ok(Outcome::Refused);
+            }
+        }
+        // A place may have come free just then: being served is no proof here.
         Ok(Outcome::Unclear(Unseen::NotComparable(
-            "the plain request was served again meanwhile, so nothing shows who counts what".into(),
+            "the limiter delays rather than refuses, so nothing shows who counts what".into(),
         )))
     }
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use super::rig::{Incoming, Limiter, Make, TOKEN, judged, response, serve, serve_on, target, world};
 use crate::check::{Status, Verdict};
 use crate::checks::access::rate_limit::RateLimit;
@@ -105,6 +107,43 @@ async fn a_bucket_that_refills_at_the_limit_passes() {
         let verdict = verdict(limited(Limiter::new(Make::Bucket { burst }, LIMIT, WINDOW), 429, peer), &TWO[..1]).await;
         assert_eq!(verdict.status(), Status::Pass, "{burst} {verdict:#?}");
     }
+}
+
+/// Delays what is too fast, and refuses only what does not fit its queue, as nginx does without `nodelay`.
+#[tokio::test]
+async fn a_queue_that_slows_down_before_it_refuses_passes() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // The time at which the last place in the queue is served.
+    let queue = Arc::new(std::sync::Mutex::new(Instant::now()));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let turn = {
+                    let mut last = queue.lock().unwrap();
+                    let next = (*last).max(Instant::now()) + WINDOW / LIMIT;
+                    let fits = next < Instant::now() + WINDOW * 4 / LIMIT;
+                    if fits {
+                        *last = next;
+                    }
+                    fits.then_some(next)
+                };
+                let answer = if let Some(turn) = turn {
+                    tokio::time::sleep_until(turn.into()).await;
+                    response(200, &[], "{}")
+                } else {
+                    response(429, &[], "")
+                };
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    let target = target(&format!("http://{address}"), &TWO[..1]);
+    let verdict = judged(check(), &target, &world(60), Vec::new()).await.0;
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
 }
 
 #[tokio::test]
@@ -370,4 +409,18 @@ async fn a_costly_endpoint_gets_no_burst_and_one_request() {
     let verdict = judged(check(), &target, &world(60), Vec::new()).await.0;
     assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
     assert!(costly.load(Ordering::Relaxed) <= 2);
+}
+
+#[tokio::test]
+async fn a_replica_that_is_down_is_no_limiter() {
+    let inner = limited(Limiter::new(Make::FromFirst, LIMIT, WINDOW), 429, peer);
+    let turn = AtomicU32::new(0);
+    let verdict = verdict(
+        move |request| {
+            if turn.fetch_add(1, Ordering::Relaxed) % 3 == 1 { response(503, &[], "") } else { inner(request) }
+        },
+        &TWO[..1],
+    )
+    .await;
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
 }

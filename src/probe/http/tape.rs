@@ -10,6 +10,8 @@ pub(super) struct Tape {
     marks: Vec<Mark>,
     status: Option<u16>,
     refusal: Option<Exchange>,
+    /// Whether the limiter delays before it refuses.
+    shaped: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -21,7 +23,7 @@ struct Mark {
 
 impl Tape {
     pub(super) fn new(window: Duration) -> Self {
-        Self { window, marks: Vec::new(), status: None, refusal: None }
+        Self { window, marks: Vec::new(), status: None, refusal: None, shaped: false }
     }
 
     /// Notes one answer that just came; true where it was served.
@@ -42,6 +44,14 @@ impl Tape {
 
     fn mark(&mut self, sent: Instant, answered: Instant, served: bool) {
         self.marks.push(Mark { sent, answered, served });
+    }
+
+    pub(super) fn shape(&mut self) {
+        self.shaped = true;
+    }
+
+    pub(super) fn is_shaped(&self) -> bool {
+        self.shaped
     }
 
     pub(super) fn sent(&self) -> u32 {
