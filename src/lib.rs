@@ -14,5 +14,6 @@ pub mod evidence;
 pub mod plan;
 
 pub mod audit;
+pub mod history;
 pub mod probe;
 pub mod report;

@@ -1,10 +1,12 @@
 //! Probes answer asks; they are the only code that touches the audited system.
 
 pub mod address;
+mod history;
 mod http;
 mod mcp;
 pub mod meter;
 pub mod secret;
+mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -34,6 +36,8 @@ pub struct World {
     /// The farthest class of address that was contacted.
     vantage: Mutex<Option<Class>>,
     clients: http::Clients,
+    /// Where earlier runs are kept; `None` where no history is.
+    pub history: Option<Box<dyn crate::history::Store>>,
     pub progress: Box<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -51,6 +55,7 @@ impl World {
             cut_short: AtomicBool::new(false),
             vantage: Mutex::new(None),
             clients: http::Clients::default(),
+            history: None,
             progress: Box::new(|_| {}),
         }
     }
@@ -120,9 +125,13 @@ impl World {
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
         let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
+        let tokens = pick(asks, |ask| if let Ask::Token(asked) = ask { Some(asked) } else { None });
+        let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
         tokio::join!(
             guard(http::answer(self, target, requests, sink)),
             guard(mcp::answer(self, target, conversations, sink)),
+            guard(token::answer(self, target, tokens, sink)),
+            guard(history::answer(self, target, earlier, sink)),
             // one line per family
         );
     }
