@@ -1,5 +1,6 @@
 //! Who is let in, how often, from where.
 
+pub mod auth_enforced;
 pub mod token_strength;
 
 /// A deployment with a token and nothing else said, for the tests of this family.
