@@ -7,3 +7,4 @@ use crate::check::Module;
 
 /// Every check, in checklist order.
 pub const ALL: &[Module] = &[Module::of::<tls::https_enforced::HttpsEnforced>()];
+pub const ALL: &[Module] = &[Module::of::<access::token_strength::TokenStrength>()];

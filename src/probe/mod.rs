@@ -14,6 +14,7 @@ mod services;
 mod sockets;
 mod tcp;
 mod tls;
+mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -147,6 +148,14 @@ impl World {
             guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
             guard(services::answer(self, target, services, sink)),
             guard(sockets::answer(self, sockets, sink)),
+        let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
+        let tokens = pick(asks, |ask| if let Ask::Token(asked) = ask { Some(asked) } else { None });
+        let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
+        tokio::join!(
+            guard(http::answer(self, target, requests, sink)),
+            guard(mcp::answer(self, target, conversations, sink)),
+            guard(token::answer(self, target, tokens, sink)),
+            guard(history::answer(self, target, earlier, sink)),
             // one line per family
         );
     }
