@@ -1,6 +1,14 @@
 //! The checklist. One file per item; one line here per file.
 
+pub mod tls;
+
 use crate::check::Module;
 
 /// Every check, in checklist order.
-pub const ALL: &[Module] = &[];
+pub const ALL: &[Module] = &[
+    Module::of::<tls::tls_version::TlsVersion>(),
+    Module::of::<tls::certificate_trust::CertificateTrust>(),
+    Module::of::<tls::certificate_expiry::CertificateExpiry>(),
+    Module::of::<tls::certificate_renewal::CertificateRenewal>(),
+    Module::of::<tls::certificate_pinning::CertificatePinning>(),
+];

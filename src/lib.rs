@@ -16,5 +16,6 @@ pub mod plan;
 pub mod tls;
 
 pub mod audit;
+pub mod history;
 pub mod probe;
 pub mod report;

@@ -21,6 +21,8 @@ pub struct Fault {
 pub struct Assessment {
     /// From the server's own certificate to the root, where one builds.
     pub path: Option<Vec<Certificate>>,
+    /// Where none builds: as far as the links hold, the server's own certificate first.
+    pub reached: Vec<Certificate>,
     /// The server's own certificate, where it can be read.
     pub leaf: Option<Certificate>,
     pub faults: Vec<Fault>,
@@ -93,6 +95,7 @@ pub fn assess(sent: &[Vec<u8>], host: &str, roots: &Roots, at: DateTime<Utc>) ->
             let longest = std::mem::take(&mut search.longest);
             judge_dates_and_strength(&longest, longest.len(), at, &mut assessment);
             explain(&longest, &read, roots, &mut assessment);
+            assessment.reached = longest;
         }
     }
     assessment

@@ -1,6 +1,7 @@
 //! Probes answer asks; they are the only code that touches the audited system.
 
 pub mod address;
+mod history;
 mod http;
 pub mod meter;
 pub mod secret;
@@ -34,6 +35,8 @@ pub struct World {
     /// The farthest class of address that was contacted.
     vantage: Mutex<Option<Class>>,
     clients: http::Clients,
+    /// Where earlier runs are kept; `None` where no history is.
+    pub history: Option<Box<dyn crate::history::Store>>,
     pub progress: Box<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -51,6 +54,7 @@ impl World {
             cut_short: AtomicBool::new(false),
             vantage: Mutex::new(None),
             clients: http::Clients::default(),
+            history: None,
             progress: Box::new(|_| {}),
         }
     }
@@ -119,9 +123,11 @@ impl World {
     /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
+        let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
         tokio::join!(
             guard(http::answer(self, target, requests, sink)),
             guard(tls::answer(self, target, asks, sink)),
+            guard(history::answer(self, target, earlier, sink)),
             // one line per family
         );
     }

@@ -33,7 +33,10 @@ const TEXT_CAP: usize = 16 * 1024;
 
 /// The clients of one run, one per target, listener and strictness.
 #[derive(Default)]
-pub(crate) struct Clients(Mutex<BTreeMap<(String, Listener, Trust), Result<reqwest::Client, Unseen>>>);
+pub(crate) struct Clients(Mutex<BTreeMap<Key, Result<reqwest::Client, Unseen>>>);
+
+/// Target, listener, and whether the certificate must hold.
+type Key = (String, Listener, Trust);
 
 /// Whether the server's certificate must hold.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -1,0 +1,1 @@
+//! Runs in an embedded SQLite file.
