@@ -1,11 +1,13 @@
 //! The checklist. One file per item; one line here per file.
 
+pub mod access;
 pub mod tls;
 
 use crate::check::Module;
 
 /// Every check, in checklist order.
 pub const ALL: &[Module] = &[
+    Module::of::<tls::https_enforced::HttpsEnforced>(),
     Module::of::<tls::tls_version::TlsVersion>(),
     Module::of::<tls::certificate_trust::CertificateTrust>(),
     Module::of::<tls::certificate_expiry::CertificateExpiry>(),

@@ -11,11 +11,15 @@ pub mod certificate;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
+pub mod detect;
 pub mod evidence;
 pub mod plan;
 pub mod tls;
 
 pub mod audit;
+pub mod demo;
 pub mod history;
 pub mod probe;
 pub mod report;
+
+pub mod cli;

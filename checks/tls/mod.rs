@@ -1,9 +1,10 @@
-//! TLS and certificates.
+//! The policy's section on transport.
 
 pub mod certificate_expiry;
 pub mod certificate_pinning;
 pub mod certificate_renewal;
 pub mod certificate_trust;
+pub mod https_enforced;
 pub mod tls_version;
 
 use std::net::{IpAddr, SocketAddr};

@@ -310,19 +310,24 @@ fn addresses_at_most(target: &Target) -> u32 {
     if deployment.resolve.contains_key(host) || host.parse::<IpAddr>().is_ok() { 1 } else { ADDRESSES }
 }
 
-impl Presented {
-    /// What later runs want to know of this one: `certificate-serial`, `certificate-spki` and `certificate-not-before`
-    /// of the leaf, where every address sends the same one.
-    pub fn facts(&self) -> BTreeMap<String, String> {
-        let leaves: BTreeSet<Option<&String>> =
-            self.addresses.iter().map(|at| at.chain.as_ref().ok().and_then(|sent| sent.certificates.first())).collect();
-        let mut leaves = leaves.into_iter();
-        let (Some(Some(leaf)), None) = (leaves.next(), leaves.next()) else { return BTreeMap::new() };
-        let Ok(leaf) = Certificate::of_base64(leaf) else { return BTreeMap::new() };
-        BTreeMap::from([
-            ("certificate-serial".into(), leaf.serial),
-            ("certificate-spki".into(), leaf.pin),
-            ("certificate-not-before".into(), leaf.not_before.to_rfc3339()),
-        ])
+/// What later runs want to know of this one: `certificate-serial` and `certificate-spki` of the leaf, where every
+/// address sends the same one.
+pub fn facts(presented: &Presented) -> BTreeMap<String, String> {
+    let mut facts = BTreeMap::new();
+    let mut leaves: Vec<&String> = Vec::new();
+    for at in &presented.addresses {
+        if let Ok(Some(leaf)) = at.chain.as_ref().map(|sent| sent.certificates.first())
+            && !leaves.contains(&leaf)
+        {
+            leaves.push(leaf);
+        }
     }
+    if let [leaf] = leaves[..]
+        && let Ok(leaf) = Certificate::of_base64(leaf)
+    {
+        facts.insert("certificate-serial".into(), leaf.serial.clone());
+        facts.insert("certificate-spki".into(), leaf.pin.clone());
+        facts.insert("certificate-not-before".into(), leaf.not_before.to_rfc3339());
+    }
+    facts
 }

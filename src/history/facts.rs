@@ -6,7 +6,7 @@ use crate::evidence::{Recorded, Seen, TargetRecord};
 
 /// The facts in the evidence of one target, by name. Pure; never a secret (fingerprints are keyed).
 ///
-/// Names in use: `certificate-serial`, `certificate-spki`, `certificate-not-before`, `token-fingerprint`.
+/// Names in use: `certificate-serial`, `certificate-spki`, `token-fingerprint`.
 pub fn facts(record: &TargetRecord) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     for observation in &record.answers {
@@ -18,24 +18,9 @@ pub fn facts(record: &TargetRecord) -> BTreeMap<String, String> {
     facts
 }
 
-/// One arm per kind of answer that has a fact worth remembering.
+/// What one answer gives later runs to compare with; most give nothing.
 fn add(seen: &Seen, facts: &mut BTreeMap<String, String>) {
-    match seen {
-        Seen::Chain(presented) => facts.extend(presented.facts()),
-        Seen::Http(_)
-        | Seen::Burst(_)
-        | Seen::Api(_)
-        | Seen::Mcp(_)
-        | Seen::Hello(_)
-        | Seen::Suites(_)
-        | Seen::Services(_)
-        | Seen::Token(_)
-        | Seen::Earlier(_)
-        | Seen::Scope(_)
-        | Seen::Secrets(_)
-        | Seen::EnvFiles(_)
-        | Seen::Ignored(_)
-        | Seen::Lines(_)
-        | Seen::Canary(_) => {}
+    if let Seen::Chain(presented) = seen {
+        facts.extend(crate::evidence::tls::facts(presented));
     }
 }
