@@ -8,3 +8,11 @@ use crate::check::Module;
 /// Every check, in checklist order.
 pub const ALL: &[Module] = &[Module::of::<tls::https_enforced::HttpsEnforced>()];
 pub const ALL: &[Module] = &[Module::of::<access::token_strength::TokenStrength>()];
+pub const ALL: &[Module] = &[
+    Module::of::<tls::https_enforced::HttpsEnforced>(),
+    Module::of::<tls::tls_version::TlsVersion>(),
+    Module::of::<tls::certificate_trust::CertificateTrust>(),
+    Module::of::<tls::certificate_expiry::CertificateExpiry>(),
+    Module::of::<tls::certificate_renewal::CertificateRenewal>(),
+    Module::of::<tls::certificate_pinning::CertificatePinning>(),
+];
