@@ -66,6 +66,8 @@ pub(super) struct Occurrence {
     pub(super) state: State,
     pub(super) first: Option<CommitMark>,
     pub(super) removed: Option<CommitMark>,
+    /// Orders what was committed within one second.
+    pub(super) generation: u32,
 }
 
 #[derive(Default)]
@@ -341,18 +343,20 @@ impl Walk {
         let head: Arc<Set> = reach.head.and_then(|head| rooted.get(&head)).cloned().unwrap_or_default();
         let mut standing: BTreeMap<(BString, ObjectId), Standing> = BTreeMap::new();
         let none = Arc::new(Set::default());
+        let generations = self.generations();
         for (id, commit) in &self.commits {
             let Some(set) = rooted.get(id) else { continue };
             let group = reach.group(id);
+            let generation = generations.get(id).copied().unwrap_or(0);
             let parents: Vec<&Arc<Set>> =
                 commit.parents.iter().map(|parent| rooted.get(parent).unwrap_or(&none)).collect();
             for entry in set.iter() {
                 let place = standing.entry(entry.clone()).or_default();
-                place.seen(group, id, commit.time);
+                place.seen(group, (commit.time, generation, *id));
             }
             for gone in parents.iter().filter(|parent| !Arc::ptr_eq(parent, set)).flat_map(|parent| parent.iter()) {
                 if !set.contains(gone) && group == State::History {
-                    standing.entry(gone.clone()).or_default().removed(id, commit.time);
+                    standing.entry(gone.clone()).or_default().removed((commit.time, generation, *id));
                 }
             }
         }
@@ -370,8 +374,39 @@ impl Walk {
                 state: if tagged { State::History } else { State::Unreachable },
                 first: None,
                 removed: None,
+                generation: u32::MAX,
             });
         }
+        let when = |place: &Occurrence| place.first.as_ref().map(|first| first.when);
+        self.history.occurrences.sort_by_key(|place| (when(place), place.generation, place.path.clone()));
+    }
+
+    /// The length of the longest line of parents behind each commit.
+    fn generations(&self) -> HashMap<ObjectId, u32> {
+        let mut known: HashMap<ObjectId, u32> = HashMap::new();
+        for start in self.commits.keys() {
+            let mut pending = vec![*start];
+            while let Some(id) = pending.last().copied() {
+                let Some(commit) = self.commits.get(&id).filter(|_| !known.contains_key(&id)) else {
+                    pending.pop();
+                    continue;
+                };
+                let unknown: Vec<ObjectId> = commit
+                    .parents
+                    .iter()
+                    .filter(|parent| self.commits.contains_key(*parent) && !known.contains_key(*parent))
+                    .copied()
+                    .collect();
+                if unknown.is_empty() {
+                    let longest = commit.parents.iter().filter_map(|parent| known.get(parent)).max();
+                    known.insert(id, longest.map_or(0, |longest| longest + 1));
+                    pending.pop();
+                } else {
+                    pending.extend(unknown);
+                }
+            }
+        }
+        known
     }
 
     fn missing(&self, opened: &Opened) -> HashSet<ObjectId> {
@@ -565,29 +600,34 @@ impl Places<'_> {
     }
 }
 
+/// When, of which generation (a child's is higher than its parents'), in which commit.
+type Moment = (i64, u32, ObjectId);
+
 /// The first and last of one blob under one path.
 #[derive(Default)]
 struct Standing {
-    first: BTreeMap<State, (i64, ObjectId)>,
-    removed: Option<(i64, ObjectId)>,
+    first: BTreeMap<State, Moment>,
+    removed: Option<Moment>,
 }
 
 impl Standing {
-    fn seen(&mut self, state: State, id: &ObjectId, time: i64) {
-        let first = self.first.entry(state).or_insert((time, *id));
-        *first = (*first).min((time, *id));
+    fn seen(&mut self, state: State, moment: Moment) {
+        let first = self.first.entry(state).or_insert(moment);
+        *first = (*first).min(moment);
     }
 
-    fn removed(&mut self, id: &ObjectId, time: i64) {
-        self.removed = self.removed.max(Some((time, *id)));
+    fn removed(&mut self, moment: Moment) {
+        self.removed = self.removed.max(Some(moment));
     }
 
     fn occurrence(self, path: String, blob: ObjectId, in_head: bool) -> Occurrence {
         // States are ordered, the most public first.
-        let first = self.first.iter().next().map(|(state, (time, id))| (*state, mark(*id, *time)));
-        let state = if in_head { State::Head } else { first.as_ref().map_or(State::Unreachable, |(state, _)| *state) };
-        let removed = self.removed.filter(|_| !in_head).map(|(time, id)| mark(id, time));
-        Occurrence { path, blob, state, first: first.map(|(_, mark)| mark), removed }
+        let first =
+            self.first.iter().next().map(|(state, (time, generation, id))| (*state, mark(*id, *time), *generation));
+        let state = if in_head { State::Head } else { first.as_ref().map_or(State::Unreachable, |(state, ..)| *state) };
+        let removed = self.removed.filter(|_| !in_head).map(|(time, _, id)| mark(id, time));
+        let generation = first.as_ref().map_or(u32::MAX, |(.., generation)| *generation);
+        Occurrence { path, blob, state, first: first.map(|(_, mark, _)| mark), removed, generation }
     }
 }
 

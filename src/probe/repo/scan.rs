@@ -103,7 +103,18 @@ impl Sum<'_> {
         let history = history::read(opened, self.key, budget)?;
         self.completeness(opened, &history);
         let mut in_head: HashSet<(String, ObjectId)> = HashSet::new();
-        for place in &history.occurrences {
+        // What is staged is placed by the index.
+        let staged: HashSet<ObjectId> = if opened.is_bare() {
+            HashSet::new()
+        } else {
+            opened
+                .repo
+                .index_or_empty()
+                .map(|index| index.entries().iter().map(|entry| entry.id).collect())
+                .unwrap_or_default()
+        };
+        let loose = |place: &&history::Occurrence| place.first.is_none() && place.state == State::Unreachable;
+        for place in history.occurrences.iter().filter(|place| !loose(place) || !staged.contains(&place.blob)) {
             let Some(blob) = history.blobs.get(&place.blob) else { continue };
             if place.state == State::Head {
                 in_head.insert((place.path.clone(), place.blob));
@@ -460,11 +471,11 @@ impl Sum<'_> {
             }
             known.allowed &= caught.hit.allowed;
             known.first = match (known.first.take(), first.cloned()) {
-                (Some(old), Some(new)) => Some(if (new.when, &new.id) < (old.when, &old.id) { new } else { old }),
+                (Some(old), Some(new)) => Some(if new.when < old.when { new } else { old }),
                 (old, new) => old.or(new),
             };
             known.removed = match (known.removed.take(), removed.cloned()) {
-                (Some(old), Some(new)) => Some(if new.when > old.when { new } else { old }),
+                (Some(old), Some(new)) => Some(if new.when >= old.when { new } else { old }),
                 (old, new) => old.or(new),
             };
             if known.state == State::Head {

@@ -380,7 +380,7 @@ fn env_files_are_followed_through_tree_index_and_history() {
     made.git(&["rm", "-q", ".env.old"]);
     made.write(".gitignore", ".env\n*.env\n");
     made.commit("remove");
-    made.write(".env", &format!("DB_PASSWORD={value}\nPORT=8080\nURL=https://example.org\n"));
+    made.write(".env", &format!("DB_PASSWORD={value}\nPORT=8080\nURL=https://api.internal/v1\n"));
     made.write(".env.production", &format!("DB_PASSWORD={value}\n"));
     let scan = made.scan();
     let file = |path: &str| scan.env.files.iter().find(|file| file.path == path).unwrap();
