@@ -10,6 +10,7 @@ pub mod target;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
+pub mod detect;
 pub mod evidence;
 pub mod plan;
 

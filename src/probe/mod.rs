@@ -1,9 +1,11 @@
 //! Probes answer asks; they are the only code that touches the audited system.
 
 pub mod address;
+pub mod fingerprint;
 mod history;
 mod http;
 pub mod meter;
+pub mod repo;
 pub mod secret;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,6 +128,7 @@ impl World {
         tokio::join!(
             guard(http::answer(self, target, requests, sink)),
             guard(history::answer(self, target, earlier, sink)),
+            guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
             // one line per family
         );
     }
