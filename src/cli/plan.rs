@@ -107,27 +107,9 @@ fn sends_per_host(plan: &Plan) -> BTreeMap<String, u32> {
 
 /// The lower bound of time: so many windows of the declared limit as the requests need that must be served.
 fn at_least(plan: &Plan) -> Option<Duration> {
-    let (limit, window) = plan
-        .asks
-        .iter()
-        .filter_map(|planned| match &planned.ask {
-            Ask::Burst(burst) => Some((burst.limit.max(1), burst.window.duration())),
-            Ask::Http(_)
-            | Ask::Api(_)
-            | Ask::Mcp(_)
-            | Ask::Hello(_)
-            | Ask::Chain(_)
-            | Ask::Services(_)
-            | Ask::Token(_)
-            | Ask::Earlier(_)
-            | Ask::Scope(_)
-            | Ask::Secrets(_)
-            | Ask::EnvFiles(_)
-            | Ask::Ignored(_)
-            | Ask::Lines(_)
-            | Ask::Canary(_) => None,
-        })
-        .next()?;
+    let (limit, window) = plan.asks.iter().find_map(|planned| {
+        if let Ask::Burst(burst) = &planned.ask { Some((burst.limit.max(1), burst.window.duration())) } else { None }
+    })?;
     let requests: BTreeSet<&Ask> =
         plan.asks.iter().map(|planned| &planned.ask).filter(|ask| matches!(ask, Ask::Http(_))).collect();
     let windows = u32::try_from(requests.len()).unwrap_or(u32::MAX) / limit;

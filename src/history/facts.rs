@@ -18,23 +18,5 @@ pub fn facts(record: &TargetRecord) -> BTreeMap<String, String> {
     facts
 }
 
-/// One arm per kind of answer that has a fact worth remembering.
-fn add(seen: &Seen, _facts: &mut BTreeMap<String, String>) {
-    match seen {
-        Seen::Http(_)
-        | Seen::Burst(_)
-        | Seen::Api(_)
-        | Seen::Mcp(_)
-        | Seen::Hello(_)
-        | Seen::Chain(_)
-        | Seen::Services(_)
-        | Seen::Token(_)
-        | Seen::Earlier(_)
-        | Seen::Scope(_)
-        | Seen::Secrets(_)
-        | Seen::EnvFiles(_)
-        | Seen::Ignored(_)
-        | Seen::Lines(_)
-        | Seen::Canary(_) => {}
-    }
-}
+/// One line per kind of answer that has a fact worth remembering.
+fn add(_seen: &Seen, _facts: &mut BTreeMap<String, String>) {}
