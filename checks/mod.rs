@@ -1,11 +1,14 @@
 //! The checklist. One file per item; one line here per file.
 
+pub mod access;
 pub mod process;
+pub mod tls;
 
 use crate::check::Module;
 
 /// Every check, in checklist order.
 pub const ALL: &[Module] = &[
+    Module::of::<tls::https_enforced::HttpsEnforced>(),
     Module::of::<process::disclosure_channel::DisclosureChannel>(),
     Module::of::<process::audit_schedule::AuditSchedule>(),
 ];

@@ -18,5 +18,9 @@ pub fn facts(record: &TargetRecord) -> BTreeMap<String, String> {
     facts
 }
 
-/// One line per kind of answer that has a fact worth remembering.
-fn add(_seen: &Seen, _facts: &mut BTreeMap<String, String>) {}
+/// What one answer gives later runs to compare with; most give nothing.
+fn add(seen: &Seen, facts: &mut BTreeMap<String, String>) {
+    if let Seen::Chain(presented) = seen {
+        facts.extend(crate::evidence::tls::facts(presented));
+    }
+}
