@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use clap::Args;
 
-use super::{CheckArguments, Error, PolicyArguments, TargetArguments, emit, setup};
+use super::{CheckArguments, Error, PolicyArguments, TargetArguments, demo, emit, setup};
 use crate::evidence::{Ask, Evidence};
 use crate::period::Period;
 use crate::plan::{Checklist, Plan};
@@ -28,7 +28,16 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     arguments.checks.agree()?;
-    let policy = setup::policy(&arguments.policy, &arguments.target)?;
+    let runtime = demo::runtime()?;
+    // Kept until the plan is printed: the demo's ports are part of it.
+    let demo = match arguments.target.demo {
+        Some(kind) => Some(runtime.block_on(kind.start())?),
+        None => None,
+    };
+    let policy = match &demo {
+        Some(demo) => demo.policy.clone(),
+        None => setup::policy(&arguments.policy, &arguments.target)?,
+    };
     let mut plans = Vec::new();
     for target in &policy.targets {
         let checklist = Checklist::of(&policy, target, |id| arguments.checks.wants(id))
