@@ -1,6 +1,7 @@
 //! The checklist. One file per item; one line here per file.
 
 pub mod access;
+pub mod process;
 pub mod tls;
 
 use crate::check::Module;
@@ -15,4 +16,8 @@ pub const ALL: &[Module] = &[
     Module::of::<tls::certificate_expiry::CertificateExpiry>(),
     Module::of::<tls::certificate_renewal::CertificateRenewal>(),
     Module::of::<tls::certificate_pinning::CertificatePinning>(),
+pub const ALL: &[Module] = &[
+    Module::of::<tls::https_enforced::HttpsEnforced>(),
+    Module::of::<process::disclosure_channel::DisclosureChannel>(),
+    Module::of::<process::audit_schedule::AuditSchedule>(),
 ];

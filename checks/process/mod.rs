@@ -1,0 +1,4 @@
+//! How people work: reporting, auditing.
+
+pub mod audit_schedule;
+pub mod disclosure_channel;
