@@ -128,6 +128,7 @@ fn document(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Opti
         max_waiver_days,
         unwaivable,
         fingerprint_key,
+        checks: common,
         lines,
     })
 }

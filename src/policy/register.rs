@@ -102,9 +102,10 @@ fn rotation(reader: &mut Reader<'_>, node: &Node) -> Option<Rotation> {
 /// `KEYID:HEX`; anything else may be the secret itself.
 fn fingerprint(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let text = reader.text(node, "a keyed fingerprint")?;
-    let is_hex = |part: &str| part.len() >= 8 && part.len() <= 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_id = |part: &str| part.len() <= 40 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_hex = |part: &str| (16..=64).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_hexdigit());
     match text.split_once(':') {
-        Some((key, value)) if is_hex(key) && is_hex(value) => Some(text.to_owned()),
+        Some((key, value)) if is_id(key) && is_hex(value) => Some(text.to_owned()),
         Some(_) | None => {
             reader.hidden(
                 node.span,

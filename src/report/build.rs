@@ -11,6 +11,7 @@ use super::{
 use crate::audit::Judged;
 use crate::check::{Finding, Severity, Status};
 use crate::checks::ALL;
+use crate::evidence::api::endpoints;
 use crate::evidence::{Ask, Evidence, Recorded, Recording, Seen};
 use crate::policy::Policy;
 
@@ -175,18 +176,16 @@ fn coverage(policy: &Policy, recording: &Recording) -> Coverage {
     let mut coverage = Coverage::default();
     for target in &policy.targets {
         let Some(record) = recording.targets.iter().find(|record| record.target == target.name) else { continue };
-        let mut known: BTreeSet<String> = target
-            .deployment
-            .iter()
-            .flat_map(|deployment| &deployment.endpoints)
-            .map(|endpoint| path_of(&endpoint.path))
-            .collect();
+        let answers = record.answers.iter().map(|seen| (seen.ask.clone(), seen.answer.clone().into())).collect();
+        let evidence = Evidence::new(&recording.run, policy.declared(), answers);
+        let known: BTreeSet<String> =
+            endpoints(target, &evidence).0.iter().map(|endpoint| path_of(&endpoint.path)).collect();
         let mut answered = BTreeSet::new();
         for observation in &record.answers {
             coverage.requests += u64::from(observation.sent.requests);
             coverage.connections += u64::from(observation.sent.connections);
             match &observation.answer {
-                Recorded::Seen(seen) => seen_of(seen, &mut coverage, &mut known),
+                Recorded::Seen(seen) => count(seen, &mut coverage),
                 Recorded::Unseen(unseen) => {
                     coverage.skipped.push(format!("{}: {}: {unseen}", target.name, observation.ask))
                 }
@@ -208,8 +207,8 @@ fn path_of(path: &str) -> String {
     path.split('?').next().unwrap_or_default().to_owned()
 }
 
-/// One arm per kind of answer that widens what is known or counts what was read.
-fn seen_of(seen: &Seen, _coverage: &mut Coverage, _known: &mut BTreeSet<String>) {
+/// One arm per kind of answer that says how much was read.
+fn count(seen: &Seen, _coverage: &mut Coverage) {
     match seen {
         Seen::Http(_)
         | Seen::Burst(_)
