@@ -8,13 +8,17 @@ use chrono::Utc;
 use clap::Args;
 use tokio::sync::watch;
 
-use super::{CheckArguments, Error, MAX_TIME, OutputArguments, PolicyArguments, TargetArguments, code, emit, setup};
+use super::{
+    CheckArguments, Error, MAX_TIME, OutputArguments, PolicyArguments, TargetArguments, code, demo, emit, setup,
+};
+use crate::demo::Demo;
 use crate::evidence::{Recording, Run};
 use crate::history::store::{File, own_path};
 use crate::history::{Finished, Store as _};
 use crate::period::Period;
 use crate::policy::Policy;
 use crate::probe::World;
+use crate::probe::fingerprint::Key;
 use crate::probe::secret::Vault;
 use crate::report::Report;
 
@@ -24,6 +28,8 @@ pub(super) struct Arguments {
     policy: PolicyArguments,
     #[command(flatten)]
     target: TargetArguments,
+    #[command(flatten)]
+    demo: demo::DemoArguments,
     #[command(flatten)]
     checks: CheckArguments,
     #[command(flatten)]
@@ -65,8 +71,18 @@ pub(super) struct ScanArguments {
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     arguments.checks.agree()?;
     emit::agree(&arguments.output.formats)?;
-    let policy = setup::policy(&arguments.policy, &arguments.target)?;
-    conduct(&policy, arguments)
+    match arguments.demo.demo {
+        None => conduct(&setup::policy(&arguments.policy, &arguments.target)?, None, arguments),
+        Some(kind) => {
+            let runtime = runtime()?;
+            let demo = runtime.block_on(demo::start(kind))?;
+            emit::note("the demo's rate limit is 30 requests in 2 s instead of a minute, so that it takes seconds");
+            let code = conduct(&demo.policy, Some(&demo), arguments);
+            drop(demo);
+            runtime.shutdown_timeout(Duration::from_millis(200));
+            code
+        }
+    }
 }
 
 pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
@@ -79,6 +95,7 @@ pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
         },
         checks: CheckArguments { only: vec!["secrets-committed".into()], skip: Vec::new() },
         output: arguments.output.clone(),
+        demo: demo::DemoArguments::default(),
         evidence: None,
         max_time: MAX_TIME,
         scheduled: false,
@@ -86,18 +103,27 @@ pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
     })
 }
 
-fn conduct(policy: &Policy, arguments: &Arguments) -> Result<u8, Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::file("the audit cannot start"))?;
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::file("the audit cannot start"))
+}
+
+fn conduct(policy: &Policy, demo: Option<&Demo>, arguments: &Arguments) -> Result<u8, Error> {
+    let runtime = runtime()?;
     let wanted = |id: &str| arguments.checks.wants(id);
     let (stop, stopped) = watch::channel(false);
     let (recording, history) = runtime.block_on(async {
         tokio::spawn(interrupt(stop));
-        let history = history(&arguments.history).await;
-        let mut world = World::new(begin(policy, arguments), Vault::default(), arguments.max_time.duration(), stopped);
-        world.history = history.clone().map(|file| Box::new(file) as Box<dyn crate::history::Store>);
+        // The demo brings its own history, and leaves nothing in the user's.
+        let history = if demo.is_some() { None } else { history(&arguments.history).await };
+        let vault = Vault::with_key(fingerprint_key(policy));
+        if let Some(demo) = demo {
+            demo.prepare(&vault);
+        }
+        let mut world = World::new(begin(policy, arguments), vault, arguments.max_time.duration(), stopped);
+        world.history = match demo {
+            Some(demo) => Some(demo.history()),
+            None => history.clone().map(|file| Box::new(file) as Box<dyn crate::history::Store>),
+        };
         let bar = progress();
         if let Some(bar) = bar.clone() {
             world.progress = Box::new(move |message| bar.set_message(crate::report::escape::terminal(message)));
@@ -123,6 +149,14 @@ fn conduct(policy: &Policy, arguments: &Arguments) -> Result<u8, Error> {
     runtime.shutdown_timeout(Duration::from_millis(200));
     emit::report(&report, &arguments.output.formats)?;
     Ok(code(report.outcome(arguments.output.fail_on.into())))
+}
+
+/// The key that the policy names; where it cannot be had, one for this run, whose fingerprints equal no register's.
+fn fingerprint_key(policy: &Policy) -> Key {
+    Key::load(&policy.fingerprint_key).unwrap_or_else(|error| {
+        emit::note(&format!("{error}; fingerprints of this run compare with no other's"));
+        Key::ephemeral()
+    })
 }
 
 /// The report of a recording; also what `replay` prints.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod checks;
+mod demo;
 mod emit;
 mod plan;
 mod replay;
@@ -33,6 +34,7 @@ use crate::target::{Endpoint, Environment, Host, Scope};
         3    nothing fails, but something could not be seen\n  \
         130  interrupted; the report is valid and partial\n\n\
         Begin with:\n  \
+        watertight audit --demo\n  \
         watertight audit --repo . --scope repository\n  \
         watertight audit --url https://mcp.example.com --endpoint /mcp --token-env MCP_TOKEN --repo . --authorised-by NAME",
     arg_required_else_help = true
@@ -67,6 +69,9 @@ enum Command {
     Replay(replay::Arguments),
     /// Look for secrets in a repository: its work tree, index and whole history, and nothing else.
     Scan(audit::ScanArguments),
+    /// Prove that the audit can fail: seed each known fault into the embedded deployment and repository, and show that
+    /// exactly the items that it concerns fall. Exits 0 if they do, 1 if not.
+    Selftest(demo::Arguments),
     /// Print the JSON Schema of the policy or of the report.
     Schema(schema::Arguments),
     /// Print the completions of a shell.
@@ -217,6 +222,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => checks::explain(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Scan(arguments) => audit::scan(&arguments),
+        Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => schema::completions::<Cli>(&arguments),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use clap::Args;
 
-use super::{CheckArguments, Error, PolicyArguments, TargetArguments, emit, setup};
+use super::{CheckArguments, Error, PolicyArguments, TargetArguments, demo, emit, setup};
 use crate::evidence::{Ask, Evidence};
 use crate::period::Period;
 use crate::plan::{Checklist, Plan};
@@ -20,6 +20,8 @@ pub(super) struct Arguments {
     #[command(flatten)]
     target: TargetArguments,
     #[command(flatten)]
+    demo: demo::DemoArguments,
+    #[command(flatten)]
     checks: CheckArguments,
     /// As JSON.
     #[arg(long)]
@@ -28,7 +30,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     arguments.checks.agree()?;
-    let policy = setup::policy(&arguments.policy, &arguments.target)?;
+    let policy = match arguments.demo.demo {
+        None => setup::policy(&arguments.policy, &arguments.target)?,
+        // The plan names its ports, so it is started; nothing is sent to it.
+        Some(kind) => tokio::runtime::Runtime::new()
+            .map_err(Error::file("the demo cannot start"))?
+            .block_on(async { demo::start(kind).await.map(|demo| demo.policy.clone()) })?,
+    };
     let mut plans = Vec::new();
     for target in &policy.targets {
         let checklist = Checklist::of(&policy, target, |id| arguments.checks.wants(id))

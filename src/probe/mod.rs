@@ -2,18 +2,18 @@
 
 pub mod address;
 mod api;
-mod history;
-pub mod fingerprint;
 mod fetch;
+pub mod fingerprint;
+mod history;
 mod http;
 mod mcp;
 pub mod meter;
 pub mod repo;
 pub mod secret;
-mod tls;
 mod services;
 mod sockets;
 mod tcp;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;

@@ -6,8 +6,18 @@ use crate::evidence::tls::Version;
 
 /// The files in which nginx, Apache, HAProxy and Traefik state versions.
 pub const GLOBS: &[&str] = &[
-    "*.conf", "*.conf.*", "*.cfg", "*.vhost", "**/nginx/**", "**/apache2/**", "**/httpd/**", "**/haproxy/**",
-    "**/traefik/**", "traefik*.y*ml", "traefik*.toml", "Caddyfile*",
+    "*.conf",
+    "*.conf.*",
+    "*.cfg",
+    "*.vhost",
+    "**/nginx/**",
+    "**/apache2/**",
+    "**/httpd/**",
+    "**/haproxy/**",
+    "**/traefik/**",
+    "traefik*.y*ml",
+    "traefik*.toml",
+    "Caddyfile*",
 ];
 
 /// The lines that state versions.
@@ -20,8 +30,10 @@ pub const PATTERN: &str = concat!(
 pub fn oldest(line: &str) -> Option<Version> {
     let line = line.split('#').next().unwrap_or_default();
     let lower = line.to_ascii_lowercase();
-    let words: Vec<&str> =
-        lower.split(|char: char| char.is_whitespace() || ";\"':=,{}".contains(char)).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = lower
+        .split(|char: char| char.is_whitespace() || ";\"':=,{}".contains(char))
+        .filter(|word| !word.is_empty())
+        .collect();
     let after = |word: &str| words.iter().position(|known| *known == word).map(|place| &words[place + 1..]);
     if let Some(named) = after("ssl_protocols") {
         return named.iter().filter_map(|word| version(word)).min();
@@ -46,7 +58,11 @@ fn apache(words: &[&str]) -> Option<Version> {
         let meant: Vec<Version> =
             if name == "all" { Version::ALL[1..].to_vec() } else { version(name).into_iter().collect() };
         for version in meant {
-            if adds { allowed.insert(version) } else { allowed.remove(&version) };
+            if adds {
+                allowed.insert(version)
+            } else {
+                allowed.remove(&version)
+            };
         }
     }
     allowed.first().copied()

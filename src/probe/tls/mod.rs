@@ -24,8 +24,8 @@ use crate::evidence::tls::{
 use crate::evidence::{Ask, Unseen};
 use crate::probe::meter::Kind;
 use crate::probe::{Sink, World, address, pick};
-use crate::tls::suites;
 use crate::target::Target;
+use crate::tls::suites;
 use hello::Offer;
 use reader::{Flight, Reader, Stranger};
 
