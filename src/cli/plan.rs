@@ -118,22 +118,9 @@ fn at_least(plan: &Plan) -> Option<Duration> {
     let (limit, window) = plan
         .asks
         .iter()
-        .filter_map(|planned| match &planned.ask {
-            Ask::Burst(burst) => Some((burst.limit.max(1), burst.window.duration())),
-            Ask::Http(_)
-            | Ask::Api(_)
-            | Ask::Mcp(_)
-            | Ask::Hello(_)
-            | Ask::Chain(_)
-            | Ask::Services(_)
-            | Ask::Token(_)
-            | Ask::Earlier(_)
-            | Ask::Scope(_)
-            | Ask::Secrets(_)
-            | Ask::EnvFiles(_)
-            | Ask::Ignored(_)
-            | Ask::Lines(_)
-            | Ask::Canary(_) => None,
+        .filter_map(|planned| {
+            let Ask::Burst(burst) = &planned.ask else { return None };
+            Some((burst.limit.max(1), burst.window.duration()))
         })
         .next()?;
     let requests: BTreeSet<&Ask> =

@@ -33,6 +33,7 @@ pub(super) fn of(places: &Places, faults: &Faults) -> anyhow::Result<Policy> {
         name: "demo: the shipped policy on the embedded deployment and repository".into(),
         sha256: String::new(),
         source: Source { file: "(embedded demo)".into(), trusted: true, withheld: Vec::new() },
+        checks: BTreeMap::new(),
         targets: vec![target],
         checks,
         rotations: rotations(places, faults),

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::http::Listener;
-use super::{Evidence, Question, Unseen};
+use super::{Question, Unseen};
 use crate::certificate::Certificate;
 use crate::seen_as;
 use crate::target::Target;
@@ -312,9 +312,8 @@ fn addresses_at_most(target: &Target) -> u32 {
 
 /// What later runs want to know of this one: `certificate-serial` and `certificate-spki` of the leaf, where every
 /// address sends the same one.
-pub fn facts(evidence: &Evidence) -> BTreeMap<String, String> {
+pub fn facts(presented: &Presented) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
-    let Ok(presented) = evidence.of(&Chain {}) else { return facts };
     let mut leaves: Vec<&String> = Vec::new();
     for at in &presented.addresses {
         if let Ok(Some(leaf)) = at.chain.as_ref().map(|sent| sent.certificates.first())

@@ -207,23 +207,11 @@ fn path_of(path: &str) -> String {
     path.split('?').next().unwrap_or_default().to_owned()
 }
 
-/// One arm per kind of answer that says how much was read.
-fn count(seen: &Seen, _coverage: &mut Coverage) {
-    match seen {
-        Seen::Http(_)
-        | Seen::Burst(_)
-        | Seen::Api(_)
-        | Seen::Mcp(_)
-        | Seen::Hello(_)
-        | Seen::Chain(_)
-        | Seen::Services(_)
-        | Seen::Token(_)
-        | Seen::Earlier(_)
-        | Seen::Scope(_)
-        | Seen::Secrets(_)
-        | Seen::EnvFiles(_)
-        | Seen::Ignored(_)
-        | Seen::Lines(_)
-        | Seen::Canary(_) => {}
+/// How much of the repository was read.
+fn count(seen: &Seen, coverage: &mut Coverage) {
+    if let Seen::Scope(read) = seen {
+        coverage.commits += u64::from(read.commits);
+        coverage.blobs += u64::from(read.blobs);
+        coverage.bytes += read.bytes;
     }
 }
