@@ -154,7 +154,8 @@ async fn with(faults: Faults) -> anyhow::Result<Demo> {
     let listeners = Listeners { main, plain, metrics, prometheus, model };
     serve(&mut running, listeners, &site, &certificates, &faults)?;
     let policy = policy::of(&places, &faults)?;
-    let earlier = past::runs(now, &Then { facts: BTreeMap::new() }, &faults);
+    let leaf = certificates.chain.first().context("the demo has no certificate")?;
+    let earlier = past::runs(now, &Then { leaf, token: key.fingerprint(token.expose()) }, &faults)?;
     Ok(Demo { policy, token, earlier, _running: running, _closed: Some(closed), _folder: folder })
 }
 
