@@ -21,3 +21,5 @@ pub const ALL: &[Module] = &[
     Module::of::<process::disclosure_channel::DisclosureChannel>(),
     Module::of::<process::audit_schedule::AuditSchedule>(),
 ];
+pub const ALL: &[Module] =
+    &[Module::of::<access::rate_limit::RateLimit>(), Module::of::<tls::https_enforced::HttpsEnforced>()];

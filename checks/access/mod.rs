@@ -1,5 +1,6 @@
 //! The policy's section on the MCP server and its API.
 
+pub mod rate_limit;
 #[cfg(test)]
 pub(crate) mod stage;
 //! Who is let in, how often, from where.

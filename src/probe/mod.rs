@@ -16,6 +16,9 @@ mod tcp;
 mod tls;
 mod token;
 
+#[cfg(test)]
+pub(crate) use http::rig as http_rig;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -139,8 +142,8 @@ impl World {
         let services = pick(asks, |ask| if let Ask::Services(ask) = ask { Some(ask) } else { None });
         let sockets = pick(asks, |ask| if let Ask::Sockets(ask) = ask { Some(ask) } else { None });
         tokio::join!(
-            guard(http::measure(self, target, bursts, sink)),
-            guard(http::answer(self, target, requests, sink)),
+            guard(Box::pin(http::measure(self, target, bursts, sink))),
+            guard(Box::pin(http::answer(self, target, requests, sink))),
             guard(api::answer(self, target, descriptions, sink)),
             guard(history::answer(self, target, earlier, sink)),
             guard(mcp::answer(self, target, conversations, sink)),
