@@ -6,4 +6,5 @@ pub mod tls;
 use crate::check::Module;
 
 /// Every check, in checklist order.
-pub const ALL: &[Module] = &[Module::of::<tls::https_enforced::HttpsEnforced>()];
+pub const ALL: &[Module] =
+    &[Module::of::<access::cors_origins::CorsOrigins>(), Module::of::<tls::https_enforced::HttpsEnforced>()];
