@@ -150,8 +150,8 @@ impl CorsOrigins {
             .into_iter()
             .take(most)
             .filter(|endpoint| {
-                let bare = !endpoint.method_named && candidates.contains(&endpoint.path);
-                !(bare && undecided(&endpoint.path)) && !servers.iter().any(|(path, _)| *path == endpoint.path)
+                let open = !endpoint.method_named && candidates.contains(&endpoint.path) && undecided(&endpoint.path);
+                !open && !servers.iter().any(|(path, _)| *path == endpoint.path)
             })
             .collect();
         // The choice must not change from round to round, or its whole set is asked twice.

@@ -90,7 +90,7 @@ impl Check for InputValidation {
             let step = Step::Call { tool: String::new(), arguments: String::new() };
             let steps = (0..calls).map(|_| step.clone()).collect();
             let era = EraAsked::Legacy;
-            let longest = Conversation { steps, era, ..Conversation::standard(target, "/") }.ceiling(target);
+            let longest = Conversation { era, steps, ..Conversation::standard(target, "/") }.ceiling(target);
             reserves.push(Reserve {
                 what: "a malformed request and calls of the allowed tools on each MCP server".into(),
                 asks: servers.saturating_mul(2),
@@ -165,10 +165,10 @@ impl InputValidation {
         for unread in &operations.unread {
             court.verdict.not_seen(Unseen::Partial(bounded(unread)));
         }
-        let count = operations.operations.len();
-        if count > self.operations.into() {
+        let all = operations.operations.len();
+        if all > self.operations.into() {
             court.verdict.not_seen(Unseen::Partial(format!(
-                "{} of {count} operations were tried (`operations`)",
+                "{} of {all} operations were tried (`operations`)",
                 self.operations
             )));
         }
@@ -208,7 +208,7 @@ fn conversation(target: &Target, path: &str, era: Era, tools: &Tools) -> Convers
         Era::Legacy | Era::Denied | Era::NotMcp => EraAsked::Legacy,
     };
     let steps = tools.calls.iter().map(|call| call.step.clone()).collect();
-    Conversation { steps, era, ..Conversation::standard(target, path) }
+    Conversation { era, steps, ..Conversation::standard(target, path) }
 }
 
 struct Court<'a> {
@@ -259,7 +259,9 @@ impl Court<'_> {
             }
         }
         let failed = !findings.is_empty();
-        findings.into_iter().for_each(|finding| self.verdict.finds(finding));
+        for finding in findings {
+            self.verdict.finds(finding);
+        }
         if refused.is_empty() {
             return;
         }
@@ -447,7 +449,7 @@ fn is_rpc_error(answer: &Exchange) -> bool {
 
 /// Whether two refusals each name their own broken input and not the other's: then it is the input that was refused.
 fn tells_apart(named: &[(&str, &Exchange)]) -> bool {
-    let names = |answer: &Exchange, subject: &str| {
+    let tells = |answer: &Exchange, subject: &str| {
         Regex::new(&format!(r"\b{}\b", regex::escape(subject))).is_ok_and(|word| word.is_match(&answer.body.text))
     };
     named.iter().any(|(one, first)| {
@@ -455,10 +457,10 @@ fn tells_apart(named: &[(&str, &Exchange)]) -> bool {
             one != other
                 && !one.is_empty()
                 && !other.is_empty()
-                && names(first, one)
-                && !names(first, other)
-                && names(second, other)
-                && !names(second, one)
+                && tells(first, one)
+                && !tells(first, other)
+                && tells(second, other)
+                && !tells(second, one)
         })
     })
 }
