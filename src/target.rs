@@ -300,7 +300,7 @@ pub struct Host {
     pub reach: Reach,
     /// The addresses behind a CDN or a balancer.
     pub origin_addresses: Vec<IpAddr>,
-    /// Ports beside the catalogue's own; `None`: the catalogue's.
+    /// Looked at instead of the ports of the catalogue; `None`: the catalogue's.
     pub ports: Option<Vec<u16>>,
 }
 

@@ -39,7 +39,7 @@ async fn fetch(world: &World, target: &Target, description: &Description, path: 
     let ask = Ask::from(description.clone());
     let sender = Sender { world, target, ask: &ask };
     let request = Request::get(path).with(admitted(target));
-    let (exchange, text) = sender.read(&request).await?;
+    let (exchange, text) = sender.document(&request).await?;
     if !exchange.is_success() {
         return Err(Unseen::Malformed(format!("the OpenAPI description at {path} answers {}", exchange.status)));
     }
