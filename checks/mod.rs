@@ -23,3 +23,5 @@ pub const ALL: &[Module] = &[
 ];
 pub const ALL: &[Module] =
     &[Module::of::<access::rate_limit::RateLimit>(), Module::of::<tls::https_enforced::HttpsEnforced>()];
+pub const ALL: &[Module] =
+    &[Module::of::<access::cors_origins::CorsOrigins>(), Module::of::<tls::https_enforced::HttpsEnforced>()];

@@ -61,3 +61,10 @@ pub(crate) fn deployment_for_tests(url: &str, endpoints: &[(&str, &str)]) -> cra
         }),
     }
 }
+pub mod cors_origins;
+pub mod error_disclosure;
+pub mod input_validation;
+mod origins;
+#[cfg(test)]
+pub(crate) mod stage;
+mod trials;
