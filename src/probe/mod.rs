@@ -3,7 +3,10 @@
 pub mod address;
 mod fetch;
 mod http;
+mod logs;
+mod manifests;
 pub mod meter;
+mod metrics;
 pub mod secret;
 mod services;
 mod sockets;
@@ -124,10 +127,16 @@ impl World {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
         let services = pick(asks, |ask| if let Ask::Services(ask) = ask { Some(ask) } else { None });
         let sockets = pick(asks, |ask| if let Ask::Sockets(ask) = ask { Some(ask) } else { None });
+        let canaries = pick(asks, |ask| if let Ask::Canary(ask) = ask { Some(ask) } else { None });
+        let watches = pick(asks, |ask| if let Ask::Watch(ask) = ask { Some(ask) } else { None });
+        let manifests = pick(asks, |ask| if let Ask::Manifests(ask) = ask { Some(ask) } else { None });
         tokio::join!(
             guard(http::answer(self, target, requests, sink)),
             guard(services::answer(self, target, services, sink)),
             guard(sockets::answer(self, sockets, sink)),
+            guard(logs::answer(self, target, canaries, sink)),
+            guard(metrics::answer(self, target, watches, sink)),
+            guard(manifests::answer(target, manifests, sink)),
             // one line per family
         );
     }

@@ -1,0 +1,3 @@
+//! Section: process.
+
+pub mod monitoring;
