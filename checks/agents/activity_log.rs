@@ -64,7 +64,7 @@ impl Check for ActivityLog {
             }
         }
         if sent {
-            asks.push(self.search(deployment, &marks).into());
+            asks.push(self.search(deployment, &marks, speaks_mcp(target, seen, &marks)).into());
         }
         asks
     }
@@ -73,10 +73,11 @@ impl Check for ActivityLog {
         let Some((deployment, marks)) = subject(target, &Evidence::at(chrono::DateTime::UNIX_EPOCH)) else {
             return Vec::new();
         };
-        let search = self.search(deployment, &marks);
+        let search = self.search(deployment, &marks, true);
         let allowed = allowed(deployment, &marks).map_or(0, |request| request.ceiling(target));
         vec![Reserve {
-            what: "an allowed call where the endpoint speaks no MCP, then the search for the canaries in the log".into(),
+            what: "an allowed call where the endpoint speaks no MCP, then the search for the canaries in the log"
+                .into(),
             asks: 2,
             sends: search.ceiling(target) + allowed,
         }]
@@ -100,7 +101,7 @@ impl Check for ActivityLog {
             verdict.not_seen(Unseen::NotConfigured("no endpoint named that could be called".into()));
             return verdict;
         };
-        let trace = match evidence.of(&self.search(deployment, &marks)) {
+        let trace = match evidence.of(&self.search(deployment, &marks, speaks_mcp(target, evidence, &marks))) {
             Ok(trace) => trace,
             Err(unseen) => {
                 verdict.not_seen(unseen);
@@ -128,14 +129,21 @@ impl Check for ActivityLog {
         let blind = trace.sources.iter().all(|source| source.read.is_err());
         match sent_denied(target, deployment, evidence, &marks) {
             Ok(()) if blind => {}
-            Ok(()) => self.judge_call("the denied call", &[&marks.denied], false, trace, &sources, &mut verdict),
+            Ok(()) => self.judge_call("the denied call", &[&marks.denied], None, trace, &sources, &mut verdict),
             Err(unseen) => verdict.not_seen(unseen),
         }
         match sent_allowed(target, deployment, evidence, &marks) {
             Ok(_) if blind => {}
             Ok(tool) => {
                 let canaries = [&marks.tool, &marks.client, &marks.allowed];
-                self.judge_call("the allowed call", &canaries, tool, trace, &sources, &mut verdict);
+                self.judge_call(
+                    "the allowed call",
+                    &canaries,
+                    tool.then_some(&marks.tool),
+                    trace,
+                    &sources,
+                    &mut verdict,
+                );
             }
             Err(unseen) => verdict.not_seen(unseen),
         }
@@ -144,17 +152,15 @@ impl Check for ActivityLog {
 }
 
 impl ActivityLog {
-    fn search(&self, deployment: &Deployment, marks: &Marks) -> Canary {
-        let canaries = vec![marks.denied.clone(), marks.tool.clone()];
-        let canaries = if mcp_first(deployment) { canaries } else { vec![marks.denied.clone(), marks.allowed.clone()] };
-        let more = [&marks.client, &marks.allowed].into_iter().cloned();
-        let mut all = canaries;
-        for canary in more {
-            if !all.contains(&canary) {
-                all.push(canary);
-            }
+    fn search(&self, deployment: &Deployment, marks: &Marks, speaks_mcp: bool) -> Canary {
+        let (allowed, beside) =
+            if speaks_mcp { (&marks.tool, vec![marks.client.clone()]) } else { (&marks.allowed, Vec::new()) };
+        Canary {
+            sources: deployment.logs.clone(),
+            canaries: vec![marks.denied.clone(), allowed.clone()],
+            beside,
+            deadline: self.deadline,
         }
-        Canary { sources: deployment.logs.clone(), canaries: all, deadline: self.deadline }
     }
 
     /// Whether a call is in the log, with all that a line must say.
@@ -162,7 +168,7 @@ impl ActivityLog {
         &self,
         call: &str,
         canaries: &[&String],
-        tool: bool,
+        tool: Option<&String>,
         trace: &Trace,
         sources: &str,
         verdict: &mut Verdict,
@@ -180,7 +186,9 @@ impl ActivityLog {
             verdict.finds(finding);
         };
         // The line that says the most: a server may write more than one about a call.
-        let score = |line: &&&LogLine| [line.time, line.address, line.outcome, line.tool].iter().filter(|has| **has).count();
+        let named = |line: &LogLine| line.tool || tool.is_some_and(|tool| line.canaries.contains(tool));
+        let score =
+            |line: &&&LogLine| [line.time, line.address, line.outcome, named(line)].iter().filter(|has| **has).count();
         let Some(line) = lines.iter().max_by_key(score) else {
             // One log of several that could not be read may hold it.
             if trace.sources.iter().all(|source| source.read.is_ok()) {
@@ -194,14 +202,14 @@ impl ActivityLog {
                 missing.push(name);
             }
         }
-        if tool && !line.tool {
+        if tool.is_some() && !named(line) {
             missing.push("tool");
         }
         for name in &missing {
             finds(name, format!("{call} is logged without its {name}"));
         }
         if missing.is_empty() {
-            let what = if tool { "time, address, tool and outcome" } else { "time, address and outcome" };
+            let what = if tool.is_some() { "time, address, tool and outcome" } else { "time, address and outcome" };
             verdict.holds(format!("{call} is in the log with {what}"));
         }
     }
@@ -232,8 +240,10 @@ fn subject<'a>(target: &'a Target, seen: &Evidence) -> Option<(&'a Deployment, M
     judged.then(|| (deployment, Marks::of(seen.seed)))
 }
 
-fn mcp_first(deployment: &Deployment) -> bool {
-    deployment.endpoints.iter().any(|endpoint| !endpoint.method_named && endpoint.public.is_none())
+/// Whether the allowed call goes over MCP: where it could not be made, as far as the endpoint promises it.
+fn speaks_mcp(target: &Target, evidence: &Evidence, marks: &Marks) -> bool {
+    conversation(target, marks)
+        .is_some_and(|conversation| !evidence.of(&conversation).is_ok_and(|transcript| transcript.era == Era::NotMcp))
 }
 
 fn marked(request: Request, canary: &str) -> Request {
@@ -297,7 +307,9 @@ fn sent_allowed(target: &Target, deployment: &Deployment, evidence: &Evidence, m
                 return Err(Unseen::NotComparable("the server gave no answer to the call of a tool".into()));
             }
             Era::Denied => {
-                return Err(Unseen::NotComparable("the valid token is not admitted, so no allowed call was made".into()));
+                return Err(Unseen::NotComparable(
+                    "the valid token is not admitted, so no allowed call was made".into(),
+                ));
             }
             Era::NotMcp => {}
         }

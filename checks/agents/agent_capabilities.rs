@@ -54,7 +54,9 @@ impl Check for AgentCapabilities {
         };
         let nothing = verdict.findings().is_empty() && verdict.unseen().is_empty() && verdict.grounds().is_empty();
         if servers == 0 && files == 0 && nothing {
-            return Verdict::not_applicable("no MCP server among the endpoints, and no agent settings in the repository");
+            return Verdict::not_applicable(
+                "no MCP server among the endpoints, and no agent settings in the repository",
+            );
         }
         verdict
     }
@@ -92,7 +94,8 @@ fn judge_server(url: &str, transcript: &Transcript, allowed: Option<&[AllowedToo
         Some(listing) if listing.outcome == Outcome::Result => {}
         // An empty list that nobody sent is no empty list.
         Some(listing) => {
-            verdict.not_seen(Unseen::NotComparable(format!("{url} answered tools/list with {}", listing.exchange.status)));
+            verdict
+                .not_seen(Unseen::NotComparable(format!("{url} answered tools/list with {}", listing.exchange.status)));
             return;
         }
         None => {
@@ -109,7 +112,9 @@ fn judge_server(url: &str, transcript: &Transcript, allowed: Option<&[AllowedToo
     match allowed {
         Some(allowed) => {
             verdict.holds(format!("{url} lists {} tools; {} are allowed", transcript.tools.len(), allowed.len()));
-            for missing in allowed.iter().filter(|allowed| transcript.tools.iter().all(|tool| tool.name != allowed.name)) {
+            for missing in
+                allowed.iter().filter(|allowed| transcript.tools.iter().all(|tool| tool.name != allowed.name))
+            {
                 verdict.notes(format!("the tool {} is allowed, but not offered", missing.name));
             }
         }
@@ -135,7 +140,11 @@ fn judge_tool(url: &str, tool: &Tool, allowed: Option<&[AllowedTool]>, verdict: 
             finds(Severity::Critical, format!("runs-commands:{name}"), format!("the tool {name} is {by}{looks}"));
         }
         (Some(None), _) => {
-            finds(Severity::High, format!("not-allowed:{name}"), format!("the tool {name} is offered, but not allowed{looks}"));
+            finds(
+                Severity::High,
+                format!("not-allowed:{name}"),
+                format!("the tool {name} is offered, but not allowed{looks}"),
+            );
         }
         (None, Some((risk @ (Risk::Secrets | Risk::ChangesFiles), _))) => {
             finds(Severity::High, format!("{}:{name}", risk.word()), format!("the tool {name} is offered{looks}"));

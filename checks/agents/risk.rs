@@ -55,7 +55,9 @@ pub(super) fn of(tool: &Tool) -> Option<(Risk, String)> {
 
     let verb = has(&["run", "execute", "exec", "invoke", "spawn", "launch"]);
     let shell = ["shell", "bash", "zsh", "terminal", "powershell", "subprocess", "sudo", "eval", "exec", "cmd", "repl"];
-    if has(&shell) || (verb && has(&["command", "commands", "script", "code", "process", "program", "python", "node", "js"])) {
+    if has(&shell)
+        || (verb && has(&["command", "commands", "script", "code", "process", "program", "python", "node", "js"]))
+    {
         return Some((Risk::Commands, named()));
     }
     if let Some(phrase) = described(&COMMANDS) {
@@ -64,7 +66,8 @@ pub(super) fn of(tool: &Tool) -> Option<(Risk, String)> {
     if let Some(name) = parameter(&["command", "cmd", "shell", "argv", "commandline", "shell_command", "script"]) {
         return Some((Risk::Commands, takes(name)));
     }
-    let secret = ["env", "environ", "secret", "secrets", "credential", "credentials", "password", "passwords", "keychain"];
+    let secret =
+        ["env", "environ", "secret", "secrets", "credential", "credentials", "password", "passwords", "keychain"];
     let writes = has(&["set", "create", "update", "generate", "check", "validate", "rotate"]);
     if has(&secret) && !writes {
         return Some((Risk::Secrets, named()));
@@ -73,7 +76,9 @@ pub(super) fn of(tool: &Tool) -> Option<(Risk, String)> {
         return Some((Risk::Secrets, phrase));
     }
     let file = has(&["file", "files", "directory", "folder", "filesystem", "disk", "path"]);
-    if file && has(&["write", "delete", "remove", "edit", "move", "rename", "create", "append", "upload", "patch", "save"]) {
+    if file
+        && has(&["write", "delete", "remove", "edit", "move", "rename", "create", "append", "upload", "patch", "save"])
+    {
         return Some((Risk::ChangesFiles, named()));
     }
     if let Some(phrase) = described(&CHANGES) {
@@ -147,7 +152,8 @@ fn words(name: &str) -> BTreeSet<String> {
 /// The names of the parameters, two levels deep.
 fn parameters(schema: &serde_json::Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let properties = |schema: &serde_json::Value| schema.get("properties").and_then(serde_json::Value::as_object).cloned();
+    let properties =
+        |schema: &serde_json::Value| schema.get("properties").and_then(serde_json::Value::as_object).cloned();
     for (name, inner) in properties(schema).into_iter().flatten() {
         names.extend(properties(&inner).into_iter().flatten().map(|(name, _)| name.to_lowercase()));
         names.insert(name.to_lowercase());

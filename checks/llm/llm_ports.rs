@@ -124,7 +124,8 @@ impl LlmPorts {
                     host.name, host.name
                 )));
             } else {
-                verdict.notes(format!("{} is behind a CDN or a balancer ({edge}); its origin was looked at", host.name));
+                verdict
+                    .notes(format!("{} is behind a CDN or a balancer ({edge}); its origin was looked at", host.name));
             }
         }
         if host.name == LOCAL {
@@ -178,7 +179,8 @@ fn controls(target: &Target) -> Vec<Ask> {
 }
 
 fn admitted(deployment: &Deployment) -> Option<Request> {
-    let endpoint = deployment.endpoints.iter().find(|endpoint| endpoint.method == "GET" && endpoint.public.is_none())?;
+    let endpoint =
+        deployment.endpoints.iter().find(|endpoint| endpoint.method == "GET" && endpoint.public.is_none())?;
     Some(Request::get(endpoint.path.clone()).with(Credential::Valid))
 }
 
@@ -394,8 +396,9 @@ fn is_admitted(target: &Target, deployment: &Deployment, evidence: &Evidence) ->
     let candidates = mcp::candidates(target);
     let first = candidates.first().map(|path| Conversation::standard(target, path.clone()));
     let by_protocol = first.is_some_and(|ask| evidence.of(&ask).is_ok_and(|transcript| transcript.era.is_mcp()));
-    let by_request =
-        evidence.exchanges().any(|(request, exchange)| request.credential == Credential::Valid && exchange.is_success());
+    let by_request = evidence
+        .exchanges()
+        .any(|(request, exchange)| request.credential == Credential::Valid && exchange.is_success());
     // Without anything declared that the token could open there is no control to ask for.
     by_protocol || by_request || (candidates.is_empty() && admitted(deployment).is_none())
 }
@@ -442,7 +445,9 @@ fn judge_repository(target: &Target, evidence: &Evidence, verdict: &mut Verdict)
     let reach = target
         .deployment
         .as_ref()
-        .map_or(Reach::Loopback, |deployment| hosts(deployment).iter().map(|host| host.reach).min().unwrap_or_default());
+        .map_or(Reach::Loopback, |deployment| hosts(deployment).iter().map(|host| host.reach).min().unwrap_or_default())
+        // A manifest that stays on its own machine publishes nothing.
+        .max(Reach::Loopback);
     for mark in &found.marks {
         let place = Place::file(mark.file.clone(), mark.line);
         match mark.weight {

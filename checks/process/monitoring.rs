@@ -100,7 +100,10 @@ impl Monitoring {
                 .endpoints
                 .iter()
                 .find(|endpoint| endpoint.method == "GET" && endpoint.public.is_none())
-                .map_or_else(|| ("GET".to_owned(), "/".to_owned()), |endpoint| (endpoint.method.clone(), endpoint.path.clone())),
+                .map_or_else(
+                    || ("GET".to_owned(), "/".to_owned()),
+                    |endpoint| (endpoint.method.clone(), endpoint.path.clone()),
+                ),
         };
         Some(Watch {
             method,
@@ -146,9 +149,10 @@ fn judge_counters(watch: &Watch, watched: &Watched, verdict: &mut Verdict) {
         return;
     }
     let (aspect, what) = match (counters.first(), &watch.counter) {
-        (Some(counter), _) => {
-            ("counter-stands-still", format!("{} stood at {} through {} denied attempts", counter.series, counter.after, watched.denied))
-        }
+        (Some(counter), _) => (
+            "counter-stands-still",
+            format!("{} stood at {} through {} denied attempts", counter.series, counter.after, watched.denied),
+        ),
         (None, Some(name)) => ("no-counter", format!("the counter {name} is not on the metrics page")),
         (None, None) => ("no-counter", "no counter of denied attempts is on the metrics page".to_owned()),
     };
@@ -182,7 +186,8 @@ fn judge_rules(watch: &Watch, watched: &Watched, deployment: &Deployment, verdic
     } else {
         let counter = watch.counter.as_deref();
         let about = |rule: &&&Rule| {
-            counter.is_some_and(|counter| rule.query.contains(counter)) || is_about_denials(&format!("{} {}", rule.name, rule.query))
+            counter.is_some_and(|counter| rule.query.contains(counter))
+                || is_about_denials(&format!("{} {}", rule.name, rule.query))
         };
         let expiry = |rule: &&&Rule| is_about_expiry(&format!("{} {}", rule.name, rule.query));
         let place = || Place::url(read.join(", "));
@@ -206,7 +211,8 @@ fn judge_rules(watch: &Watch, watched: &Watched, deployment: &Deployment, verdic
     match &watched.receivers {
         Some(Ok(receivers)) if receivers.is_empty() => {
             let place = Place::url(watch.alertmanager.as_ref().map_or_else(String::new, ToString::to_string));
-            verdict.finds(Finding::new("Alertmanager has no receiver: alerts reach nobody", place).aspect("no-receiver"));
+            verdict
+                .finds(Finding::new("Alertmanager has no receiver: alerts reach nobody", place).aspect("no-receiver"));
         }
         Some(Ok(receivers)) => verdict.holds(format!("Alertmanager tells {}", receivers.join(", "))),
         Some(Err(unseen)) => verdict.not_seen(unseen.clone()),

@@ -228,7 +228,9 @@ pub fn judge(port: u16, answers: &[Answered]) -> (Option<&'static Product>, Acce
 
 fn asks_for_a_key(answers: &[Answered]) -> bool {
     answers.iter().any(is_denial)
-        && answers.iter().all(|answer| is_denial(answer) || matches!(answer.status, 404 | 405 | 410) || answer.path == "/")
+        && answers
+            .iter()
+            .all(|answer| is_denial(answer) || matches!(answer.status, 404 | 405 | 410) || answer.path == "/")
 }
 
 fn access(product: &Product, answers: &[Answered]) -> (Access, String) {
@@ -256,7 +258,9 @@ pub fn is_denial(answer: &Answered) -> bool {
         301..=303 | 307 | 308 => answer.headers.iter().any(|(name, value)| {
             let value = value.to_lowercase();
             name == "location"
-                && ["login", "signin", "sign-in", "sign_in", "oauth", "/auth", "sso"].iter().any(|part| value.contains(part))
+                && ["login", "signin", "sign-in", "sign_in", "oauth", "/auth", "sso"]
+                    .iter()
+                    .any(|part| value.contains(part))
         }),
         _ => false,
     }
@@ -272,8 +276,15 @@ impl Mark {
 /// The header that shows a CDN or a balancer, if one does.
 pub fn edge(headers: &[(String, String)]) -> Option<String> {
     // From the vendors' documentation of the headers that they add.
-    const NAMES: &[&str] =
-        &["cf-ray", "x-amz-cf-id", "x-azure-ref", "x-served-by", "x-akamai-request-id", "x-vercel-id", "fly-request-id"];
+    const NAMES: &[&str] = &[
+        "cf-ray",
+        "x-amz-cf-id",
+        "x-azure-ref",
+        "x-served-by",
+        "x-akamai-request-id",
+        "x-vercel-id",
+        "fly-request-id",
+    ];
     const SERVERS: &[&str] = &["cloudflare", "akamaighost", "cloudfront", "awselb", "fastly", "gws", "vercel"];
     headers.iter().find_map(|(name, value)| {
         let lower = value.to_lowercase();
@@ -322,7 +333,10 @@ mod tests {
 
     #[test]
     fn a_jupyter_with_a_token_is_denied_although_its_api_is_public() {
-        let mut answers = vec![answer("/api", 200, "{\"version\": \"2.21.1\"}"), answer("/api/kernels", 403, "{\"message\": \"Forbidden\"}")];
+        let mut answers = vec![
+            answer("/api", 200, "{\"version\": \"2.21.1\"}"),
+            answer("/api/kernels", 403, "{\"message\": \"Forbidden\"}"),
+        ];
         answers[0].headers.push(("server".into(), "TornadoServer/6.5".into()));
         let (product, access, _) = judge(8888, &answers);
         assert_eq!((product.unwrap().product.as_str(), access), ("Jupyter Server", Access::Denied));

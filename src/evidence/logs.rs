@@ -15,8 +15,10 @@ use crate::target::{LogSource, Target};
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Canary {
     pub sources: Vec<LogSource>,
-    /// The canaries to look for.
+    /// The canaries to wait for.
     pub canaries: Vec<String>,
+    /// Others of the same calls, which help to tell their lines.
+    pub beside: Vec<String>,
     /// How long a line may take to appear.
     pub deadline: Period,
 }
@@ -176,9 +178,27 @@ pub struct Rule {
 pub fn is_about_denials(text: &str) -> bool {
     let text = text.to_lowercase();
     let words = [
-        "denied", "denial", "unauthor", "unauthenticated", "forbidden", "auth_fail", "authfail", "authentication_fail",
-        "login_fail", "failed_auth", "failed_login", "failedlogin", "failed attempt", "invalid_token", "invalid token",
-        "bruteforce", "brute-force", "brute_force", "rejected", "401", "403",
+        "denied",
+        "denial",
+        "unauthor",
+        "unauthenticated",
+        "forbidden",
+        "auth_fail",
+        "authfail",
+        "authentication_fail",
+        "login_fail",
+        "failed_auth",
+        "failed_login",
+        "failedlogin",
+        "failed attempt",
+        "invalid_token",
+        "invalid token",
+        "bruteforce",
+        "brute-force",
+        "brute_force",
+        "rejected",
+        "401",
+        "403",
     ];
     words.iter().any(|word| text.contains(word))
 }

@@ -200,7 +200,9 @@ impl Listener {
     pub fn reach(&self) -> Reach {
         match self.address {
             address if address.is_loopback() => Reach::Loopback,
-            IpAddr::V6(address) if address.to_ipv4_mapped().is_some_and(|mapped| mapped.is_loopback()) => Reach::Loopback,
+            IpAddr::V6(address) if address.to_ipv4_mapped().is_some_and(|mapped| mapped.is_loopback()) => {
+                Reach::Loopback
+            }
             _ => Reach::Private,
         }
     }

@@ -42,7 +42,8 @@ async fn look(world: &World, target: &Target, ask: &Canary, source: &LogSource) 
     let pause = (ask.deadline.duration() / POLLS).max(Duration::from_millis(200));
     loop {
         let text = read(world, target, &account, source).await?;
-        let found = search(&text, &ask.canaries, &needles);
+        let canaries: Vec<String> = ask.canaries.iter().chain(&ask.beside).cloned().collect();
+        let found = search(&text, &canaries, &needles);
         let all = ask.canaries.iter().all(|canary| found.lines.iter().any(|line| line.canaries.contains(canary)));
         if all || Instant::now() + pause > until {
             let lines = found.lines.into_iter().map(|line| LogLine { text: world.vault.masked(&line.text), ..line });
@@ -99,12 +100,7 @@ pub(super) fn beneath(url: &url::Url, path: &str) -> url::Url {
     url
 }
 
-async fn store(
-    world: &World,
-    target: &Target,
-    account: &Ask,
-    url: &url::Url,
-) -> Result<serde_json::Value, Unseen> {
+async fn store(world: &World, target: &Target, account: &Ask, url: &url::Url) -> Result<serde_json::Value, Unseen> {
     let fetched = fetch::page(world, target, account, url, TAIL as usize).await?;
     if fetched.status != 200 {
         return Err(Unseen::Unreachable(format!("{} answered {}", fetch::place(url), fetched.status)));
@@ -120,7 +116,8 @@ fn loki_lines(answer: &serde_json::Value) -> String {
     let streams = answer.pointer("/data/result").and_then(serde_json::Value::as_array);
     let mut lines = Vec::new();
     for value in streams.into_iter().flatten().filter_map(|stream| stream.get("values")?.as_array()).flatten() {
-        if let (Some(time), Some(line)) = (value.get(0).and_then(|t| t.as_str()), value.get(1).and_then(|l| l.as_str())) {
+        if let (Some(time), Some(line)) = (value.get(0).and_then(|t| t.as_str()), value.get(1).and_then(|l| l.as_str()))
+        {
             let time = time.parse().ok().map(chrono::DateTime::from_timestamp_nanos).map(|time| time.to_rfc3339());
             lines.push(format!("{} {}", time.unwrap_or_default(), line.replace('\n', " ")));
         }
@@ -213,9 +210,8 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 /// The canary where a tool or a method is named, or any tool by its key.
-static TOOL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"(?i)"?(tool|tool_?name|mcp_?name|name)"?\s*[:=]\s*"?[\w./-]+|tools/call"#)
-});
+static TOOL: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"(?i)"?(tool|tool_?name|mcp_?name|name)"?\s*[:=]\s*"?[\w./-]+|tools/call"#));
 /// An HTTP status, or a word for how it ended.
 static OUTCOME: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
@@ -236,20 +232,25 @@ mod tests {
     #[test]
     fn a_whole_line_shows_time_address_tool_and_outcome() {
         for line in [
-            format!(r#"{{"time":"2026-11-23T09:00:00.123Z","address":"127.0.0.1","tool":"{CANARY}","outcome":"denied","status":401}}"#),
+            format!(
+                r#"{{"time":"2026-11-23T09:00:00.123Z","address":"127.0.0.1","tool":"{CANARY}","outcome":"denied","status":401}}"#
+            ),
             format!("2026-11-23 09:00:00 ERROR 192.0.2.7 tools/call name={CANARY} error"),
         ] {
             let seen = one(&line);
             assert!(seen.time && seen.address && seen.tool && seen.outcome, "{line}: {seen:?}");
         }
-        let combined = format!("127.0.0.1 - - [23/Nov/2026:09:00:00 +0000] \"POST /mcp HTTP/1.1\" 401 12 \"-\" \"{CANARY}\"");
+        let combined =
+            format!("127.0.0.1 - - [23/Nov/2026:09:00:00 +0000] \"POST /mcp HTTP/1.1\" 401 12 \"-\" \"{CANARY}\"");
         let seen = one(&combined);
         assert!(seen.time && seen.address && seen.outcome, "{seen:?}");
     }
 
     #[test]
     fn what_is_missing_is_missed() {
-        let line = format!(r#"{{"address":"","method":"POST","path":"/mcp","outcome":"","status":0,"user_agent":"{CANARY}"}}"#);
+        let line = format!(
+            r#"{{"address":"","method":"POST","path":"/mcp","outcome":"","status":0,"user_agent":"{CANARY}"}}"#
+        );
         let seen = one(&line);
         assert!(!seen.time && !seen.address && !seen.outcome, "{seen:?}");
         let timed = one(&format!("2026-11-23T09:00:00Z 10:11:12 {CANARY}"));

@@ -96,12 +96,7 @@ impl Looking<'_> {
         Ok(AddressSeen { address, class: class(address), same_machine: is_ours(address), ports, edge })
     }
 
-    async fn states(
-        &self,
-        ask: &Services,
-        address: IpAddr,
-        ports: &[u16],
-    ) -> Result<BTreeMap<u16, PortState>, Unseen> {
+    async fn states(&self, ask: &Services, address: IpAddr, ports: &[u16]) -> Result<BTreeMap<u16, PortState>, Unseen> {
         let trying = ports.iter().map(|&port| async move {
             let _permit = self.connects.acquire().await.map_err(|_| Unseen::Interrupted)?;
             self.world.meter.send(self.target, &self.account, Kind::Connection, &format!("{}:{port}", ask.host))?;
@@ -117,12 +112,8 @@ impl Looking<'_> {
         port: u16,
         requests: &AtomicU32,
     ) -> (Service, Option<String>) {
-        let silent = |why: String| Service {
-            speaks: Speaks::NoHttp,
-            product: None,
-            access: Access::Unclear,
-            shown_by: why,
-        };
+        let silent =
+            |why: String| Service { speaks: Speaks::NoHttp, product: None, access: Access::Unclear, shown_by: why };
         let host = if ask.host == LOCAL { "localhost" } else { ask.host.as_str() };
         let client = match Client::new(host, &[SocketAddr::new(address, port)]) {
             Ok(client) => client,

@@ -95,7 +95,9 @@ fn unpinned<'a>(command: &str, arguments: &[&'a str]) -> Option<&'a str> {
     let mut rest = arguments.iter().copied().filter(|argument| !argument.starts_with('-'));
     let package = match command {
         "npx" | "bunx" | "uvx" => rest.next(),
-        "npm" | "pnpm" | "yarn" if arguments.first().is_some_and(|verb| ["exec", "dlx", "x"].contains(verb)) => rest.nth(1),
+        "npm" | "pnpm" | "yarn" if arguments.first().is_some_and(|verb| ["exec", "dlx", "x"].contains(verb)) => {
+            rest.nth(1)
+        }
         "pipx" if arguments.first() == Some(&"run") => rest.nth(1),
         _ => None,
     }?;
@@ -113,7 +115,9 @@ fn unpinned<'a>(command: &str, arguments: &[&'a str]) -> Option<&'a str> {
 /// (cursor.com/docs/cli/reference/permissions).
 fn claude(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
     let permissions = settings.get("permissions");
-    if permissions.and_then(|permissions| permissions.get("defaultMode")).and_then(Value::as_str) == Some("bypassPermissions") {
+    if permissions.and_then(|permissions| permissions.get("defaultMode")).and_then(Value::as_str)
+        == Some("bypassPermissions")
+    {
         let what = "the agent runs everything unasked (defaultMode: bypassPermissions)";
         marks.push(file.mark(file.line_of("bypassPermissions", 1), Weight::Fault, "bypass", what));
     }
@@ -141,7 +145,9 @@ fn vs_code(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
     }
     let key = "chat.tools.terminal.autoApprove";
     let every = |rules: &Map<String, Value>| {
-        rules.iter().any(|(rule, value)| ["*", "/.*/", "/^.*$/", "/.+/"].contains(&rule.as_str()) && *value == Value::Bool(true))
+        rules.iter().any(|(rule, value)| {
+            ["*", "/.*/", "/^.*$/", "/.+/"].contains(&rule.as_str()) && *value == Value::Bool(true)
+        })
     };
     match settings.get(key) {
         Some(Value::Object(rules)) if !every(rules) => {
@@ -159,7 +165,8 @@ fn vs_code(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
 /// Cursor: `terminalAllowlist` and `mcpAllowlist` (cursor.com/docs/reference/permissions).
 fn cursor(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
     for (key, aspect) in [("terminalAllowlist", "every-command"), ("mcpAllowlist", "auto-approve")] {
-        let rules: Vec<&str> = settings.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let rules: Vec<&str> =
+            settings.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         if rules.iter().any(|rule| ["*", "*:*", "**"].contains(rule)) {
             let what = format!("everything runs unasked ({key}: *)");
             marks.push(file.mark(file.line_of(key, 1), Weight::Fault, aspect, what));
@@ -198,7 +205,8 @@ fn is_secret(name: &str, value: &str) -> bool {
     let value = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("Basic ")).unwrap_or(value).trim();
     let reference = value.contains("${") || value.contains("{{") || value.starts_with(['$', '<', '%']);
     let lower = value.to_lowercase();
-    let placeholder = ["your", "example", "changeme", "placeholder", "xxx", "..."].iter().any(|word| lower.contains(word));
+    let placeholder =
+        ["your", "example", "changeme", "placeholder", "xxx", "..."].iter().any(|word| lower.contains(word));
     named.iter().any(|word| name.contains(word))
         && value.len() >= 12
         && !reference
@@ -275,7 +283,11 @@ mod tests {
             (".cursor/cli.json", "{\"permissions\":{\"allow\":[\"Shell(*)\"]}}", "every-command"),
             (".codex/config.toml", "sandbox_mode = \"danger-full-access\"", "bypass"),
             (".gemini/settings.json", "{\"mcpServers\":{\"a\":{\"trust\":true}}}", "auto-approve"),
-            (".mcp.json", "{\"mcpServers\":{\"a\":{\"command\":\"npx\",\"args\":[\"-y\",\"@scope/server\"]}}}", "unpinned"),
+            (
+                ".mcp.json",
+                "{\"mcpServers\":{\"a\":{\"command\":\"npx\",\"args\":[\"-y\",\"@scope/server\"]}}}",
+                "unpinned",
+            ),
         ] {
             let marks = read(name, text);
             assert_eq!(marks.len(), 1, "{name} {text} {marks:?}");
@@ -286,9 +298,15 @@ mod tests {
     #[test]
     fn narrow_rules_pinned_servers_and_references_are_no_fault() {
         for (name, text) in [
-            (".claude/settings.json", "{\"permissions\":{\"allow\":[\"Read(./src/**)\",\"Bash(npm test)\"],\"deny\":[\"Bash(curl:*)\"]}}"),
+            (
+                ".claude/settings.json",
+                "{\"permissions\":{\"allow\":[\"Read(./src/**)\",\"Bash(npm test)\"],\"deny\":[\"Bash(curl:*)\"]}}",
+            ),
             (".mcp.json", "{\"mcpServers\":{\"a\":{\"command\":\"npx\",\"args\":[\"-y\",\"@scope/server@1.2.3\"]}}}"),
-            (".mcp.json", "{\"mcpServers\":{\"a\":{\"url\":\"https://x\",\"headers\":{\"Authorization\":\"Bearer ${TOKEN}\"}}}}"),
+            (
+                ".mcp.json",
+                "{\"mcpServers\":{\"a\":{\"url\":\"https://x\",\"headers\":{\"Authorization\":\"Bearer ${TOKEN}\"}}}}",
+            ),
             (".cursor/mcp.json", "{\"mcpServers\":{\"a\":{\"command\":\"uvx\",\"args\":[\"server==2.0\"]}}}"),
         ] {
             assert_eq!(read(name, text), [], "{text}");

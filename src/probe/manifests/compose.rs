@@ -40,7 +40,8 @@ fn service_marks(file: &File<'_>, name: &str, service: &Value) -> Vec<Mark> {
     let host_network = yaml::text_at(service, &["network_mode"]).as_deref() == Some("host");
     if let Some(product) = by_image.filter(|_| host_network) {
         let line = file.line_of("network_mode", from);
-        let what = format!("the service {name} ({}) shares the host's network, so its own bind decides", product.product);
+        let what =
+            format!("the service {name} ({}) shares the host's network, so its own bind decides", product.product);
         let wide = settings.iter().any(|setting| setting.contains("0.0.0.0"));
         let weight = if wide { weigh(product, &settings) } else { Weight::Note };
         marks.push(file.published(line, weight, Reach::Private, what));
@@ -186,7 +187,11 @@ mod tests {
         ] {
             let marks = ollama(form);
             assert_eq!(marks.len(), 1, "{form}");
-            assert_eq!((marks[0].weight, marks[0].line, marks[0].reach), (Weight::Fault, Some(5), Some(Reach::Private)), "{form}");
+            assert_eq!(
+                (marks[0].weight, marks[0].line, marks[0].reach),
+                (Weight::Fault, Some(5), Some(Reach::Private)),
+                "{form}"
+            );
         }
     }
 
@@ -204,7 +209,9 @@ mod tests {
 
     #[test]
     fn a_key_makes_it_a_note_and_a_web_server_is_nothing() {
-        let guarded = read("services:\n  v:\n    image: vllm/vllm-openai\n    command: --api-key ${KEY}\n    ports: [\"8000:8000\"]\n");
+        let guarded = read(
+            "services:\n  v:\n    image: vllm/vllm-openai\n    command: --api-key ${KEY}\n    ports: [\"8000:8000\"]\n",
+        );
         assert_eq!(guarded[0].weight, Weight::Note);
         assert_eq!(read("services:\n  web:\n    image: nginx\n    ports: [\"80:80\", \"8080:8080\"]\n"), []);
     }

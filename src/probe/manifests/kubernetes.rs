@@ -67,7 +67,9 @@ fn service(file: &File<'_>, document: &Value, name: &str, from: u32, marks: &mut
     for entry in at(document, &["spec", "ports"]).and_then(Value::as_sequence).into_iter().flatten() {
         let ports = ["targetPort", "port"].into_iter().filter_map(|key| text_at(entry, &[key])?.parse::<u16>().ok());
         let selector = at(document, &["spec", "selector"]).map(written).unwrap_or_default();
-        if let Some(product) = ports.into_iter().find_map(catalogue::by_telling_port).or_else(|| by_name(&[name, &selector])) {
+        if let Some(product) =
+            ports.into_iter().find_map(catalogue::by_telling_port).or_else(|| by_name(&[name, &selector]))
+        {
             let line = file.line_of(&kind, from).or(Some(from));
             let what = format!("the service {name} offers {} outside the cluster ({kind})", product.product);
             marks.push(file.published(line, weigh(product, &[]), reach, what));
@@ -78,9 +80,10 @@ fn service(file: &File<'_>, document: &Value, name: &str, from: u32, marks: &mut
 
 fn ingress(file: &File<'_>, document: &Value, name: &str, from: u32, marks: &mut Vec<Mark>) {
     let annotations = at(document, &["metadata", "annotations"]).map(written).unwrap_or_default();
-    let guarded = ["auth-url", "auth-type", "auth-signin", "auth-tls", "oauth2", "forward-auth", "forwardauth", "middlewares"]
-        .iter()
-        .any(|word| annotations.to_lowercase().contains(word));
+    let guarded =
+        ["auth-url", "auth-type", "auth-signin", "auth-tls", "oauth2", "forward-auth", "forwardauth", "middlewares"]
+            .iter()
+            .any(|word| annotations.to_lowercase().contains(word));
     let mut backends = Vec::new();
     if let Some(spec) = document.get("spec") {
         scalars(spec, &mut backends);
@@ -128,10 +131,12 @@ fn pod(file: &File<'_>, spec: Option<&Value>, name: &str, from: u32, marks: &mut
 /// A chart's values: a service type that leaves the cluster beside an LLM server's image or port.
 fn values(file: &File<'_>, value: &Value, marks: &mut Vec<Mark>) {
     let Value::Mapping(mapping) = value else { return };
-    if let Some(kind) = text_at(value, &["service", "type"]).filter(|kind| kind == "LoadBalancer" || kind == "NodePort") {
+    if let Some(kind) = text_at(value, &["service", "type"]).filter(|kind| kind == "LoadBalancer" || kind == "NodePort")
+    {
         let image = text_at(value, &["image", "repository"]).or_else(|| text_at(value, &["image"])).unwrap_or_default();
         let port = text_at(value, &["service", "port"]).and_then(|text| port(&text));
-        let product = by_image(&image).or_else(|| port.and_then(catalogue::by_telling_port)).or_else(|| by_name(&[file.name]));
+        let product =
+            by_image(&image).or_else(|| port.and_then(catalogue::by_telling_port)).or_else(|| by_name(&[file.name]));
         if let Some(product) = product {
             let mut settings = Vec::new();
             scalars(value, &mut settings);
@@ -194,7 +199,9 @@ mod tests {
     #[test]
     fn a_load_balancer_before_ollama_is_a_fault_and_a_cluster_service_is_not() {
         let service = |kind: &str| {
-            format!("apiVersion: v1\nkind: Service\nmetadata:\n  name: llm\nspec:\n  type: {kind}\n  ports:\n    - port: 80\n      targetPort: 11434\n")
+            format!(
+                "apiVersion: v1\nkind: Service\nmetadata:\n  name: llm\nspec:\n  type: {kind}\n  ports:\n    - port: 80\n      targetPort: 11434\n"
+            )
         };
         let marks = read("svc.yaml", &service("LoadBalancer"));
         assert_eq!((marks[0].weight, marks[0].reach, marks[0].line), (Weight::Fault, Some(Reach::Public), Some(6)));
@@ -205,7 +212,9 @@ mod tests {
     #[test]
     fn an_ingress_with_authentication_is_a_note() {
         let ingress = |annotation: &str| {
-            format!("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: i\n  annotations:\n    {annotation}\nspec:\n  rules:\n    - http:\n        paths:\n          - backend:\n              service:\n                name: ollama\n                port:\n                  number: 11434\n")
+            format!(
+                "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: i\n  annotations:\n    {annotation}\nspec:\n  rules:\n    - http:\n        paths:\n          - backend:\n              service:\n                name: ollama\n                port:\n                  number: 11434\n"
+            )
         };
         assert_eq!(read("i.yaml", &ingress("a: b"))[0].weight, Weight::Fault);
         assert_eq!(read("i.yaml", &ingress("nginx.ingress.kubernetes.io/auth-url: x"))[0].weight, Weight::Note);

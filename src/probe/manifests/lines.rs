@@ -38,7 +38,8 @@ static OLLAMA_ORIGINS: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"OLLAMA_ORIGINS["']?\s*[=: ]\s*["']?([^"'\s]*,)?(https?://)?\*(["'\s,:]|$)"#));
 static DANGEROUS: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(?i)\b(\w*DANGEROUSLY_\w+)["']?\s*[=: ]\s*["']?(true|1|yes|on)\b"#));
-static NO_LOGIN: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?i)\b(WEBUI_AUTH)["']?\s*[=: ]\s*["']?(false|0|no)\b"#));
+static NO_LOGIN: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"(?i)\b(WEBUI_AUTH)["']?\s*[=: ]\s*["']?(false|0|no)\b"#));
 static NO_TOKEN: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"--(NotebookApp|ServerApp|IdentityProvider)\.token(=|\s+)(''|""|\\"\\"|\s|"|$)"#));
 static WIDE: LazyLock<Regex> = LazyLock::new(|| {
@@ -62,10 +63,16 @@ pub(super) fn marks(file: &File<'_>) -> Option<Vec<Mark>> {
             marks.push(file.published(number, weight(Weight::Fault), Reach::Private, what));
         }
         if let Some(product) = program(line)
-            && (WIDE.is_match(line) || (LISTEN.is_match(line) && matches!(product.product.as_str(), "ComfyUI" | "text-generation-webui")))
+            && (WIDE.is_match(line)
+                || (LISTEN.is_match(line) && matches!(product.product.as_str(), "ComfyUI" | "text-generation-webui")))
         {
             let what = format!("{} is started on every address", product.product);
-            marks.push(file.published(number, weight(weigh(product, std::slice::from_ref(line))), Reach::Private, what));
+            marks.push(file.published(
+                number,
+                weight(weigh(product, std::slice::from_ref(line))),
+                Reach::Private,
+                what,
+            ));
         }
     }
     (speaks || !marks.is_empty()).then_some(marks)
@@ -85,10 +92,20 @@ pub(super) fn flags(file: &File<'_>) -> Vec<Mark> {
             marks.push(file.mark(number, Weight::Fault, "authentication-off", what));
         }
         if NO_LOGIN.is_match(&line) {
-            marks.push(file.mark(number, Weight::Fault, "authentication-off", "WEBUI_AUTH turns Open WebUI's login off"));
+            marks.push(file.mark(
+                number,
+                Weight::Fault,
+                "authentication-off",
+                "WEBUI_AUTH turns Open WebUI's login off",
+            ));
         }
         if NO_TOKEN.is_match(&line) {
-            marks.push(file.mark(number, Weight::Fault, "authentication-off", "Jupyter is started with an empty token"));
+            marks.push(file.mark(
+                number,
+                Weight::Fault,
+                "authentication-off",
+                "Jupyter is started with an empty token",
+            ));
         }
     }
     marks
@@ -127,7 +144,8 @@ fn program(line: &str) -> Option<&'static Product> {
     catalogue::products().iter().find(|product| {
         product.programs.iter().any(|program| {
             // Names of everyday words count only where the line also serves something.
-            let serves = program.len() > 4 || words.iter().any(|word| ["serve", "start", "server", "run", "lab"].contains(word));
+            let serves =
+                program.len() > 4 || words.iter().any(|word| ["serve", "start", "server", "run", "lab"].contains(word));
             serves && words.iter().any(|word| *word == base(program))
         })
     })

@@ -52,9 +52,7 @@ fn read(root: &Path, about: Subject) -> Result<Found, Unseen> {
     for path in files {
         let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
         let wanted = match about {
-            Subject::Exposure => {
-                compose::is(&name) || yaml::is(&name) || lines::is(&name) || terraform::is(&name)
-            }
+            Subject::Exposure => compose::is(&name) || yaml::is(&name) || lines::is(&name) || terraform::is(&name),
             Subject::Agents => agents::is(&name),
             Subject::Alerts => alerts::is(&name),
         };

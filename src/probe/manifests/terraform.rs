@@ -99,7 +99,8 @@ pub(super) fn opened(file: &File<'_>, line: Option<u32>, low: u16, high: u16) ->
         let what = format!("everybody may connect to {ports}, {}'s among them", product.product);
         return Some(file.published(line, Weight::Fault, Reach::Public, what));
     }
-    let shared = catalogue::ports().into_iter().find(|port| (low..=high).contains(port) && !matches!(port, 80 | 443))?;
+    let shared =
+        catalogue::ports().into_iter().find(|port| (low..=high).contains(port) && !matches!(port, 80 | 443))?;
     let what = format!("everybody may connect to {ports}; {shared} is the default of LLM servers, too");
     Some(file.published(line, Weight::Note, Reach::Public, what))
 }
@@ -154,7 +155,10 @@ fn value(body: &str, key: &str) -> Option<String> {
 
 /// Everything assigned to keys that begin with `key`, lists over one line included.
 fn assigned(body: &str, key: &str) -> String {
-    body.lines().filter(|line| line.trim_start().starts_with(key)).collect::<Vec<_>>().join("\n")
+    body.lines()
+        .filter(|line| line.trim_start().starts_with(key))
+        .collect::<Vec<_>>()
+        .join("\n")
         .split_once('=')
         .map_or_else(String::new, |(_, value)| value.to_owned())
 }
@@ -177,15 +181,29 @@ mod tests {
 
     #[test]
     fn google_and_azure_rules_are_read() {
-        let google = read("resource \"google_compute_firewall\" \"x\" {\n  allow {\n    protocol = \"tcp\"\n    ports    = [\"22\", \"11000-12000\"]\n  }\n  source_ranges = [\"0.0.0.0/0\"]\n}\n");
+        let google = read(
+            "resource \"google_compute_firewall\" \"x\" {\n  allow {\n    protocol = \"tcp\"\n    ports    = [\"22\", \"11000-12000\"]\n  }\n  source_ranges = [\"0.0.0.0/0\"]\n}\n",
+        );
         assert_eq!((google.len(), google[0].weight), (1, Weight::Fault));
-        let azure = read("resource \"azurerm_network_security_rule\" \"x\" {\n  direction = \"Inbound\"\n  access = \"Allow\"\n  destination_port_range = \"*\"\n  source_address_prefix = \"*\"\n}\n");
+        let azure = read(
+            "resource \"azurerm_network_security_rule\" \"x\" {\n  direction = \"Inbound\"\n  access = \"Allow\"\n  destination_port_range = \"*\"\n  source_address_prefix = \"*\"\n}\n",
+        );
         assert_eq!((azure.len(), azure[0].weight), (1, Weight::Fault));
     }
 
     #[test]
     fn private_ranges_and_web_ports_are_nothing() {
-        assert_eq!(read("resource \"aws_security_group_rule\" \"a\" {\n  type = \"ingress\"\n  from_port = 11434\n  to_port = 11434\n  cidr_blocks = [\"10.0.0.0/8\"]\n}\n"), []);
-        assert_eq!(read("resource \"aws_security_group_rule\" \"a\" {\n  type = \"ingress\"\n  from_port = 443\n  to_port = 443\n  cidr_blocks = [\"0.0.0.0/0\"]\n}\n"), []);
+        assert_eq!(
+            read(
+                "resource \"aws_security_group_rule\" \"a\" {\n  type = \"ingress\"\n  from_port = 11434\n  to_port = 11434\n  cidr_blocks = [\"10.0.0.0/8\"]\n}\n"
+            ),
+            []
+        );
+        assert_eq!(
+            read(
+                "resource \"aws_security_group_rule\" \"a\" {\n  type = \"ingress\"\n  from_port = 443\n  to_port = 443\n  cidr_blocks = [\"0.0.0.0/0\"]\n}\n"
+            ),
+            []
+        );
     }
 }
