@@ -1,8 +1,10 @@
 //! The checklist. One file per item; one line here per file.
 
+pub mod access;
 pub mod agents;
 pub mod llm;
 pub mod process;
+pub mod tls;
 
 use crate::check::Module;
 
@@ -12,4 +14,5 @@ pub const ALL: &[Module] = &[
     Module::of::<agents::agent_capabilities::AgentCapabilities>(),
     Module::of::<agents::activity_log::ActivityLog>(),
     Module::of::<process::monitoring::Monitoring>(),
+    Module::of::<tls::https_enforced::HttpsEnforced>(),
 ];

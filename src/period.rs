@@ -73,7 +73,7 @@ impl fmt::Display for Period {
         let millis = self.0.as_millis();
         let (divisor, unit) = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")]
             .into_iter()
-            .find(|(divisor, _)| millis != 0 && millis % divisor == 0)
+            .find(|(divisor, _)| millis != 0 && millis.is_multiple_of(*divisor))
             .unwrap_or((1, "ms"));
         // `60s`, not `1m`: the field writes its rate windows in seconds.
         match (millis / divisor, unit) {

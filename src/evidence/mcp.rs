@@ -23,9 +23,29 @@ pub struct Conversation {
     /// Names the client: a canary for the log, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_name: Option<String>,
-    /// Uses the session that the valid token opened, but sends `credential` from the first step on.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub steal_session: bool,
+    #[serde(default, skip_serializing_if = "Session::is_own")]
+    pub session: Session,
+}
+
+/// In which session the steps are sent.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Session {
+    /// In the one that `credential` opens; nothing more is sent where the opening is refused.
+    #[default]
+    Own,
+    /// As [`Session::Own`], and where the opening is refused the steps are sent all the same, outside any session.
+    Regardless,
+    /// Nothing is opened; the steps carry a session id that was made up.
+    Forged,
+    /// In one that the valid token opened, with `credential` from the first step on.
+    Stolen,
+}
+
+impl Session {
+    fn is_own(&self) -> bool {
+        *self == Self::Own
+    }
 }
 
 impl Conversation {
@@ -40,7 +60,7 @@ impl Conversation {
             era: EraAsked::Any,
             steps: vec![Step::ListTools],
             client_name: None,
-            steal_session: false,
+            session: Session::Own,
         }
     }
 
@@ -49,30 +69,53 @@ impl Conversation {
         self.credential = credential;
         self
     }
+
+    #[must_use]
+    pub fn in_era(mut self, era: EraAsked) -> Self {
+        self.era = era;
+        self
+    }
+
+    #[must_use]
+    pub fn in_session(mut self, session: Session) -> Self {
+        self.session = session;
+        self
+    }
+
+    #[must_use]
+    pub fn taking(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.steps = steps.into_iter().collect();
+        self
+    }
 }
+
+/// Pages of a listing that are read at most.
+pub const PAGES: u32 = 10;
+
+/// Tools that are kept at most, over all pages.
+pub const TOOLS: usize = 256;
 
 impl Question for Conversation {
     seen_as!(Mcp => Transcript);
 
-    /// Opening in each era it may speak (modern, legacy with its `initialized` notification, SSE), the steps, the close
-    /// of the session; each may be requeued once.
+    /// Opening in each era it may speak (modern, legacy with its `initialized` notification, SSE with the same), the
+    /// steps, the close of the session; each may be requeued once.
     fn ceiling(&self, _target: &Target) -> u32 {
         let opening = match self.era {
-            EraAsked::Any => 5,
+            EraAsked::Any => 6,
             EraAsked::Modern => 1,
-            EraAsked::Legacy | EraAsked::Sse => 3,
+            EraAsked::Legacy => 2,
+            EraAsked::Sse => 3,
         };
-        let stolen = if self.steal_session { 3 } else { 0 };
-        // A listing may take several pages; ten at most are read.
         let steps: u32 = self
             .steps
             .iter()
             .map(|step| match step {
-                Step::ListTools => 10,
+                Step::ListTools => PAGES,
                 Step::Call { .. } => 1,
             })
             .sum();
-        2 * (opening + stolen + steps + 1)
+        2 * (opening + steps + 1)
     }
 
     fn hosts(&self, target: &Target) -> BTreeSet<String> {
@@ -95,8 +138,14 @@ impl Question for Conversation {
                 Step::Call { tool, .. } => format!(", tools/call {tool}"),
             })
             .collect();
-        let stolen = if self.steal_session { " in a session of the valid token" } else { "" };
-        format!("MCP ({era}) on {} with {}{stolen}{origin}{steps}", self.path, self.credential)
+        let session = match self.session {
+            Session::Own => "",
+            Session::Regardless => ", even if refused",
+            Session::Forged => " in a made-up session",
+            Session::Stolen => " in a session of the valid token",
+        };
+        let name = self.client_name.as_deref().map_or(String::new(), |name| format!(", as {name}"));
+        format!("MCP ({era}) on {} with {}{session}{origin}{name}{steps}", self.path, self.credential)
     }
 }
 
@@ -126,21 +175,29 @@ pub enum Step {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Transcript {
     pub era: Era,
-    /// The answer to the request that told the era, or to the last one tried.
+    /// The answer to the request that told the era, or to the last one tried; to the first step where nothing was
+    /// opened ([`Session::Forged`]).
     pub opening: Reply,
+    /// Whether the server opened a session (`Mcp-Session-Id`, or the endpoint of an event stream).
+    #[serde(default)]
+    pub session: bool,
     /// `serverInfo`, masked: name and version.
     #[serde(default)]
     pub server: Option<String>,
-    /// The answer to `tools/list` (its last page), where it was asked and the opening let us in.
+    /// The answer to `tools/list` (its last page), where it was asked and sent.
     #[serde(default)]
     pub listing: Option<Reply>,
     #[serde(default)]
     pub tools: Vec<Tool>,
-    /// False where there were more pages than are read.
+    /// Whether every tool was read: false without a listing, and where it was longer than is read.
+    #[serde(default)]
     pub tools_complete: bool,
     /// The answers to the calls, in the order of the steps.
     #[serde(default)]
     pub calls: Vec<Reply>,
+    /// Why a step has no answer; the steps after it were not sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Unseen>,
 }
 
 /// Which protocol the server was recognised by.
@@ -206,13 +263,12 @@ pub struct Tool {
 /// The endpoints of the target that may be MCP servers: those declared without a method.
 pub fn candidates(target: &Target) -> Vec<String> {
     let Ok(deployment) = target.deployment() else { return Vec::new() };
-    let mut paths: Vec<String> = deployment
-        .endpoints
-        .iter()
-        .filter(|endpoint| !endpoint.method_named && endpoint.public.is_none())
-        .map(|endpoint| endpoint.path.clone())
-        .collect();
-    paths.dedup();
+    let mut paths: Vec<String> = Vec::new();
+    for endpoint in &deployment.endpoints {
+        if !endpoint.method_named && endpoint.public.is_none() && !paths.contains(&endpoint.path) {
+            paths.push(endpoint.path.clone());
+        }
+    }
     paths
 }
 

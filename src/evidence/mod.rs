@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod declared;
 pub mod history;
 pub mod http;
+pub mod limit;
 pub mod logs;
 pub mod manifest;
 pub mod mcp;
@@ -94,10 +95,11 @@ macro_rules! seen_as {
 
 questions! {
     Http: http::Request => http::Exchange,
-    Burst: http::Burst => http::Measured,
+    Burst: limit::Burst => limit::Measured,
     Api: api::Description => api::Operations,
     Mcp: mcp::Conversation => mcp::Transcript,
     Hello: tls::Hello => tls::Greeting,
+    Suites: tls::Suites => tls::Chosen,
     Chain: tls::Chain => tls::Presented,
     Services: service::Services => service::Listening,
     Sockets: service::Sockets => service::LocalSockets,

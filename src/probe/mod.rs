@@ -1,16 +1,22 @@
 //! Probes answer asks; they are the only code that touches the audited system.
 
 pub mod address;
+mod api;
 mod fetch;
+pub mod fingerprint;
+mod history;
 mod http;
 mod logs;
 mod manifests;
+mod mcp;
 pub mod meter;
 mod metrics;
+pub mod repo;
 pub mod secret;
 mod services;
 mod sockets;
 mod tcp;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -40,6 +46,8 @@ pub struct World {
     /// The farthest class of address that was contacted.
     vantage: Mutex<Option<Class>>,
     clients: http::Clients,
+    /// Where earlier runs are kept; `None` where no history is.
+    pub history: Option<Box<dyn crate::history::Store>>,
     pub progress: Box<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -57,6 +65,7 @@ impl World {
             cut_short: AtomicBool::new(false),
             vantage: Mutex::new(None),
             clients: http::Clients::default(),
+            history: None,
             progress: Box::new(|_| {}),
         }
     }
@@ -125,13 +134,23 @@ impl World {
     /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
+        let descriptions = pick(asks, |ask| if let Ask::Api(description) = ask { Some(description) } else { None });
+        let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
+        let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
+        let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
         let services = pick(asks, |ask| if let Ask::Services(ask) = ask { Some(ask) } else { None });
         let sockets = pick(asks, |ask| if let Ask::Sockets(ask) = ask { Some(ask) } else { None });
         let canaries = pick(asks, |ask| if let Ask::Canary(ask) = ask { Some(ask) } else { None });
         let watches = pick(asks, |ask| if let Ask::Watch(ask) = ask { Some(ask) } else { None });
         let manifests = pick(asks, |ask| if let Ask::Manifests(ask) = ask { Some(ask) } else { None });
         tokio::join!(
+            guard(http::measure(self, target, bursts, sink)),
             guard(http::answer(self, target, requests, sink)),
+            guard(api::answer(self, target, descriptions, sink)),
+            guard(history::answer(self, target, earlier, sink)),
+            guard(mcp::answer(self, target, conversations, sink)),
+            guard(tls::answer(self, target, asks, sink)),
+            guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
             guard(services::answer(self, target, services, sink)),
             guard(sockets::answer(self, sockets, sink)),
             guard(logs::answer(self, target, canaries, sink)),

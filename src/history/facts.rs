@@ -1,0 +1,26 @@
+//! What is remembered of a run beside its statuses: a few facts per target that later runs compare with.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{Recorded, Seen, TargetRecord};
+
+/// The facts in the evidence of one target, by name. Pure; never a secret (fingerprints are keyed).
+///
+/// Names in use: `certificate-serial`, `certificate-spki`, `token-fingerprint`.
+pub fn facts(record: &TargetRecord) -> BTreeMap<String, String> {
+    let mut facts = BTreeMap::new();
+    for observation in &record.answers {
+        match &observation.answer {
+            Recorded::Seen(seen) => add(seen, &mut facts),
+            Recorded::Unseen(_) => {}
+        }
+    }
+    facts
+}
+
+/// What one answer gives later runs to compare with; most give nothing.
+fn add(seen: &Seen, facts: &mut BTreeMap<String, String>) {
+    if let Seen::Chain(presented) = seen {
+        facts.extend(crate::evidence::tls::facts(presented));
+    }
+}

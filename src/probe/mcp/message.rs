@@ -1,0 +1,249 @@
+//! JSON-RPC messages as a body carries them: one JSON document, or the events of a stream.
+
+use std::sync::Mutex;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// The newest protocol version: stateless, told by `server/discover`.
+pub(super) const MODERN: &str = "2026-07-28";
+/// The newest version that is opened by `initialize`; a server that speaks an older one says so in its answer.
+pub(super) const LEGACY: &str = "2025-11-25";
+
+/// Errors that only a server of the modern era gives (2026-07-28: header mismatch, missing capability, unsupported
+/// version).
+const MODERN_ERRORS: std::ops::RangeInclusive<i64> = -32022..=-32020;
+
+/// A request; without an id, a notification.
+pub(super) fn request(id: Option<u64>, method: &str, params: &Value) -> String {
+    let mut message = Map::from_iter([("jsonrpc".to_owned(), json!("2.0"))]);
+    if let Some(id) = id {
+        message.insert("id".into(), json!(id));
+    }
+    message.insert("method".into(), json!(method));
+    message.insert("params".into(), params.clone());
+    Value::Object(message).to_string()
+}
+
+/// The answer to the request `id` in a whole body of either form.
+pub(super) fn answer_in(body: &[u8], id: u64) -> Option<Value> {
+    if is_json(body) {
+        return match serde_json::from_slice(body).ok()? {
+            // A batch (2025-03-26).
+            Value::Array(messages) => messages.into_iter().find(|message| answers(message, id)),
+            message => Some(message).filter(|message| answers(message, id)),
+        };
+    }
+    let text = String::from_utf8_lossy(body);
+    events(&text).into_iter().find_map(|event| answer_of(&event, id))
+}
+
+/// The answer to the request `id` in one event.
+pub(super) fn answer_of(event: &Event, id: u64) -> Option<Value> {
+    serde_json::from_str(&event.data).ok().filter(|message| answers(message, id))
+}
+
+/// Whether the message answers the request `id`. An error may have no id where the server could not read the request.
+fn answers(message: &Value, id: u64) -> bool {
+    match message.get("id") {
+        Some(Value::Number(number)) => number.as_u64() == Some(id) && message.get("method").is_none(),
+        Some(Value::String(text)) => *text == id.to_string() && message.get("method").is_none(),
+        Some(Value::Null) | None => message.get("error").is_some_and(Value::is_object),
+        Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => false,
+    }
+}
+
+/// Whether an error belongs to the modern era alone.
+pub(super) fn is_modern_error(message: &Value) -> bool {
+    message.pointer("/error/code").and_then(Value::as_i64).is_some_and(|code| MODERN_ERRORS.contains(&code))
+}
+
+fn is_json(body: &[u8]) -> bool {
+    matches!(body.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'['))
+}
+
+/// One event of a stream (HTML standard, server-sent events).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Event {
+    /// `message` where the stream names none.
+    pub(super) name: String,
+    pub(super) data: String,
+}
+
+/// The events of `text`; one that the end of the text cut short counts, too.
+pub(super) fn events(text: &str) -> Vec<Event> {
+    let mut events = Vec::new();
+    let mut name = String::new();
+    let mut data: Vec<&str> = Vec::new();
+    let normal = text.replace("\r\n", "\n").replace('\r', "\n");
+    for line in normal.split('\n').chain([""]) {
+        if line.is_empty() {
+            if !data.is_empty() {
+                let name = if name.is_empty() { "message".to_owned() } else { std::mem::take(&mut name) };
+                events.push(Event { name, data: data.join("\n") });
+            }
+            name.clear();
+            data.clear();
+            continue;
+        }
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "event" => value.clone_into(&mut name),
+            "data" => data.push(value),
+            // Comments, `id` and `retry` carry no message.
+            _ => {}
+        }
+    }
+    events
+}
+
+/// Watches a body that is still being read, and says when the answer to one request is in it. Every byte is looked at
+/// once, so that a server that drips cannot make it slow.
+pub(super) struct Watch {
+    id: u64,
+    position: Mutex<Position>,
+}
+
+#[derive(Default)]
+struct Position {
+    /// Up to here the events are complete and were looked through.
+    read: usize,
+    /// Up to here no further end of an event was found.
+    scanned: usize,
+}
+
+impl Watch {
+    pub(super) fn for_answer_to(id: u64) -> Self {
+        Self { id, position: Mutex::default() }
+    }
+
+    pub(super) fn is_in(&self, body: &[u8]) -> bool {
+        if is_json(body) {
+            // One document: it ends where the body ends.
+            return false;
+        }
+        let Ok(mut position) = self.position.lock() else { return true };
+        let Some(end) = last_blank_line(body, position.scanned.saturating_sub(3).max(position.read)) else {
+            position.scanned = body.len();
+            return false;
+        };
+        let complete = body.get(position.read..end).unwrap_or_default();
+        position.read = end;
+        position.scanned = end;
+        let text = String::from_utf8_lossy(complete);
+        events(&text).iter().any(|event| answer_of(event, self.id).is_some())
+    }
+}
+
+/// Where the last complete event ends, at or after `from`.
+pub(super) fn last_blank_line(body: &[u8], from: usize) -> Option<usize> {
+    let rest = body.get(from..)?;
+    let ends =
+        |needle: &[u8]| rest.windows(needle.len()).rposition(|window| window == needle).map(|at| at + needle.len());
+    [ends(b"\n\n"), ends(b"\r\r"), ends(b"\n\r\n")].into_iter().flatten().max().map(|end| from + end)
+}
+
+/// SHA-256 (hex) of a tool's description and input schema in canonical JSON: keys sorted, no white space (as RFC 8785
+/// sorts them, by UTF-16 units).
+pub(super) fn tool_hash(description: &str, schema: &Value) -> String {
+    let mut text = String::new();
+    canonical(&json!({ "description": description, "inputSchema": schema }), &mut text);
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        use std::fmt::Write as _;
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => text.push_str(&value.to_string()),
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                canonical(item, text);
+            }
+            text.push(']');
+        }
+        Value::Object(fields) => {
+            let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+            fields.sort_by(|(left, _), (right, _)| left.encode_utf16().cmp(right.encode_utf16()));
+            text.push('{');
+            for (index, (key, value)) in fields.into_iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                text.push_str(&Value::String(key.clone()).to_string());
+                text.push(':');
+                canonical(value, text);
+            }
+            text.push('}');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_found_in_a_document_a_batch_and_a_stream() {
+        let answer = r#"{"jsonrpc":"2.0","id":7,"result":{}}"#;
+        let other = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#;
+        for body in [
+            answer.to_owned(),
+            format!("[{other},{answer}]"),
+            format!("event: message\ndata: {other}\n\nid: 4\ndata: {answer}\n\n"),
+            format!(": hello\r\n\r\ndata: {other}\r\n\r\ndata:{answer}\r\n\r\n"),
+            format!("data: {answer}"),
+        ] {
+            assert!(answer_in(body.as_bytes(), 7).is_some(), "{body}");
+            assert!(answer_in(body.as_bytes(), 8).is_none(), "{body}");
+        }
+    }
+
+    #[test]
+    fn data_of_several_lines_is_one_message() {
+        let body = "data: {\"id\":1,\ndata: \"result\":{}}\n\n";
+        assert!(answer_in(body.as_bytes(), 1).is_some());
+    }
+
+    #[test]
+    fn a_request_of_the_server_with_our_id_is_no_answer() {
+        assert!(answer_in(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, 1).is_none());
+    }
+
+    #[test]
+    fn a_stream_that_drips_is_enough_once_the_answer_is_whole() {
+        let body = b"data: {\"method\":\"x\"}\r\n\r\ndata: {\"id\":3,\"result\":{}}\r\n\r\ndata: more\r\n\r\n";
+        let watch = Watch::for_answer_to(3);
+        let enough = (1..=body.len()).find(|&read| watch.is_in(body.get(..read).unwrap()));
+        let whole = body.windows(4).enumerate().filter(|(_, window)| *window == b"\r\n\r\n").nth(1).unwrap().0;
+        assert_eq!(enough, Some(whole + 4));
+    }
+
+    #[test]
+    fn garbage_is_no_answer_and_no_panic() {
+        let deep = "[".repeat(100_000);
+        for body in
+            [&b"\xff\xfe{"[..], b"", b"data", b"{\"id\":1", deep.as_bytes(), b"\r\r\n\n\r", b"null", b"{\"id\":{}}"]
+        {
+            assert!(answer_in(body, 1).is_none());
+            assert!(!Watch::for_answer_to(1).is_in(body));
+        }
+    }
+
+    #[test]
+    fn the_hash_of_a_tool_does_not_depend_on_the_order_of_keys() {
+        let one: Value = serde_json::from_str(r#"{"type":"object","a":[1,{"x":1,"y":2}]}"#).unwrap();
+        let two: Value = serde_json::from_str(r#"{"a":[1,{"y":2,"x":1}],"type":"object"}"#).unwrap();
+        assert_eq!(tool_hash("d", &one), tool_hash("d", &two));
+        assert_ne!(tool_hash("d", &one), tool_hash("e", &one));
+        // printf '{"description":"d","inputSchema":{}}' | sha256sum
+        assert_eq!(tool_hash("d", &json!({})), "d1794103760c7ab17fed129e0ef7c73c20ab3e76d44a78e514f0903b2ce9fab2");
+    }
+}

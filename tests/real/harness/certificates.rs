@@ -1,0 +1,56 @@
+//! A private root and the certificates it signs.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{Duration, Utc};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+
+/// The root of one test.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pub(crate) file: PathBuf,
+}
+
+impl Authority {
+    pub(crate) fn new(folder: &Path) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "Test Root");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let (from, until) = days(-30, 700);
+        params.not_before = from;
+        params.not_after = until;
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a root");
+        let file = folder.join("root.crt");
+        std::fs::write(&file, certificate.pem()).expect("the root is written");
+        Self { issuer: Issuer::new(params, key), file }
+    }
+
+    /// Signs a certificate for `names`, valid over the given days from today; writes `NAME.crt` and `NAME.secret`.
+    pub(crate) fn sign(&self, folder: &Path, name: &str, names: &[&str], from: i64, until: i64) -> (PathBuf, PathBuf) {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("the names are valid");
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let (from, until) = days(from, until);
+        params.not_before = from;
+        params.not_after = until;
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let paths = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.secret")));
+        std::fs::write(&paths.0, certificate.pem()).expect("the certificate is written");
+        std::fs::write(&paths.1, key.serialize_pem()).expect("the key is written");
+        paths
+    }
+}
+
+fn days(from: i64, until: i64) -> (time::OffsetDateTime, time::OffsetDateTime) {
+    let day = |days: i64| {
+        let at = Utc::now() + Duration::days(days);
+        time::OffsetDateTime::from_unix_timestamp(at.timestamp()).expect("a date")
+    };
+    (day(from), day(until))
+}
