@@ -1,6 +1,8 @@
 //! The checklist. One file per item; one line here per file.
 
 pub mod access;
+pub mod agents;
+pub mod llm;
 pub mod process;
 pub mod tls;
 
@@ -25,3 +27,10 @@ pub const ALL: &[Module] =
     &[Module::of::<access::rate_limit::RateLimit>(), Module::of::<tls::https_enforced::HttpsEnforced>()];
 pub const ALL: &[Module] =
     &[Module::of::<access::cors_origins::CorsOrigins>(), Module::of::<tls::https_enforced::HttpsEnforced>()];
+pub const ALL: &[Module] = &[
+    Module::of::<llm::llm_ports::LlmPorts>(),
+    Module::of::<agents::agent_capabilities::AgentCapabilities>(),
+    Module::of::<agents::activity_log::ActivityLog>(),
+    Module::of::<process::monitoring::Monitoring>(),
+    Module::of::<tls::https_enforced::HttpsEnforced>(),
+];

@@ -6,8 +6,11 @@ mod fetch;
 pub mod fingerprint;
 mod history;
 mod http;
+mod logs;
+mod manifests;
 mod mcp;
 pub mod meter;
+mod metrics;
 pub mod repo;
 pub mod secret;
 mod services;
@@ -141,6 +144,9 @@ impl World {
         let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
         let services = pick(asks, |ask| if let Ask::Services(ask) = ask { Some(ask) } else { None });
         let sockets = pick(asks, |ask| if let Ask::Sockets(ask) = ask { Some(ask) } else { None });
+        let canaries = pick(asks, |ask| if let Ask::Canary(ask) = ask { Some(ask) } else { None });
+        let watches = pick(asks, |ask| if let Ask::Watch(ask) = ask { Some(ask) } else { None });
+        let manifests = pick(asks, |ask| if let Ask::Manifests(ask) = ask { Some(ask) } else { None });
         tokio::join!(
             guard(Box::pin(http::measure(self, target, bursts, sink))),
             guard(Box::pin(http::answer(self, target, requests, sink))),
@@ -159,6 +165,9 @@ impl World {
             guard(mcp::answer(self, target, conversations, sink)),
             guard(token::answer(self, target, tokens, sink)),
             guard(history::answer(self, target, earlier, sink)),
+            guard(logs::answer(self, target, canaries, sink)),
+            guard(metrics::answer(self, target, watches, sink)),
+            guard(manifests::answer(target, manifests, sink)),
             // one line per family
         );
     }
