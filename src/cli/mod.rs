@@ -68,13 +68,10 @@ enum Command {
         Under another policy, what was never asked reads `not asked` and is not passed.")]
     Replay(replay::Arguments),
     /// Prove that the audit can fail: seed each known fault into the embedded deployment and repository, and show that
-    /// exactly the items that it concerns fall.
+    /// exactly the items that it concerns fall. Exits 0 if they do, 1 if not.
     Selftest(demo::SelftestArguments),
     /// Look for secrets in a repository: its work tree, index and whole history, and nothing else.
     Scan(audit::ScanArguments),
-    /// Prove that the audit can fail: seed each known fault into the embedded deployment and repository, and show that
-    /// exactly the items that it concerns fall. Exits 0 if they do, 1 if not.
-    Selftest(demo::Arguments),
     /// Print the JSON Schema of the policy or of the report.
     Schema(schema::Arguments),
     /// Print the completions of a shell.
@@ -230,7 +227,6 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Scan(arguments) => audit::scan(&arguments),
-        Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => schema::completions::<Cli>(&arguments),
     };
