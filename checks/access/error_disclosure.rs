@@ -238,7 +238,7 @@ impl Court<'_> {
             Kind::Stack | Kind::Query | Kind::Database | Kind::Path | Kind::InternalAddress | Kind::DebugPage => {
                 Severity::Medium
             }
-            Kind::Validator | Kind::Banner | Kind::Issues => Severity::Low,
+            Kind::Validator | Kind::Version | Kind::Banner | Kind::Issues => Severity::Low,
         };
         let what = format!("{which} tells {}: {}", leak.kind, leak.shown);
         self.verdict.finds(Finding::new(what, place.clone()).aspect(aspect).of_severity(severity));
