@@ -82,7 +82,7 @@ impl std::fmt::Display for Kind {
             Self::InternalAddress => "an internal address",
             Self::DebugPage => "a framework's debug page",
             Self::Validator => "a validator's internals",
-            Self::Echo => "the input, unescaped in HTML",
+            Self::Echo => "the input back",
             Self::Version => "a framework and its version",
             Self::Banner => "the software",
             Self::Issues => "a validator's issue list",
