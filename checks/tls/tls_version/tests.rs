@@ -1,3 +1,5 @@
+//! What each answer to a hello means for the verdict, on evidence built in code.
+
 use super::*;
 use crate::certificate::made::now;
 use crate::check::Status;
