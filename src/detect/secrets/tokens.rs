@@ -257,7 +257,10 @@ fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
     }
     let example = matches!(host.as_str(), "" | "host" | "hostname" | "server" | "myhost") || host.contains("example");
     let strong = super::value::is_password_like(password) || super::value::is_random(password);
-    let confidence = if example || !strong && password.len() < 8 {
+    let random = super::value::is_random(password);
+    let confidence = if example && random {
+        Confidence::Medium
+    } else if example || !strong && password.len() < 8 {
         Confidence::Low
     } else if strong {
         Confidence::High
