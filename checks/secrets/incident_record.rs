@@ -189,7 +189,7 @@ impl IncidentRecord {
                         )));
                     }
                     (_, true, true, true) => {
-                        verdict.holds(format!("{} is refused by {endpoint}: {}", title(leak), leaked.status))
+                        verdict.holds(format!("{} is refused by {endpoint}: {}", title(leak), leaked.status));
                     }
                     _ => verdict.not_seen(Unseen::NotComparable(format!(
                         "{endpoint} does not tell credentials apart (leaked {}, none {}, valid {})",

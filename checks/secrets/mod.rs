@@ -76,11 +76,8 @@ pub(crate) fn unread(coverage: &Coverage, accepted: &[String], verdict: &mut Ver
 
 fn shown(paths: &[String]) -> String {
     const MOST: usize = 5;
-    let mut text = paths.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
-    if paths.len() > MOST {
-        text.push_str(&format!(" and {} more", paths.len() - MOST));
-    }
-    text
+    let text = paths.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    if paths.len() > MOST { format!("{text} and {} more", paths.len() - MOST) } else { text }
 }
 
 /// A glob without `/` is held against the name alone.

@@ -139,7 +139,7 @@ impl<'a> Facts<'a> {
                     seen.values = values(files, check.unnamed)
                         .into_iter()
                         .filter(|(environment, ..)| mine(*environment))
-                        .collect()
+                        .collect();
                 }
                 Err(unseen) => verdict.not_seen(unseen),
             }

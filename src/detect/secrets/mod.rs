@@ -267,11 +267,11 @@ pub(crate) fn syntax(path: &str) -> Syntax {
 
 /// `.env`, `.env.production`, `prod.env`, `prod.env.local`, `.envrc`.
 pub fn is_env_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
     const CODE: &[&str] = &[
         "js", "ts", "mjs", "cjs", "py", "rs", "go", "rb", "php", "java", "md", "txt", "html", "json", "yaml", "yml",
         "toml", "d", "sh", "tsx", "jsx", "vue", "cs",
     ];
+    let name = name.to_ascii_lowercase();
     if name == ".env" || name == ".envrc" || name == "env.local" {
         return true;
     }
