@@ -45,7 +45,7 @@ fn reply(outcome: Outcome) -> Reply {
     Reply { exchange, outcome }
 }
 
-fn transcript(era: Era, listing: Option<Outcome>, tools: Vec<Tool>) -> Transcript {
+fn transcript(era: Era, listing: Option<Outcome>, tools: &[Tool]) -> Transcript {
     // Fields that this check does not look at stay at their defaults.
     let value = json!({ "era": era, "opening": reply(Outcome::Result), "listing": listing.map(reply), "tools": tools, "tools_complete": true });
     serde_json::from_value(value).unwrap()
@@ -55,7 +55,7 @@ fn evidence(target: &Target, transcript: Transcript) -> Evidence {
     Evidence::at(DateTime::UNIX_EPOCH).with(Conversation::standard(target, "/mcp"), transcript)
 }
 
-fn judged(allow: Option<&[&str]>, tools: Vec<Tool>) -> Verdict {
+fn judged(allow: Option<&[&str]>, tools: &[Tool]) -> Verdict {
     let target = target(allow);
     let evidence = evidence(&target, transcript(Era::Legacy, Some(Outcome::Result), tools));
     AgentCapabilities::default().judge(&target, &evidence)
@@ -70,15 +70,15 @@ fn no_answer_is_never_a_pass() {
 #[test]
 fn allowed_harmless_tools_pass_and_others_fail() {
     let add = || tool("add", "Adds two numbers.");
-    assert_eq!(judged(Some(&["add"]), vec![add()]).status(), Status::Pass);
-    assert_eq!(judged(Some(&[]), vec![add()]).status(), Status::Fail);
-    assert_eq!(judged(None, vec![add()]).status(), Status::Inconclusive);
+    assert_eq!(judged(Some(&["add"]), &[add()]).status(), Status::Pass);
+    assert_eq!(judged(Some(&[]), &[add()]).status(), Status::Fail);
+    assert_eq!(judged(None, &[add()]).status(), Status::Inconclusive);
 }
 
 #[test]
 fn a_shell_fails_even_where_it_is_allowed() {
     for allow in [None, Some(&["run_shell"][..])] {
-        let verdict = judged(allow, vec![tool("run_shell", "")]);
+        let verdict = judged(allow, &[tool("run_shell", "")]);
         assert_eq!(verdict.findings()[0].aspect, "runs-commands:run_shell");
         assert_eq!(verdict.findings()[0].severity, Some(Severity::Critical));
     }
@@ -86,15 +86,15 @@ fn a_shell_fails_even_where_it_is_allowed() {
 
 #[test]
 fn a_tool_that_hands_out_the_environment_fails_without_a_list() {
-    assert_eq!(judged(None, vec![tool("get-env", "Returns all environment variables")]).status(), Status::Fail);
-    assert_eq!(judged(Some(&["get-env"]), vec![tool("get-env", "")]).status(), Status::Pass);
+    assert_eq!(judged(None, &[tool("get-env", "Returns all environment variables")]).status(), Status::Fail);
+    assert_eq!(judged(Some(&["get-env"]), &[tool("get-env", "")]).status(), Status::Pass);
 }
 
 #[test]
 fn drift_from_the_pin_fails() {
     let mut target = target(Some(&["add"]));
     target.deployment.as_mut().unwrap().tools.as_mut().unwrap()[0].sha256 = Some("bb".into());
-    let seen = evidence(&target, transcript(Era::Modern, Some(Outcome::Result), vec![tool("add", "")]));
+    let seen = evidence(&target, transcript(Era::Modern, Some(Outcome::Result), &[tool("add", "")]));
     assert_eq!(AgentCapabilities::default().judge(&target, &seen).status(), Status::Fail);
     target.deployment.as_mut().unwrap().tools.as_mut().unwrap()[0].sha256 = Some("AA".into());
     assert_eq!(AgentCapabilities::default().judge(&target, &seen).status(), Status::Pass);
@@ -104,9 +104,9 @@ fn drift_from_the_pin_fails() {
 fn a_listing_that_failed_and_a_denied_token_are_inconclusive() {
     let target = target(Some(&[]));
     for seen in [
-        transcript(Era::Legacy, None, Vec::new()),
-        transcript(Era::Legacy, Some(Outcome::Http), Vec::new()),
-        transcript(Era::Denied, None, Vec::new()),
+        transcript(Era::Legacy, None, &[]),
+        transcript(Era::Legacy, Some(Outcome::Http), &[]),
+        transcript(Era::Denied, None, &[]),
     ] {
         let verdict = AgentCapabilities::default().judge(&target, &evidence(&target, seen));
         assert_eq!(verdict.status(), Status::Inconclusive);
@@ -116,8 +116,7 @@ fn a_listing_that_failed_and_a_denied_token_are_inconclusive() {
 #[test]
 fn without_mcp_and_settings_it_does_not_apply() {
     let target = target(None);
-    let verdict =
-        AgentCapabilities::default().judge(&target, &evidence(&target, transcript(Era::NotMcp, None, Vec::new())));
+    let verdict = AgentCapabilities::default().judge(&target, &evidence(&target, transcript(Era::NotMcp, None, &[])));
     assert_eq!(verdict.status(), Status::NotApplicable);
 }
 

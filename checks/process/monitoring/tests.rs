@@ -32,19 +32,19 @@ fn judged(watched: Watched) -> Verdict {
     check.judge(&target, &Evidence::at(DateTime::UNIX_EPOCH).with(watch, watched))
 }
 
-fn counter(after: &str) -> Option<Result<Vec<Counter>, Unseen>> {
-    Some(Ok(vec![Counter { series: "denied_total".into(), before: Some("4".into()), after: after.into() }]))
+fn counter(after: &str) -> Vec<Counter> {
+    vec![Counter { series: "denied_total".into(), before: Some("4".into()), after: after.into() }]
 }
 
-fn loaded(queries: &[&str]) -> Option<Result<Vec<Rule>, Unseen>> {
-    Some(Ok(queries.iter().map(|query| Rule { name: "R".into(), query: (*query).into() }).collect()))
+fn loaded(queries: &[&str]) -> Vec<Rule> {
+    queries.iter().map(|query| Rule { name: "R".into(), query: (*query).into() }).collect()
 }
 
 fn sound() -> Watched {
     Watched {
         denied: 3,
-        counters: counter("7"),
-        prometheus: loaded(&["rate(denied_total[5m]) > 1", "probe_ssl_earliest_cert_expiry < 1"]),
+        counters: Some(Ok(counter("7"))),
+        prometheus: Some(Ok(loaded(&["rate(denied_total[5m]) > 1", "probe_ssl_earliest_cert_expiry < 1"]))),
         ..Watched::default()
     }
 }
@@ -63,14 +63,18 @@ fn a_counter_that_moves_under_a_loaded_rule_passes() {
 
 #[test]
 fn a_counter_that_stands_still_or_is_missing_fails() {
-    assert_eq!(judged(Watched { counters: counter("4"), ..sound() }).status(), Status::Fail);
+    assert_eq!(judged(Watched { counters: Some(Ok(counter("4"))), ..sound() }).status(), Status::Fail);
     assert_eq!(judged(Watched { counters: Some(Ok(Vec::new())), ..sound() }).status(), Status::Fail);
 }
 
 #[test]
 fn a_missing_rule_fails() {
     for rules in [&["up == 0"][..], &["rate(denied_total[5m]) > 1"], &["probe_ssl_earliest_cert_expiry < 1"]] {
-        assert_eq!(judged(Watched { prometheus: loaded(rules), ..sound() }).status(), Status::Fail, "{rules:?}");
+        assert_eq!(
+            judged(Watched { prometheus: Some(Ok(loaded(rules))), ..sound() }).status(),
+            Status::Fail,
+            "{rules:?}"
+        );
     }
 }
 
@@ -79,7 +83,10 @@ fn what_could_not_be_read_is_inconclusive() {
     let gone = || Unseen::Unreachable("gone".into());
     assert_eq!(judged(Watched { counters: Some(Err(gone())), ..sound() }).status(), Status::Inconclusive);
     assert_eq!(judged(Watched { prometheus: Some(Err(gone())), ..sound() }).status(), Status::Inconclusive);
-    assert_eq!(judged(Watched { denied: 0, counters: counter("4"), ..sound() }).status(), Status::Inconclusive);
+    assert_eq!(
+        judged(Watched { denied: 0, counters: Some(Ok(counter("4"))), ..sound() }).status(),
+        Status::Inconclusive
+    );
     assert_eq!(judged(Watched { prometheus: None, ..sound() }).status(), Status::Inconclusive);
 }
 
