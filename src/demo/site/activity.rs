@@ -55,9 +55,6 @@ impl Activity {
 
     pub(super) fn record(&self, entry: &Entry) {
         self.served.fetch_add(1, Ordering::Relaxed);
-        if entry.outcome == "denied" {
-            self.denied.fetch_add(1, Ordering::Relaxed);
-        }
         let time = (!self.timeless).then(|| Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true));
         if let (Some(file), Ok(mut line)) = (&self.file, serde_json::to_vec(&Line { time, entry }))
             && let Ok(mut file) = file.lock()

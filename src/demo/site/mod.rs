@@ -79,6 +79,8 @@ impl Received {
 impl Site {
     pub(super) fn new(making: Making<'_>) -> anyhow::Result<Self> {
         let Making { faults, token, origin, log, security_txt } = making;
+        // The file is there either way: a log that nobody writes is empty, not missing.
+        std::fs::File::create(log)?;
         let log = (!faults.has(Fault::LogOff)).then_some(log);
         Ok(Self {
             limiter: Limiter::of(if faults.has(Fault::LimitDoubled) { 2 * LIMIT } else { LIMIT }),
@@ -237,6 +239,9 @@ impl Site {
         if faults.has(Fault::LogSkipsDenied) && answer.outcome == "denied" {
             self.activity.denied.fetch_add(1, Ordering::Relaxed);
             return;
+        }
+        if answer.outcome == "denied" {
+            self.activity.denied.fetch_add(1, Ordering::Relaxed);
         }
         let short = |text: &str| text.chars().take(200).collect::<String>();
         let named = received.header("x-request-id").map_or_else(|| format!("{count:08}"), short);
