@@ -56,7 +56,7 @@ pub(super) fn report(report: &Report, formats: &[Format]) -> Result<(), Error> {
                 print(&render(report, format.kind, style)?)?;
             }
             Some(file) => {
-                let style = table::Style { width: 100, colour: false };
+                let style = table::Style { width: 80, colour: false };
                 write(file, &render(report, format.kind, style)?)?;
             }
         }
@@ -114,5 +114,5 @@ fn colour() -> bool {
 }
 
 fn width() -> u16 {
-    if std::io::stdout().is_terminal() { comfy_table::Table::new().width().unwrap_or(80) } else { 100 }
+    if std::io::stdout().is_terminal() { comfy_table::Table::new().width().unwrap_or(80) } else { 80 }
 }
