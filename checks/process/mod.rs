@@ -2,3 +2,6 @@
 
 pub mod audit_schedule;
 pub mod disclosure_channel;
+//! Section: process.
+
+pub mod monitoring;

@@ -80,6 +80,9 @@ enum Command {
     Fingerprint(fingerprint::Arguments),
     /// Look for secrets in a repository: its work tree, index and whole history, and nothing else.
     Scan(audit::ScanArguments),
+    /// Prove that the audit can fail: seed each known fault into the embedded deployment and repository, and show that
+    /// exactly the items that it concerns fall. Exits 0 if they do, 1 if not.
+    Selftest(demo::Arguments),
     /// Print the JSON Schema of the policy or of the report.
     Schema(schema::Arguments),
     /// Print the completions of a shell.
@@ -236,6 +239,7 @@ pub fn main() -> ExitCode {
         Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Fingerprint(arguments) => fingerprint::run(&arguments),
         Command::Scan(arguments) => audit::scan(&arguments),
+        Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => schema::completions::<Cli>(&arguments),
     };

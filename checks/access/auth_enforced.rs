@@ -1,0 +1,368 @@
+//! Without the right credential nobody is let in, on any known endpoint, and with it one is.
+//!
+//! Three steps: every endpoint without, with a wrong and with the valid credential (on MCP servers in each protocol era they
+//! speak); then, on one endpoint of each class that denies alike, every altered or misplaced form of the token and every trick
+//! of path and header. A refusal proves something only beside the valid token's admission.
+
+mod endpoint;
+mod server;
+mod variation;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::{About, Check, DecidedFrom, Place, Reserve, Severity, Verdict};
+use crate::evidence::answer::Says;
+use crate::evidence::http::{Exchange, Request};
+use crate::evidence::mcp::{Conversation, Era};
+use crate::evidence::token::TokenAsk;
+use crate::evidence::{Ask, Evidence, Unseen, api, mcp};
+use crate::target::{Deployment, Endpoint, Target};
+
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AuthEnforced {
+    /// Endpoints judged at most; the rest is said to be unjudged.
+    pub max_endpoints: u32,
+    /// Classes of endpoints that deny alike of which one each gets every altered form of the token.
+    pub max_classes: u32,
+    /// Query parameters in which the token must not be taken (RFC 6750 section 2.3); tried only with a disposable token.
+    pub query_parameters: Vec<String>,
+    /// Cookies in which the token must not be taken.
+    pub cookies: Vec<String>,
+    /// Whether an MCP server may tell its name and list its tools to anyone, as some do on purpose. Calls it may not.
+    pub open_discovery: bool,
+}
+
+impl Default for AuthEnforced {
+    fn default() -> Self {
+        Self {
+            max_endpoints: 200,
+            max_classes: 4,
+            query_parameters: vec!["access_token".into(), "token".into(), "api_key".into()],
+            cookies: vec!["token".into()],
+            open_discovery: false,
+        }
+    }
+}
+
+impl Check for AuthEnforced {
+    const ABOUT: About = About {
+        id: "auth-enforced",
+        title: "Every endpoint requires the right credential",
+        statements: &["MCP-1", "MCP-3"],
+        severity: Severity::Critical,
+        decided_from: DecidedFrom::Deployment,
+        attestable: false,
+        remediation: "Put the check of `Authorization: Bearer` in front of every route, before anything else runs, in every protocol \
+                      era that the MCP server speaks; answer 401 with WWW-Authenticate; take the token from that header alone and \
+                      compare the whole of it; declare endpoints that are open on purpose as `public` with the reason.",
+        references: &[
+            "https://www.rfc-editor.org/rfc/rfc6750",
+            "https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization",
+            "https://cwe.mitre.org/data/definitions/306.html",
+        ],
+    };
+
+    fn asks(&self, target: &Target, seen: &Evidence) -> Vec<Ask> {
+        let Ok(deployment) = target.deployment() else { return Vec::new() };
+        if unjudgeable(deployment).is_some() {
+            return Vec::new();
+        }
+        let mut asks: Vec<Ask> = Vec::new();
+        if deployment.token.is_some() {
+            asks.push(TokenAsk {}.into());
+        }
+        asks.extend(api::Description::of(target).map(Ask::from));
+        let surface = Surface::of(self, target, seen);
+        for path in mcp::candidates(target) {
+            asks.push(Conversation::standard(target, path.clone()).into());
+            asks.extend(server::asks(target, seen, &path));
+        }
+        for request in &surface.requests {
+            asks.extend(endpoint::asks(target, request));
+        }
+        // What comes next rests on all of this: asked once it is answered, so that no class changes under way.
+        let open = |ask: &Ask| !seen.answers().contains_key(ask);
+        if asks.iter().any(open) {
+            return asks;
+        }
+        asks.extend(surface.requests.iter().filter_map(|request| endpoint::made_up_for(seen, request)).map(Ask::from));
+        for class in self.judged(self.classes(target, seen, &surface)) {
+            asks.extend(variation::asks(self, target, seen, &class));
+        }
+        asks
+    }
+
+    fn reserves(&self, target: &Target) -> Vec<Reserve> {
+        let Ok(deployment) = target.deployment() else { return Vec::new() };
+        if unjudgeable(deployment).is_some() {
+            return Vec::new();
+        }
+        let reserve = |what: &str, asks: Vec<Ask>| Reserve {
+            what: what.into(),
+            asks: u32::try_from(asks.len()).unwrap_or(u32::MAX),
+            sends: asks.iter().map(|ask| ask.ceiling(target)).sum(),
+        };
+        let one = |path: &str| endpoint::asks(target, &Request::get(path));
+        let mut reserves = Vec::new();
+        let candidates = mcp::candidates(target);
+        let servers: Vec<Ask> =
+            candidates.iter().flat_map(|path| server::at_most(target, path).into_iter().chain(one(path))).collect();
+        if !servers.is_empty() {
+            reserves.push(reserve("MCP servers in each protocol era they speak", servers));
+        }
+        if deployment.openapi.is_some() {
+            let each = one("/");
+            let all = (0..self.max_endpoints).flat_map(|_| each.clone()).collect();
+            reserves.push(reserve("the endpoints that the OpenAPI description lists, at most", all));
+        }
+        let made_up = (0..MADE_UP).map(|_| Request::get("/").into()).collect();
+        reserves.push(reserve("made-up paths beside endpoints that answer everyone", made_up));
+        if deployment.token.is_some() {
+            let (asks, sends) = variation::at_most(self, target, &candidates);
+            reserves.push(Reserve {
+                what: "altered tokens and path tricks on one endpoint of each class".into(),
+                asks: asks * self.max_classes,
+                sends: sends * self.max_classes,
+            });
+        }
+        reserves
+    }
+
+    fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
+        let deployment = match target.deployment() {
+            Ok(deployment) => deployment,
+            Err(absent) => return Verdict::absent(absent),
+        };
+        let mut verdict = Verdict::default();
+        if let Some(why) = unjudgeable(deployment) {
+            verdict.not_seen(why);
+            return verdict;
+        }
+        let surface = Surface::of(self, target, evidence);
+        surface.tell(&mut verdict);
+        for (path, standard) in &surface.servers {
+            server::judge(&mut verdict, self, target, evidence, path, standard);
+        }
+        for request in &surface.requests {
+            endpoint::judge(&mut verdict, target, evidence, request);
+        }
+        let classes = self.classes(target, evidence, &surface);
+        let known = classes.len();
+        for class in self.judged(classes) {
+            variation::judge(&mut verdict, self, target, evidence, &class);
+        }
+        let most = usize::try_from(self.max_classes).unwrap_or(usize::MAX);
+        if known > most {
+            verdict.not_seen(Unseen::Partial(format!(
+                "{known} ways of denying, altered tokens tried on {most} (`max-classes`)"
+            )));
+        }
+        let judged = format!("{} of {} known endpoints judged", surface.judged(), surface.known);
+        if verdict.findings().is_empty() && verdict.unseen().is_empty() {
+            verdict.holds(judged);
+        } else {
+            verdict.notes(judged);
+        }
+        verdict
+    }
+}
+
+/// Made-up paths asked at most.
+const MADE_UP: u32 = 16;
+
+/// Why no request of this target can be without a credential, where that is so.
+fn unjudgeable(deployment: &Deployment) -> Option<Unseen> {
+    const CREDENTIALS: &[&str] = &["authorization", "cookie", "proxy-authorization", "x-api-key"];
+    let header = deployment.token.as_ref().map(|token| token.header.as_str());
+    let carries = |name: &str| {
+        CREDENTIALS.iter().any(|known| name.eq_ignore_ascii_case(known))
+            || header.is_some_and(|header| header.eq_ignore_ascii_case(name))
+    };
+    if let Some(name) = deployment.headers.keys().find(|name| carries(name)) {
+        return Some(Unseen::NotComparable(format!(
+            "`headers` of the target sends {name} with every request, so that none is without a credential"
+        )));
+    }
+    if deployment.client_cert.is_some() && deployment.token.is_none() {
+        return Some(Unseen::NotComparable(
+            "the client certificate is sent with every request, so that none is without a credential".into(),
+        ));
+    }
+    None
+}
+
+/// What there is to judge, as far as it is known.
+struct Surface<'a> {
+    /// Endpoints known, public ones not counted.
+    known: usize,
+    servers: Vec<(String, &'a mcp::Transcript)>,
+    /// One request, without a credential, for each endpoint that is judged by plain HTTP.
+    requests: Vec<Request>,
+    /// Endpoints that must not be tried, with the reason.
+    withheld: Vec<Unseen>,
+    /// Public endpoints, each with the reason.
+    public: Vec<String>,
+    unseen: Vec<Unseen>,
+}
+
+impl<'a> Surface<'a> {
+    fn of(check: &AuthEnforced, target: &Target, seen: &'a Evidence) -> Self {
+        let (endpoints, unseen) = api::endpoints(target, seen);
+        let mut surface = Self {
+            known: 0,
+            servers: Vec::new(),
+            requests: Vec::new(),
+            withheld: Vec::new(),
+            public: Vec::new(),
+            unseen,
+        };
+        let candidates = mcp::candidates(target);
+        let most = usize::try_from(check.max_endpoints).unwrap_or(usize::MAX);
+        for endpoint in endpoints {
+            if let Some(reason) = &endpoint.public {
+                let told = format!("{endpoint} is declared public: {reason}");
+                surface.public.push(told);
+                continue;
+            }
+            if let Some(reason) = exempt(&endpoint) {
+                surface.public.push(format!("{endpoint} is public: {reason}"));
+                continue;
+            }
+            surface.known += 1;
+            if surface.known > most {
+                continue;
+            }
+            if !endpoint.method_named && candidates.contains(&endpoint.path) {
+                match seen.of(&Conversation::standard(target, endpoint.path.clone())) {
+                    Err(unseen) => {
+                        surface.unseen.push(unseen);
+                        continue;
+                    }
+                    Ok(transcript) => match transcript.era {
+                        Era::Modern | Era::Legacy | Era::Sse => {
+                            surface.servers.push((endpoint.path, transcript));
+                            continue;
+                        }
+                        // Not an MCP server to anyone we are; as a plain endpoint it may still show what it is.
+                        Era::Denied | Era::NotMcp => {}
+                    },
+                }
+            }
+            match endpoint::approach(target, seen, &endpoint) {
+                Ok(request) => surface.requests.push(request),
+                Err(why) => surface.withheld.push(why),
+            }
+        }
+        surface
+    }
+
+    fn judged(&self) -> usize {
+        self.servers.len() + self.requests.len()
+    }
+
+    fn tell(&self, verdict: &mut Verdict) {
+        for unseen in self.unseen.iter().chain(&self.withheld) {
+            verdict.not_seen(unseen.clone());
+        }
+        for public in &self.public {
+            verdict.notes(public);
+        }
+        if self.known == 0 {
+            verdict.not_seen(Unseen::NotConfigured(
+                "no endpoint is known that must be protected (give `endpoints:` or `openapi:` in the target)".into(),
+            ));
+        }
+        let seen = self.judged() + self.withheld.len();
+        if self.unseen.is_empty() && seen < self.known {
+            verdict.not_seen(Unseen::Partial(format!(
+                "{} of {} known endpoints judged (`max-endpoints` is the bound)",
+                self.judged(),
+                self.known
+            )));
+        }
+    }
+}
+
+/// Endpoints that deny alike; one of them stands for all.
+struct Class {
+    representative: Representative,
+}
+
+enum Representative {
+    Plain(Request),
+    Server { path: String, era: mcp::EraAsked },
+}
+
+impl AuthEnforced {
+    /// One representative for each way of denying: plain endpoints first, readable ones before others.
+    fn classes(&self, target: &Target, evidence: &Evidence, surface: &Surface<'_>) -> Vec<Class> {
+        let mut classes: BTreeMap<String, (u8, Representative)> = BTreeMap::new();
+        let mut offer = |way: String, rank: u8, representative: Representative| {
+            if classes.get(&way).is_none_or(|(known, _)| rank < *known) {
+                classes.insert(way, (rank, representative));
+            }
+        };
+        for request in &surface.requests {
+            if let Some((denial, control)) = endpoint::guarded(target, evidence, request) {
+                let rank = u8::from(Says::of(control) != Says::Served)
+                    + u8::from(request.method != "GET")
+                    + u8::from(is_costly(target, &request.path));
+                offer(way_of_denying(denial), rank, Representative::Plain(request.clone()));
+            }
+        }
+        for (path, standard) in &surface.servers {
+            for (era, denial) in server::guarded(target, evidence, path, standard) {
+                offer(way_of_denying(denial), 3, Representative::Server { path: path.clone(), era });
+            }
+        }
+        classes.into_values().map(|(_, representative)| Class { representative }).collect()
+    }
+
+    fn judged(&self, classes: Vec<Class>) -> impl Iterator<Item = Class> {
+        classes.into_iter().take(usize::try_from(self.max_classes).unwrap_or(usize::MAX))
+    }
+}
+
+/// Paths of which each request is expensive stand for others only where no other can.
+fn is_costly(target: &Target, path: &str) -> bool {
+    target.deployment().is_ok_and(|deployment| deployment.costly.iter().any(|costly| path.starts_with(costly.as_str())))
+}
+
+/// Why an endpoint is open to everyone by its nature.
+fn exempt(endpoint: &Endpoint) -> Option<&'static str> {
+    if endpoint.method == "OPTIONS" {
+        // Fetch standard, CORS protocol: a preflight carries no credentials.
+        return Some("a preflight carries no credential");
+    }
+    // RFC 9728 section 3, RFC 8414 section 3, RFC 9116 section 3.
+    let metadata = [
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        "/.well-known/security.txt",
+    ];
+    metadata
+        .iter()
+        .any(|path| endpoint.path.starts_with(path))
+        .then_some("metadata that clients read before they have one")
+}
+
+/// What shows which layer denies: the same status, challenge and kind of body come from the same guard.
+fn way_of_denying(denial: &Exchange) -> String {
+    let header = |name: &str| denial.header(name).unwrap_or_default().to_ascii_lowercase();
+    let challenge = header("www-authenticate");
+    let scheme = challenge.split([' ', ',']).next().unwrap_or_default();
+    let kind = header("content-type");
+    format!("{} {scheme} {} {}", denial.status, kind.split(';').next().unwrap_or_default().trim(), header("server"))
+}
+
+fn place(target: &Target, path: &str) -> Place {
+    Place::url(target.deployment.as_ref().map_or_else(|| path.to_owned(), |deployment| deployment.at(path)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,486 @@
+use std::collections::BTreeSet;
+
+use chrono::DateTime;
+
+use super::*;
+use crate::check::Status;
+use crate::checks::access::deployment_for_tests;
+use crate::evidence::Seen;
+use crate::evidence::http::{BodySeen, Credential, Mutation};
+use crate::evidence::mcp::{Conversation, EraAsked, Outcome, Reply, Session, Step, Transcript};
+use crate::evidence::token::TokenFacts;
+use crate::target::{ClientCert, Environment, Writes};
+
+type Given<T> = Result<T, Unseen>;
+
+/// What a deployment answers, as pure functions of what is asked.
+struct Deployed {
+    http: Box<dyn Fn(&Request) -> Given<Exchange>>,
+    mcp: Box<dyn Fn(&Conversation) -> Given<Transcript>>,
+}
+
+impl Deployed {
+    fn plain(http: impl Fn(&Request) -> Exchange + 'static) -> Self {
+        let mcp = |_: &Conversation| Ok(transcript(Era::NotMcp, answer(404, ""), false));
+        Self { http: Box::new(move |request| Ok(http(request))), mcp: Box::new(mcp) }
+    }
+
+    fn server(mcp: impl Fn(&Conversation) -> Transcript + 'static) -> Self {
+        Self { http: Box::new(|_| Ok(answer(404, ""))), mcp: Box::new(move |asked| Ok(mcp(asked))) }
+    }
+}
+
+fn answer(status: u16, text: &str) -> Exchange {
+    let headers = if status == 401 { vec![("www-authenticate".into(), "Bearer".into())] } else { Vec::new() };
+    Exchange {
+        status,
+        headers,
+        body: BodySeen { length: text.len() as u64, complete: true, text: text.into(), sha256: text.into() },
+        address: String::new(),
+        at: 0,
+        took: 0,
+    }
+}
+
+/// Asks and answers in turn until nothing new is asked, as an audit does, and within the same bounds.
+fn audit(target: &Target, deployed: &Deployed) -> Verdict {
+    audit_with(target, deployed, &AuthEnforced::default()).0
+}
+
+fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Verdict, BTreeSet<Ask>) {
+    let mut evidence = Evidence::at(DateTime::UNIX_EPOCH);
+    let (mut asks_left, mut sends_left) =
+        check.reserves(target).iter().fold((0, 0), |(asks, sends), one| (asks + one.asks, sends + one.sends));
+    for round in 0.. {
+        assert!(round < crate::audit::ROUNDS, "asks without end");
+        let fresh: BTreeSet<Ask> =
+            check.asks(target, &evidence).into_iter().filter(|ask| !evidence.answers().contains_key(ask)).collect();
+        if fresh.is_empty() {
+            break;
+        }
+        for ask in fresh {
+            if round > 0 {
+                asks_left = u32::checked_sub(asks_left, 1).expect("more asks than reserved");
+                sends_left = u32::checked_sub(sends_left, ask.ceiling(target)).expect("more sends than reserved");
+            }
+            let seen = match &ask {
+                Ask::Http(request) => (deployed.http)(request).map(Seen::from),
+                Ask::Mcp(asked) => (deployed.mcp)(asked).map(Seen::from),
+                Ask::Token(_) => Ok(Seen::from(TokenFacts::default())),
+                other => panic!("{other}"),
+            };
+            evidence.record(ask, seen);
+        }
+    }
+    (check.judge(target, &evidence), evidence.answers().keys().cloned().collect())
+}
+
+fn items() -> Target {
+    deployment_for_tests("https://api.example.com", &[("GET", "/api/items")])
+}
+
+fn aspects(verdict: &Verdict) -> Vec<&str> {
+    verdict.findings().iter().map(|finding| finding.aspect.as_str()).collect()
+}
+
+/// The request reaches the guarded route as it is: no trick is in it.
+fn is_straight(request: &Request) -> bool {
+    request.path.starts_with("/api/items") && !request.path.contains(['%', ';']) && !request.path.ends_with(['/', 'n'])
+}
+
+/// Guards `/api/items`: who is let in gets the items, everyone else 401, and nothing else is there.
+fn guarding(admits: impl Fn(&Credential) -> bool + 'static) -> impl Fn(&Request) -> Exchange + 'static {
+    move |request| match is_straight(request) {
+        true if !admits(&request.credential) => answer(401, r#"{"error":"unauthorized"}"#),
+        true if request.method == "POST" => answer(400, r#"{"error":"invalid"}"#),
+        true => answer(200, r#"{"items":[]}"#),
+        false => answer(404, r#"{"error":"nothing here"}"#),
+    }
+}
+
+fn only_valid(credential: &Credential) -> bool {
+    matches!(
+        credential,
+        Credential::Valid
+            | Credential::Mutated(Mutation::LowerScheme | Mutation::DoubleSpace | Mutation::ValidThenInvalid)
+    )
+}
+
+#[test]
+fn a_guarded_endpoint_passes_and_says_on_what() {
+    let verdict = audit(&items(), &Deployed::plain(guarding(only_valid)));
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+    assert!(verdict.grounds().iter().any(|grounds| grounds == "1 of 1 known endpoints judged"));
+}
+
+#[test]
+fn an_open_endpoint_fails_even_where_no_token_is_named() {
+    let open = || Deployed::plain(guarding(|_| true));
+    assert_eq!(aspects(&audit(&items(), &open())), ["GET no-credential", "GET wrong-token"]);
+    let mut nameless = items();
+    nameless.deployment.as_mut().unwrap().token = None;
+    assert_eq!(audit(&nameless, &open()).status(), Status::Fail);
+    let guarded = audit(&nameless, &Deployed::plain(guarding(only_valid)));
+    assert_eq!(guarded.status(), Status::Inconclusive, "denials alone prove nothing");
+}
+
+#[test]
+fn any_token_at_all_is_not_enough() {
+    let any = Deployed::plain(guarding(|credential| *credential != Credential::None));
+    assert_eq!(aspects(&audit(&items(), &any)), ["GET wrong-token"]);
+}
+
+#[test]
+fn what_answers_everyone_alike_passes_nothing() {
+    for status in [200, 204, 301, 400, 401, 403, 404, 429, 500, 503] {
+        let same = Deployed::plain(move |_| answer(status, "<html>the same</html>"));
+        assert_eq!(audit(&items(), &same).status(), Status::Inconclusive, "{status}");
+    }
+    let silent = || Unseen::TimedOut("10 s".into());
+    let silent = Deployed { http: Box::new(move |_| Err(silent())), mcp: Box::new(move |_| Err(silent())) };
+    assert_eq!(audit(&items(), &silent).status(), Status::Inconclusive);
+    let bare = deployment_for_tests("https://api.example.com", &[("", "/mcp")]);
+    assert_eq!(audit(&bare, &silent).status(), Status::Inconclusive);
+}
+
+#[test]
+fn no_endpoint_is_never_a_pass() {
+    let nothing = deployment_for_tests("https://api.example.com", &[]);
+    assert_eq!(audit(&nothing, &Deployed::plain(guarding(only_valid))).status(), Status::Inconclusive);
+}
+
+#[test]
+fn one_blind_answer_keeps_the_item_open_but_hides_no_fault() {
+    let target = deployment_for_tests("https://api.example.com", &[("GET", "/api/items"), ("GET", "/api/items/1")]);
+    let blind = |request: &Request| {
+        if request.path == "/api/items/1" { answer(429, "") } else { guarding(only_valid)(request) }
+    };
+    assert_eq!(audit(&target, &Deployed::plain(blind)).status(), Status::Inconclusive);
+    let open = |request: &Request| {
+        if request.path == "/api/items/1" { answer(429, "") } else { guarding(|_| true)(request) }
+    };
+    assert_eq!(audit(&target, &Deployed::plain(open)).status(), Status::Fail);
+}
+
+#[test]
+fn an_answer_from_a_cache_or_a_firewall_is_no_denial() {
+    let cached = |request: &Request| {
+        let mut answer = guarding(only_valid)(request);
+        answer.headers.push(("x-cache".into(), "HIT".into()));
+        answer
+    };
+    assert_eq!(audit(&items(), &Deployed::plain(cached)).status(), Status::Inconclusive);
+}
+
+#[test]
+fn every_altered_or_misplaced_token_that_is_admitted_fails() {
+    let mut target = items();
+    target.deployment.as_mut().unwrap().token.as_mut().unwrap().disposable = true;
+    for (mutation, aspect) in [
+        (Mutation::OneCharacter, "one-character"),
+        (Mutation::Truncated, "truncated"),
+        (Mutation::Suffixed, "suffixed"),
+        (Mutation::EmptyBearer, "empty-bearer"),
+        (Mutation::BasicScheme, "basic-scheme"),
+        (Mutation::NoScheme, "no-scheme"),
+        (Mutation::Cookie("token".into()), "cookie-token"),
+        (Mutation::Query("access_token".into()), "query-access_token"),
+    ] {
+        let careless =
+            guarding(move |credential| only_valid(credential) || *credential == Credential::Mutated(mutation.clone()));
+        assert_eq!(aspects(&audit(&target, &Deployed::plain(careless))), [aspect]);
+    }
+}
+
+#[test]
+fn the_token_is_put_in_a_query_only_where_it_is_disposable() {
+    let deployed = Deployed::plain(guarding(only_valid));
+    let (_, asked) = audit_with(&items(), &deployed, &AuthEnforced::default());
+    let risky = |ask: &Ask| matches!(ask, Ask::Http(Request { credential: Credential::Mutated(mutation), .. }) if mutation.needs_disposable());
+    assert!(!asked.iter().any(risky));
+}
+
+#[test]
+fn tricks_of_path_and_header_that_get_in_fail() {
+    let local = |request: &Request| {
+        let claims = request.headers.iter().any(|(name, _)| name == "X-Forwarded-For");
+        if claims { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
+    };
+    assert_eq!(aspects(&audit(&items(), &Deployed::plain(local))), ["header-forwarded-for"]);
+    let doubled = |request: &Request| {
+        if request.path.starts_with("//") { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
+    };
+    assert_eq!(aspects(&audit(&items(), &Deployed::plain(doubled))), ["path-double-slash"]);
+}
+
+#[test]
+fn a_page_for_every_unknown_path_is_no_bypass() {
+    let fallback = |request: &Request| {
+        let answer_to = guarding(only_valid)(request);
+        if answer_to.status == 404 { answer(200, "<title>App</title>") } else { answer_to }
+    };
+    assert_eq!(audit(&items(), &Deployed::plain(fallback)).status(), Status::Pass);
+}
+
+#[test]
+fn hiding_and_redirecting_are_noted_and_no_fault() {
+    for status in [404, 302, 400] {
+        let hiding = move |request: &Request| {
+            let answer_to = guarding(only_valid)(request);
+            if answer_to.status == 401 { answer(status, "") } else { answer_to }
+        };
+        let verdict = audit(&items(), &Deployed::plain(hiding));
+        assert_eq!(verdict.status(), Status::Pass, "{status}: {verdict:#?}");
+        assert!(!verdict.all_notes().is_empty());
+    }
+}
+
+#[test]
+fn success_with_an_error_in_it_is_a_fault_of_its_own() {
+    let polite = |request: &Request| {
+        let answer_to = guarding(only_valid)(request);
+        if answer_to.status == 401 { answer(200, r#"{"error":"unauthorized"}"#) } else { answer_to }
+    };
+    let verdict = audit(&items(), &Deployed::plain(polite));
+    assert_eq!(verdict.status(), Status::Fail);
+    assert!(verdict.findings().iter().all(|finding| finding.severity == Some(Severity::Medium)));
+}
+
+#[test]
+fn writes_are_tried_only_with_bodies_that_cannot_be_valid_or_by_consent() {
+    let mut target =
+        deployment_for_tests("https://api.example.com", &[("POST", "/api/items"), ("DELETE", "/api/items/1")]);
+    let deployed = || Deployed::plain(guarding(only_valid));
+    let (verdict, asked) = audit_with(&target, &deployed(), &AuthEnforced::default());
+    assert_eq!(verdict.status(), Status::Inconclusive);
+    for ask in &asked {
+        let Ask::Http(request) = ask else { continue };
+        assert!(request.method == "POST", "{request:?}");
+        let body = request.body.as_ref().unwrap();
+        assert!(serde_json::from_str::<serde_json::Value>(&body.text).is_err());
+    }
+    target.deployment.as_mut().unwrap().writes = Writes::Allow;
+    let (_, asked) = audit_with(&target, &deployed(), &AuthEnforced::default());
+    assert!(asked.iter().any(|ask| matches!(ask, Ask::Http(request) if request.method == "DELETE")));
+}
+
+#[test]
+fn a_guarded_write_is_admitted_where_its_body_is_what_is_refused() {
+    let target = deployment_for_tests("https://api.example.com", &[("POST", "/api/items")]);
+    assert_eq!(audit(&target, &Deployed::plain(guarding(only_valid))).status(), Status::Pass);
+    let validates_first = |request: &Request| {
+        if is_straight(request) { answer(400, r#"{"error":"invalid"}"#) } else { answer(404, "") }
+    };
+    assert_eq!(audit(&target, &Deployed::plain(validates_first)).status(), Status::Inconclusive);
+}
+
+#[test]
+fn no_method_override_is_sent_in_production() {
+    let overrides = |target: &Target| {
+        let (_, asked) = audit_with(target, &Deployed::plain(guarding(only_valid)), &AuthEnforced::default());
+        asked.iter().any(|ask| {
+            matches!(ask, Ask::Http(request) if request.headers.iter().any(|(name, _)| name == "X-HTTP-Method-Override"))
+        })
+    };
+    let mut target = items();
+    assert!(!overrides(&target));
+    target.environment = Environment::Staging;
+    assert!(overrides(&target));
+}
+
+#[test]
+fn public_endpoints_are_exempt_with_their_reason() {
+    let mut target = deployment_for_tests("https://api.example.com", &[("GET", "/api/items"), ("GET", "/health")]);
+    target.deployment.as_mut().unwrap().endpoints[1].public = Some("probed by the load balancer".into());
+    let health = |request: &Request| {
+        if request.path == "/health" { answer(200, "ok") } else { guarding(only_valid)(request) }
+    };
+    let verdict = audit(&target, &Deployed::plain(health));
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+    assert!(verdict.all_notes().iter().any(|note| note.contains("probed by the load balancer")));
+}
+
+#[test]
+fn a_credential_in_every_request_leaves_nothing_to_compare() {
+    let mut target = items();
+    target.deployment.as_mut().unwrap().headers.insert("Cookie".into(), "session=1".into());
+    assert_eq!(audit(&target, &Deployed::plain(guarding(|_| true))).status(), Status::Inconclusive);
+    let mut target = items();
+    let deployment = target.deployment.as_mut().unwrap();
+    deployment.token = None;
+    deployment.client_cert = Some(ClientCert { cert: "c".into(), key: "k".into() });
+    assert_eq!(audit(&target, &Deployed::plain(guarding(|_| true))).status(), Status::Inconclusive);
+}
+
+fn transcript(era: Era, exchange: Exchange, session: bool) -> Transcript {
+    let outcome = if exchange.is_success() { Outcome::Result } else { Outcome::Http };
+    Transcript {
+        era,
+        opening: Reply { exchange, outcome },
+        session,
+        server: None,
+        listing: None,
+        tools: Vec::new(),
+        tools_complete: false,
+        calls: Vec::new(),
+        unseen: Vec::new(),
+    }
+}
+
+/// A server in some eras; what of it is guarded is said for each era and part.
+#[derive(Clone)]
+struct Server {
+    eras: Vec<EraAsked>,
+    /// Whether the era's opening, listing, calls, and requests in an open session ask for the token.
+    guards: fn(EraAsked, Part) -> bool,
+    admits: fn(&Credential) -> bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Part {
+    Opening,
+    Listing,
+    Calling,
+}
+
+impl Server {
+    fn sound(eras: &[EraAsked]) -> Self {
+        Self { eras: eras.to_vec(), guards: |_, _| true, admits: only_valid }
+    }
+
+    fn answer(&self, asked: &Conversation) -> Transcript {
+        let era = match asked.era {
+            EraAsked::Any => self.eras.first().copied().unwrap_or(EraAsked::Modern),
+            era => era,
+        };
+        let admits = |part| (self.admits)(&asked.credential) || !(self.guards)(era, part);
+        if !self.eras.contains(&era) {
+            return transcript(Era::NotMcp, answer(if admits(Part::Opening) { 404 } else { 401 }, ""), false);
+        }
+        let spoken = match era {
+            EraAsked::Modern | EraAsked::Any => Era::Modern,
+            EraAsked::Legacy => Era::Legacy,
+            EraAsked::Sse => Era::Sse,
+        };
+        let sessions = era != EraAsked::Modern;
+        if asked.session == Session::Forged {
+            let status = if admits(Part::Listing) { 404 } else { 401 };
+            return transcript(Era::Denied, answer(status, ""), false);
+        }
+        let opened = asked.session == Session::Stolen || admits(Part::Opening);
+        let mut told = if opened {
+            transcript(spoken, answer(200, "opened"), sessions)
+        } else {
+            transcript(Era::Denied, answer(401, ""), false)
+        };
+        if !opened && asked.session == Session::Own {
+            return told;
+        }
+        for step in &asked.steps {
+            let part = if *step == Step::ListTools { Part::Listing } else { Part::Calling };
+            let outcome = match part {
+                Part::Opening | Part::Listing => Outcome::Result,
+                Part::Calling => {
+                    Outcome::RpcError { code: -32602, message: "Unknown tool: watertight_no_such_tool".into() }
+                }
+            };
+            let reply = match (admits(part), opened || !sessions) {
+                (false, _) => Reply { exchange: answer(401, ""), outcome: Outcome::Http },
+                (true, false) => Reply { exchange: answer(400, "no session"), outcome: Outcome::Http },
+                (true, true) => Reply { exchange: answer(200, "answered"), outcome },
+            };
+            match part {
+                Part::Opening | Part::Listing => told.listing = Some(reply),
+                Part::Calling => told.calls.push(reply),
+            }
+        }
+        told
+    }
+}
+
+fn serve(server: Server) -> Verdict {
+    let target = deployment_for_tests("https://mcp.example.com", &[("", "/mcp")]);
+    audit(&target, &Deployed::server(move |asked| server.answer(asked)))
+}
+
+#[test]
+fn a_guarded_server_passes_in_every_era_it_speaks() {
+    use EraAsked::{Legacy, Modern, Sse};
+    for eras in [&[Modern][..], &[Legacy], &[Sse], &[Modern, Legacy]] {
+        let verdict = serve(Server::sound(eras));
+        assert_eq!(verdict.status(), Status::Pass, "{eras:?} {verdict:#?}");
+    }
+}
+
+#[test]
+fn a_server_that_guards_one_era_only_fails() {
+    let both = &[EraAsked::Modern, EraAsked::Legacy];
+    let newer_only = Server { guards: |era, _| era == EraAsked::Modern, ..Server::sound(both) };
+    let verdict = serve(newer_only);
+    assert!(aspects(&verdict).contains(&"legacy-open-calls"), "{:?}", aspects(&verdict));
+    let older_only = Server { guards: |era, _| era == EraAsked::Legacy, ..Server::sound(both) };
+    assert!(aspects(&serve(older_only)).contains(&"modern-open-calls"));
+}
+
+#[test]
+fn opening_listing_and_calling_are_judged_apart() {
+    let modern = Server::sound(&[EraAsked::Modern]);
+    let listing = serve(Server { guards: |_, part| part != Part::Listing, ..modern.clone() });
+    assert_eq!(aspects(&listing), ["modern-open-listing", "modern-wrong-token"]);
+    let calling = serve(Server { guards: |_, part| part != Part::Calling, ..modern });
+    assert_eq!(aspects(&calling), ["modern-open-calls"]);
+}
+
+#[test]
+fn a_session_alone_must_not_be_enough() {
+    let careless = Server { guards: |_, part| part == Part::Opening, ..Server::sound(&[EraAsked::Legacy]) };
+    assert_eq!(aspects(&serve(careless)), ["legacy-stolen-session"]);
+}
+
+#[test]
+fn an_open_server_fails_with_or_without_a_token_named() {
+    let open = Server { guards: |_, _| false, ..Server::sound(&[EraAsked::Legacy]) };
+    let found = serve(open.clone());
+    assert!(aspects(&found).contains(&"legacy-open-opening"));
+    let mut target = deployment_for_tests("https://mcp.example.com", &[("", "/mcp")]);
+    target.deployment.as_mut().unwrap().token = None;
+    let nameless = audit(&target, &Deployed::server(move |asked| open.answer(asked)));
+    assert_eq!(aspects(&nameless), ["legacy-open-opening", "legacy-open-listing"]);
+}
+
+#[test]
+fn discovery_may_be_open_on_purpose_and_calls_never() {
+    let target = deployment_for_tests("https://mcp.example.com", &[("", "/mcp")]);
+    let check = AuthEnforced { open_discovery: true, ..AuthEnforced::default() };
+    let server = Server { guards: |_, _| false, ..Server::sound(&[EraAsked::Modern]) };
+    let deployed = Deployed::server(move |asked| server.answer(asked));
+    let (verdict, _) = audit_with(&target, &deployed, &check);
+    assert_eq!(aspects(&verdict), ["modern-open-calls", "modern-wrong-token"]);
+}
+
+#[test]
+fn an_altered_token_that_opens_a_server_fails() {
+    let careless = Server {
+        admits: |credential| only_valid(credential) || *credential == Credential::Mutated(Mutation::Truncated),
+        ..Server::sound(&[EraAsked::Legacy])
+    };
+    assert_eq!(aspects(&serve(careless)), ["truncated"]);
+}
+
+#[test]
+fn a_server_that_denies_the_valid_token_proves_nothing() {
+    let shut = Server { admits: |_| false, ..Server::sound(&[EraAsked::Legacy]) };
+    let target = deployment_for_tests("https://mcp.example.com", &[("", "/mcp")]);
+    let deployed =
+        Deployed { http: Box::new(|_| Ok(answer(401, ""))), mcp: Box::new(move |asked| Ok(shut.answer(asked))) };
+    assert_eq!(audit(&target, &deployed).status(), Status::Inconclusive);
+}
+
+#[test]
+fn out_of_scope_is_not_applicable() {
+    let target = Target { scope: crate::target::Scope::Repository, ..items() };
+    let verdict = AuthEnforced::default().judge(&target, &Evidence::at(DateTime::UNIX_EPOCH));
+    assert_eq!(verdict.status(), Status::NotApplicable);
+    let nothing = AuthEnforced::default().judge(&items(), &Evidence::at(DateTime::UNIX_EPOCH));
+    assert_eq!(nothing.status(), Status::Inconclusive);
+}

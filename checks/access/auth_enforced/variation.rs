@@ -1,0 +1,302 @@
+//! On one endpoint of each class: every altered or misplaced form of the token, and every trick of path and header.
+//!
+//! `bearer` in lower case and two spaces after the scheme are legal (RFC 9110 section 11.1), and two Authorization headers of
+//! which one is valid do carry the valid token: neither acceptance nor refusal of these is a fault, so they are not sent.
+
+use super::{AuthEnforced, Class, Representative, endpoint, place};
+use crate::check::{Finding, Severity, Verdict};
+use crate::evidence::answer::{Says, alike};
+use crate::evidence::http::{Credential, Mutation, Request};
+use crate::evidence::mcp::{Conversation, EraAsked};
+use crate::evidence::token::TokenAsk;
+use crate::evidence::{Ask, Evidence, Unseen};
+use crate::target::{Environment, Target, Token, Writes};
+
+pub(super) fn asks(check: &AuthEnforced, target: &Target, seen: &Evidence, class: &Class) -> Vec<Ask> {
+    let mutations = mutations(check, target, is_jwt(seen));
+    match &class.representative {
+        Representative::Plain(request) => {
+            let altered = mutations.into_iter().map(|mutation| altered(request, mutation).into());
+            let tricks = tricks_of(target, seen, request);
+            let made_up = (!tricks.is_empty()).then(|| endpoint::made_up(seen, request).into());
+            altered.chain(tricks.into_iter().map(|trick| trick.request.into())).chain(made_up).collect()
+        }
+        Representative::Server { path, era } => {
+            mutations.into_iter().map(|mutation| opened_with(target, path, *era, mutation).into()).collect()
+        }
+    }
+}
+
+/// Asks and sends that one class may take: of the two kinds of representative, the dearer.
+pub(super) fn at_most(check: &AuthEnforced, target: &Target, candidates: &[String]) -> (u32, u32) {
+    let request = Request::get("/one/two");
+    let mutations = mutations(check, target, true);
+    let altered = mutations.iter().map(|mutation| Ask::from(altered(&request, mutation.clone())));
+    let tricks = tricks(target, &request).into_iter().map(|trick| trick.request.into());
+    let plain: Vec<Ask> = altered.chain(tricks).chain([Request::get("/").into()]).collect();
+    let path = candidates.first().map_or("/", String::as_str);
+    let opened = |mutation: &Mutation| Ask::from(opened_with(target, path, EraAsked::Sse, mutation.clone()));
+    let servers: Vec<Ask> = mutations.iter().map(opened).collect();
+    let count = |asks: &[Ask]| u32::try_from(asks.len()).unwrap_or(u32::MAX);
+    let sends = |asks: &[Ask]| asks.iter().map(|ask| ask.ceiling(target)).sum::<u32>();
+    (count(&plain).max(count(&servers)), sends(&plain).max(sends(&servers)))
+}
+
+pub(super) fn judge(verdict: &mut Verdict, check: &AuthEnforced, target: &Target, evidence: &Evidence, class: &Class) {
+    let mutations = mutations(check, target, is_jwt(evidence));
+    let tried = mutations.len();
+    let mut denied = 0;
+    for mutation in mutations {
+        let (path, admitted) = match &class.representative {
+            Representative::Plain(request) => {
+                (&request.path, admits(evidence, request, &altered(request, mutation.clone())))
+            }
+            Representative::Server { path, era } => {
+                let asked = opened_with(target, path, *era, mutation.clone());
+                (path, evidence.of(&asked).map(|transcript| transcript.era.is_mcp()))
+            }
+        };
+        match admitted {
+            Err(unseen) => verdict.not_seen(unseen),
+            Ok(false) => denied += 1,
+            Ok(true) => match told(&mutation) {
+                Told::Fault(severity) => {
+                    let what = format!("{mutation} is admitted");
+                    let finding = Finding::new(what, place(target, path)).aspect(slug(&mutation));
+                    verdict.finds(finding.of_severity(severity));
+                }
+                Told::Note => verdict.notes(format!("{mutation}: admitted at {path}")),
+            },
+        }
+    }
+    let path = match &class.representative {
+        Representative::Plain(request) => &request.path,
+        Representative::Server { path, .. } => path,
+    };
+    verdict.holds(format!("{path}: {denied} of {tried} altered or misplaced forms of the token denied"));
+    if let Representative::Plain(request) = &class.representative {
+        judge_tricks(verdict, target, evidence, request);
+    }
+    if token(target).is_some_and(|token| !token.disposable) {
+        verdict.notes(
+            "the token in a query parameter or with a suffix was not tried: such forms may stay in logs and are sent only where \
+             the target's token says `disposable: true`",
+        );
+    }
+}
+
+fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, request: &Request) {
+    let tricks = tricks_of(target, evidence, request);
+    if tricks.is_empty() {
+        return;
+    }
+    let Ok(control) = evidence.of(&endpoint::valid(request)) else { return };
+    let made_up = match evidence.of(&endpoint::made_up(evidence, request)) {
+        Ok(exchange) => exchange,
+        Err(unseen) => {
+            verdict.not_seen(unseen);
+            return;
+        }
+    };
+    let tried = tricks.len();
+    let mut denied = 0;
+    for trick in tricks {
+        match evidence.of(&trick.request) {
+            Err(unseen) => verdict.not_seen(unseen),
+            Ok(exchange) => match Says::of(exchange) {
+                Says::Nothing(unseen) => verdict.not_seen(unseen),
+                Says::Served
+                    if alike(exchange, control) && !(Says::of(made_up) == Says::Served && alike(exchange, made_up)) =>
+                {
+                    let what =
+                        format!("{} {} is served without a credential to {}", request.method, request.path, trick.what);
+                    verdict.finds(Finding::new(what, place(target, &request.path)).aspect(trick.aspect));
+                }
+                Says::Served | Says::Denied | Says::Hidden | Says::Rejected | Says::Elsewhere | Says::Broken => {
+                    denied += 1
+                }
+            },
+        }
+    }
+    verdict.holds(format!("{}: {denied} of {tried} tricks of path and header let nobody in", request.path));
+}
+
+/// Whether the altered credential is treated as the valid one.
+fn admits(evidence: &Evidence, request: &Request, altered: &Request) -> Result<bool, Unseen> {
+    let exchange = evidence.of(altered)?;
+    let control = evidence.of(&endpoint::valid(request))?;
+    match (Says::of(exchange), Says::of(control)) {
+        (Says::Nothing(unseen), _) => Err(unseen),
+        (Says::Denied, _) => Ok(false),
+        (Says::Served, Says::Served) => Ok(alike(exchange, control)),
+        // RFC 6750 section 3.1: a malformed credential may be answered with 400, as is the body that the control sends.
+        (Says::Rejected | Says::Hidden, Says::Rejected | Says::Hidden) if exchange.status == control.status => {
+            Err(Unseen::NotComparable(format!(
+                "{} with {} gets {}, as does the valid token",
+                request.path, altered.credential, exchange.status
+            )))
+        }
+        (Says::Served | Says::Hidden | Says::Rejected | Says::Elsewhere | Says::Broken, _) => Ok(false),
+    }
+}
+
+enum Told {
+    Fault(Severity),
+    Note,
+}
+
+/// What it means that a form is admitted.
+fn told(mutation: &Mutation) -> Told {
+    match mutation {
+        Mutation::OneCharacter
+        | Mutation::Truncated
+        | Mutation::Suffixed
+        | Mutation::EmptyBearer
+        | Mutation::ShortBearer
+        | Mutation::JwtNone
+        | Mutation::JwtEdited => Told::Fault(Severity::Critical),
+        // A URL is kept in logs, histories and Referer headers (RFC 6750 section 5.3).
+        Mutation::Query(_) => Told::Fault(Severity::High),
+        // Browsers send cookies and Basic credentials by themselves, to whatever page asks.
+        Mutation::Cookie(_) | Mutation::BasicScheme | Mutation::NoScheme => Told::Fault(Severity::Medium),
+        // The valid token is there, and which of two headers counts is not said anywhere.
+        Mutation::InvalidThenValid | Mutation::ValidThenInvalid | Mutation::LowerScheme | Mutation::DoubleSpace => {
+            Told::Note
+        }
+    }
+}
+
+fn slug(mutation: &Mutation) -> String {
+    match mutation {
+        Mutation::OneCharacter => "one-character".into(),
+        Mutation::Truncated => "truncated".into(),
+        Mutation::Suffixed => "suffixed".into(),
+        Mutation::EmptyBearer => "empty-bearer".into(),
+        Mutation::ShortBearer => "short-bearer".into(),
+        Mutation::BasicScheme => "basic-scheme".into(),
+        Mutation::NoScheme => "no-scheme".into(),
+        Mutation::LowerScheme => "lower-scheme".into(),
+        Mutation::DoubleSpace => "double-space".into(),
+        Mutation::Query(name) => format!("query-{name}"),
+        Mutation::Cookie(name) => format!("cookie-{name}"),
+        Mutation::InvalidThenValid => "invalid-then-valid".into(),
+        Mutation::ValidThenInvalid => "valid-then-invalid".into(),
+        Mutation::JwtNone => "jwt-none".into(),
+        Mutation::JwtEdited => "jwt-edited".into(),
+    }
+}
+
+fn mutations(check: &AuthEnforced, target: &Target, is_jwt: bool) -> Vec<Mutation> {
+    let Some(token) = token(target) else { return Vec::new() };
+    let mut mutations = vec![Mutation::OneCharacter, Mutation::Truncated];
+    if token.header.eq_ignore_ascii_case("authorization") {
+        mutations.extend([Mutation::EmptyBearer, Mutation::ShortBearer, Mutation::BasicScheme, Mutation::NoScheme]);
+    }
+    if is_jwt {
+        mutations.extend([Mutation::JwtNone, Mutation::JwtEdited]);
+    }
+    mutations.extend(check.cookies.iter().cloned().map(Mutation::Cookie));
+    mutations.push(Mutation::Suffixed);
+    mutations.extend(check.query_parameters.iter().cloned().map(Mutation::Query));
+    mutations.retain(|mutation| token.disposable || !mutation.needs_disposable());
+    mutations
+}
+
+fn is_jwt(evidence: &Evidence) -> bool {
+    evidence.of(&TokenAsk {}).is_ok_and(|facts| facts.jwt.is_some())
+}
+
+fn token(target: &Target) -> Option<&Token> {
+    target.deployment().ok()?.token.as_ref()
+}
+
+fn altered(request: &Request, mutation: Mutation) -> Request {
+    request.clone().with(Credential::Mutated(mutation))
+}
+
+fn opened_with(target: &Target, path: &str, era: EraAsked, mutation: Mutation) -> Conversation {
+    Conversation::standard(target, path).with(Credential::Mutated(mutation)).in_era(era).taking([])
+}
+
+/// A request without a credential by which a guard in front may be got around.
+struct Trick {
+    aspect: &'static str,
+    what: &'static str,
+    request: Request,
+}
+
+/// The tricks for an endpoint that can be read; for others there is no body to compare.
+fn tricks_of(target: &Target, evidence: &Evidence, request: &Request) -> Vec<Trick> {
+    let served = evidence.of(&endpoint::valid(request)).is_ok_and(|control| Says::of(control) == Says::Served);
+    if request.method == "GET" && served { tricks(target, request) } else { Vec::new() }
+}
+
+fn tricks(target: &Target, request: &Request) -> Vec<Trick> {
+    let (path, query) = match request.path.split_once('?') {
+        Some((path, query)) => (path, format!("?{query}")),
+        None => (request.path.as_str(), String::new()),
+    };
+    let bare = path.trim_start_matches('/');
+    // Byte for byte: a client that tidies the path would try nothing.
+    let at = |changed: String| Request::get(format!("{changed}{query}")).exact();
+    let mut tricks = vec![
+        Trick { aspect: "path-double-slash", what: "a doubled slash in the path", request: at(format!("//{bare}")) },
+        Trick { aspect: "path-dot", what: "`/./` in the path", request: at(format!("/./{bare}")) },
+        Trick { aspect: "path-encoded-dot", what: "`/%2e/` in the path", request: at(format!("/%2e/{bare}")) },
+        Trick { aspect: "path-parameter", what: "`;x` behind the path", request: at(format!("{path};x")) },
+        Trick { aspect: "path-space", what: "`%20` behind the path", request: at(format!("{path}%20")) },
+        Trick { aspect: "path-extension", what: "`.json` behind the path", request: at(format!("{path}.json")) },
+        Trick {
+            aspect: "header-original-url",
+            what: "another path with X-Original-URL and X-Rewrite-URL",
+            request: Request::get("/").header("X-Original-URL", &request.path).header("X-Rewrite-URL", &request.path),
+        },
+        Trick {
+            aspect: "header-forwarded-for",
+            what: "headers that claim a local address",
+            request: Request::get(&request.path)
+                .header("X-Forwarded-For", "127.0.0.1")
+                .header("X-Real-IP", "127.0.0.1")
+                .header("True-Client-IP", "127.0.0.1")
+                .header("Forwarded", "for=127.0.0.1"),
+        },
+        Trick {
+            aspect: "header-identity",
+            what: "headers by which a proxy names the user or skips a guard",
+            request: Request::get(&request.path)
+                .header("X-Forwarded-User", "admin")
+                .header("X-Remote-User", "admin")
+                .header("X-Auth-Request-User", "admin")
+                .header("X-Middleware-Subrequest", "middleware:middleware:middleware:middleware:middleware"),
+        },
+    ];
+    if path.ends_with('/') && bare.len() > 1 {
+        let changed = path.trim_end_matches('/').to_owned();
+        tricks.push(Trick { aspect: "path-slash", what: "the path without its last slash", request: at(changed) });
+    } else {
+        tricks.push(Trick { aspect: "path-slash", what: "a slash behind the path", request: at(format!("{path}/")) });
+    }
+    if path.chars().any(|character| character.is_ascii_lowercase()) {
+        let changed = path.to_ascii_uppercase();
+        tricks.push(Trick { aspect: "path-case", what: "the path in upper case", request: at(changed) });
+    }
+    let Ok(deployment) = target.deployment() else { return tricks };
+    if let Some(public) = deployment.endpoints.iter().find(|endpoint| endpoint.public.is_some()) {
+        let open = public.path.split('?').next().unwrap_or_default().trim_end_matches('/');
+        // As many steps back as the public path has segments.
+        let back = "..%2f".repeat(open.matches('/').count());
+        tricks.push(Trick {
+            aspect: "path-through-public",
+            what: "a path that begins with a public one and leads back by `..%2f`",
+            request: at(format!("{open}/{back}{bare}")),
+        });
+    }
+    if target.environment != Environment::Production || deployment.writes == Writes::Allow {
+        tricks.push(Trick {
+            aspect: "header-method-override",
+            what: "a POST with X-HTTP-Method-Override: GET",
+            request: Request::new("POST", &request.path).header("X-HTTP-Method-Override", "GET"),
+        });
+    }
+    tricks
+}

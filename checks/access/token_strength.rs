@@ -1,0 +1,338 @@
+//! The deployment's token is long and shows no sign of weakness; that it is random, one sample cannot prove.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
+use crate::evidence::repo::{EnvFiles, EnvFilesAsk, EnvKind, Leaks, SecretsAsk};
+use crate::evidence::token::{JwtFacts, Sign, TokenAsk, TokenFacts};
+use crate::evidence::{Ask, Evidence, Unseen};
+use crate::target::{Deployment, Target};
+
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TokenStrength {
+    /// Characters at least.
+    pub min_length: u32,
+    /// Bits at least that guessing must take, after what is predictable was taken away.
+    pub min_bits: u32,
+    /// Whether a JSON Web Token must name its audience.
+    pub require_audience: bool,
+}
+
+impl Default for TokenStrength {
+    fn default() -> Self {
+        // MCP-2: 32 characters. OWASP Session Management: 64 bits of entropy at least.
+        Self { min_length: 32, min_bits: 64, require_audience: false }
+    }
+}
+
+impl Check for TokenStrength {
+    const ABOUT: About = About {
+        id: "token-strength",
+        title: "The token is strong and random",
+        statements: &["MCP-2"],
+        severity: Severity::High,
+        decided_from: DecidedFrom::Deployment,
+        attestable: false,
+        remediation: "Make a new token from a cryptographic random source (for example `openssl rand -base64 32`), of at least 32 \
+                      characters, keep it out of the repository, and replace the old one everywhere it is used.",
+        references: &[
+            "https://cwe.mitre.org/data/definitions/330.html",
+            "https://cwe.mitre.org/data/definitions/521.html",
+            "https://www.rfc-editor.org/rfc/rfc8725",
+        ],
+    };
+
+    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
+        if target.deployment().is_err() {
+            return Vec::new();
+        }
+        let mut asks = vec![token().into()];
+        if target.repository().is_ok() {
+            asks.extend([Ask::from(secrets()), Ask::from(env_files())]);
+        }
+        asks
+    }
+
+    fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
+        let deployment = match target.deployment() {
+            Ok(deployment) => deployment,
+            Err(absent) => return Verdict::absent(absent),
+        };
+        let mut verdict = Verdict::default();
+        match evidence.of(&token()) {
+            Err(unseen) => verdict.not_seen(unseen),
+            Ok(facts) => {
+                match &facts.jwt {
+                    Some(jwt) => self.judge_jwt(&mut verdict, deployment, evidence, jwt),
+                    None => self.judge_value(&mut verdict, deployment, facts),
+                }
+                judge_repository(&mut verdict, target, evidence, facts);
+            }
+        }
+        verdict
+    }
+}
+
+impl TokenStrength {
+    fn judge_value(&self, verdict: &mut Verdict, deployment: &Deployment, facts: &TokenFacts) {
+        let mut weak = |aspect: &str, what: String| verdict.finds(finding(deployment, aspect, what));
+        if facts.length < self.min_length {
+            weak("length", format!("the token has {} characters, {} are the least", facts.length, self.min_length));
+        }
+        for sign in &facts.signs {
+            let (aspect, what) = match sign {
+                Sign::Repetition => match facts.period {
+                    Some(period) => ("repetition", format!("the token repeats a piece of {period} characters")),
+                    None => ("repetition", "the token is made of runs of one character".to_owned()),
+                },
+                Sign::Sequence => ("sequence", "the token is made of sequences such as 0123 or abcd".to_owned()),
+                Sign::Placeholder => ("placeholder", "the token holds a placeholder such as changeme".to_owned()),
+                Sign::Words => ("words", "the token is made of common words".to_owned()),
+                Sign::FewCharacters => {
+                    ("few-characters", format!("the token has only {} different characters", facts.distinct))
+                }
+            };
+            weak(aspect, what);
+        }
+        if facts.bits < self.min_bits {
+            weak(
+                "bits",
+                format!("guessing the token takes at most {} bits, {} are the least", facts.bits, self.min_bits),
+            );
+        }
+        verdict.holds(format!(
+            "no sign of weakness in {} characters ({} different ones, {} of them predictable, at most {} bits); one sample cannot \
+             prove randomness",
+            facts.length, facts.distinct, facts.predictable, facts.bits
+        ));
+    }
+
+    fn judge_jwt(&self, verdict: &mut Verdict, deployment: &Deployment, evidence: &Evidence, jwt: &JwtFacts) {
+        let now = evidence.taken_at.timestamp();
+        if jwt.algorithm.eq_ignore_ascii_case("none") || !jwt.signed {
+            let what = format!("the token is a JWT without a signature (algorithm {})", jwt.algorithm);
+            verdict.finds(finding(deployment, "jwt-unsigned", what).of_severity(Severity::Critical));
+        }
+        if jwt.weak_key {
+            let what =
+                format!("the token is a JWT signed ({}) with a key from a short list of known ones", jwt.algorithm);
+            verdict.finds(finding(deployment, "jwt-weak-key", what).of_severity(Severity::Critical));
+        }
+        match jwt.expires {
+            None => {
+                let what = "the token is a JWT that never expires (no `exp`)";
+                verdict.finds(finding(deployment, "jwt-no-expiry", what).of_severity(Severity::Medium));
+            }
+            Some(expires) if expires <= now => verdict.notes("the token is a JWT that has expired"),
+            Some(expires) => {
+                let days = (expires - jwt.issued.unwrap_or(now)) / 86_400;
+                if days > 90 {
+                    verdict.notes(format!("the token is a JWT that lives for {days} days"));
+                }
+            }
+        }
+        if !jwt.has_audience {
+            let what = "the token is a JWT that names no audience (`aud`)";
+            if self.require_audience {
+                verdict.finds(finding(deployment, "jwt-no-audience", what).of_severity(Severity::Medium));
+            } else {
+                verdict.notes(what);
+            }
+        }
+        verdict.holds(format!(
+            "the token is a JWT ({}), signed, and with none of the known weak keys; how strong its key is cannot be seen from it",
+            jwt.algorithm
+        ));
+    }
+}
+
+/// The token must not lie where others can read it.
+fn judge_repository(verdict: &mut Verdict, target: &Target, evidence: &Evidence, facts: &TokenFacts) {
+    match target.repository() {
+        Err(absent) if absent.is_out_of_scope() => return,
+        Err(_) => {
+            verdict.notes("no repository named: whether the token is in one was not looked at");
+            return;
+        }
+        Ok(_) => {}
+    }
+    let Some(fingerprint) = &facts.fingerprint else {
+        verdict.not_seen(Unseen::NotComparable("the token has no fingerprint to look for in the repository".into()));
+        return;
+    };
+    match evidence.of(&secrets()) {
+        Err(unseen) => verdict.not_seen(unseen),
+        Ok(leaks) => in_history(verdict, leaks, fingerprint),
+    }
+    match evidence.of(&env_files()) {
+        Err(unseen) => verdict.not_seen(unseen),
+        Ok(files) => in_examples(verdict, files, fingerprint),
+    }
+}
+
+fn in_history(verdict: &mut Verdict, leaks: &Leaks, fingerprint: &str) {
+    if !is_of_key(fingerprint, &leaks.key) {
+        verdict.not_seen(Unseen::NotComparable("the repository's fingerprints were made with another key".into()));
+        return;
+    }
+    for leak in leaks.found.iter().filter(|leak| leak.fingerprint == fingerprint) {
+        for sight in leak.sights.iter().filter(|sight| sight.state.is_shared()) {
+            let place = match &sight.first {
+                Some(commit) => Place::commit(&commit.id, &sight.path, sight.line),
+                None => Place::file(&sight.path, sight.line),
+            };
+            let what = format!("the deployment's own token is in the repository, {}", sight.state.describe());
+            verdict.finds(Finding::new(what, place).aspect("in-repository").of_severity(Severity::Critical));
+        }
+    }
+    if leaks.more > 0 {
+        verdict.not_seen(Unseen::Partial(format!("{} more secrets in the repository than are recorded", leaks.more)));
+    } else {
+        verdict.holds("the token is none of the secrets found in the repository");
+    }
+}
+
+fn in_examples(verdict: &mut Verdict, files: &EnvFiles, fingerprint: &str) {
+    for file in files.files.iter().filter(|file| file.kind == EnvKind::Example) {
+        for entry in file.entries.iter().filter(|entry| entry.fingerprint.as_deref() == Some(fingerprint)) {
+            let what = format!("the deployment's own token is the example value of {}", entry.name);
+            let place = Place::file(&file.path, Some(entry.line));
+            verdict.finds(Finding::new(what, place).aspect("in-example").of_severity(Severity::Critical));
+        }
+    }
+}
+
+fn is_of_key(fingerprint: &str, key: &str) -> bool {
+    fingerprint.split_once(':').is_some_and(|(made_with, _)| made_with == key)
+}
+
+fn finding(deployment: &Deployment, aspect: &str, what: impl Into<String>) -> Finding {
+    Finding::new(what, Place::url(deployment.origin())).aspect(aspect)
+}
+
+fn token() -> TokenAsk {
+    TokenAsk {}
+}
+
+fn secrets() -> SecretsAsk {
+    SecretsAsk {}
+}
+
+fn env_files() -> EnvFilesAsk {
+    EnvFilesAsk {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::check::Status;
+    use crate::evidence::repo::{Confidence, Leak, Sight, State};
+    use crate::target::Repository;
+
+    fn target() -> Target {
+        crate::checks::access::deployment_for_tests("https://mcp.example.com", &[])
+    }
+
+    fn strong() -> TokenFacts {
+        TokenFacts {
+            length: 43,
+            alphabet: 62,
+            distinct: 30,
+            bits: 255,
+            fingerprint: Some("k1:aa".into()),
+            ..TokenFacts::default()
+        }
+    }
+
+    fn judged(facts: TokenFacts) -> Verdict {
+        let evidence = Evidence::at(DateTime::UNIX_EPOCH).with(token(), facts);
+        TokenStrength::default().judge(&target(), &evidence)
+    }
+
+    fn aspects(verdict: &Verdict) -> Vec<&str> {
+        verdict.findings().iter().map(|finding| finding.aspect.as_str()).collect()
+    }
+
+    #[test]
+    fn no_sign_of_weakness_passes_and_says_what_that_is_worth() {
+        let verdict = judged(strong());
+        assert_eq!(verdict.status(), Status::Pass);
+        assert!(verdict.grounds().iter().any(|grounds| grounds.contains("one sample cannot prove randomness")));
+    }
+
+    #[test]
+    fn each_sign_of_weakness_fails() {
+        assert_eq!(aspects(&judged(TokenFacts { length: 31, ..strong() })), ["length"]);
+        assert_eq!(aspects(&judged(TokenFacts { bits: 63, ..strong() })), ["bits"]);
+        for (sign, aspect) in [
+            (Sign::Repetition, "repetition"),
+            (Sign::Sequence, "sequence"),
+            (Sign::Placeholder, "placeholder"),
+            (Sign::Words, "words"),
+            (Sign::FewCharacters, "few-characters"),
+        ] {
+            assert_eq!(aspects(&judged(TokenFacts { signs: BTreeSet::from([sign]), ..strong() })), [aspect]);
+        }
+    }
+
+    #[test]
+    fn a_jwt_is_judged_by_its_signature_and_dates() {
+        let sound = JwtFacts {
+            algorithm: "RS256".into(),
+            signed: true,
+            expires: Some(3600),
+            has_audience: true,
+            ..JwtFacts::default()
+        };
+        let of = |jwt: JwtFacts| judged(TokenFacts { jwt: Some(jwt), ..strong() });
+        assert_eq!(of(sound.clone()).status(), Status::Pass);
+        assert_eq!(aspects(&of(JwtFacts { weak_key: true, ..sound.clone() })), ["jwt-weak-key"]);
+        assert_eq!(aspects(&of(JwtFacts { signed: false, ..sound.clone() })), ["jwt-unsigned"]);
+        assert_eq!(aspects(&of(JwtFacts { expires: None, ..sound })), ["jwt-no-expiry"]);
+    }
+
+    #[test]
+    fn no_token_is_inconclusive() {
+        let evidence =
+            Evidence::at(DateTime::UNIX_EPOCH).without(token(), Unseen::NotConfigured("no token named".into()));
+        assert_eq!(TokenStrength::default().judge(&target(), &evidence).status(), Status::Inconclusive);
+        let nothing = Evidence::at(DateTime::UNIX_EPOCH);
+        assert_eq!(TokenStrength::default().judge(&target(), &nothing).status(), Status::Inconclusive);
+    }
+
+    #[test]
+    fn the_same_value_in_the_repository_fails() {
+        let target = Target { repository: Some(Repository { path: ".".into() }), ..target() };
+        let sight =
+            |state| Sight { state, path: ".env".into(), line: Some(3), first: None, removed: None, allowed: false };
+        let leaks = |key: &str, state| Leaks {
+            key: key.into(),
+            found: vec![Leak {
+                rule: "token".into(),
+                what: "token".into(),
+                confidence: Confidence::High,
+                name: None,
+                fingerprint: "k1:aa".into(),
+                hint: String::new(),
+                sights: vec![sight(state)],
+            }],
+            ..Leaks::default()
+        };
+        let with = |leaks: Leaks| {
+            let evidence = Evidence::at(DateTime::UNIX_EPOCH)
+                .with(token(), strong())
+                .with(secrets(), leaks)
+                .with(env_files(), EnvFiles::default());
+            TokenStrength::default().judge(&target, &evidence)
+        };
+        assert_eq!(aspects(&with(leaks("k1", State::History))), ["in-repository"]);
+        assert_eq!(with(leaks("k1", State::Ignored)).status(), Status::Pass);
+        assert_eq!(with(leaks("k2", State::History)).status(), Status::Inconclusive);
+    }
+}
