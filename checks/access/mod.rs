@@ -1,12 +1,15 @@
-//! The policy's section on the MCP server and its API.
+//! The policy's section on the MCP server and its API: who is let in, how often, from where, and with what input.
 
+pub mod auth_enforced;
+pub mod cors_origins;
+pub mod error_disclosure;
+pub mod input_validation;
+mod origins;
 pub mod rate_limit;
 #[cfg(test)]
 pub(crate) mod stage;
-//! Who is let in, how often, from where.
-
-pub mod auth_enforced;
 pub mod token_strength;
+mod trials;
 
 /// A deployment with a token and nothing else said, for the tests of this family.
 #[cfg(test)]
@@ -61,10 +64,3 @@ pub(crate) fn deployment_for_tests(url: &str, endpoints: &[(&str, &str)]) -> cra
         }),
     }
 }
-pub mod cors_origins;
-pub mod error_disclosure;
-pub mod input_validation;
-mod origins;
-#[cfg(test)]
-pub(crate) mod stage;
-mod trials;

@@ -131,10 +131,12 @@ pub(crate) fn transcript(era: Era, opening: Exchange, calls: Vec<(Exchange, Outc
     Transcript {
         era,
         opening: reply((opening, Outcome::Result)),
+        session: false,
         server: None,
         listing: None,
         tools: Vec::<Tool>::new(),
         tools_complete: true,
         calls: calls.into_iter().map(reply).collect(),
+        unseen: Vec::new(),
     }
 }

@@ -1,7 +1,5 @@
-//! How people work: reporting, auditing.
+//! The policy's sections on how people work: monitoring, reporting, auditing.
 
 pub mod audit_schedule;
 pub mod disclosure_channel;
-//! Section: process.
-
 pub mod monitoring;

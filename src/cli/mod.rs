@@ -69,7 +69,7 @@ enum Command {
         Under another policy, what was never asked reads `not asked` and is not passed.")]
     Replay(replay::Arguments),
     /// Prove that the audit can fail: seed each known fault into the embedded deployment and repository, and show that
-    /// exactly the items that it concerns fall.
+    /// exactly the items that it concerns fall. Exits 0 if they do, 1 if not.
     Selftest(demo::SelftestArguments),
     /// Print the keyed fingerprint of a secret, as the rotation register takes it. The secret is read from a variable, a
     /// file or the standard input, and never printed.
@@ -80,9 +80,6 @@ enum Command {
     Fingerprint(fingerprint::Arguments),
     /// Look for secrets in a repository: its work tree, index and whole history, and nothing else.
     Scan(audit::ScanArguments),
-    /// Prove that the audit can fail: seed each known fault into the embedded deployment and repository, and show that
-    /// exactly the items that it concerns fall. Exits 0 if they do, 1 if not.
-    Selftest(demo::Arguments),
     /// Print the JSON Schema of the policy or of the report.
     Schema(schema::Arguments),
     /// Print the completions of a shell.
@@ -239,7 +236,6 @@ pub fn main() -> ExitCode {
         Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Fingerprint(arguments) => fingerprint::run(&arguments),
         Command::Scan(arguments) => audit::scan(&arguments),
-        Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => schema::completions::<Cli>(&arguments),
     };

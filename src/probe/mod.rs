@@ -142,6 +142,7 @@ impl World {
         let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
         let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
         let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
+        let tokens = pick(asks, |ask| if let Ask::Token(asked) = ask { Some(asked) } else { None });
         let services = pick(asks, |ask| if let Ask::Services(ask) = ask { Some(ask) } else { None });
         let sockets = pick(asks, |ask| if let Ask::Sockets(ask) = ask { Some(ask) } else { None });
         let canaries = pick(asks, |ask| if let Ask::Canary(ask) = ask { Some(ask) } else { None });
@@ -157,14 +158,7 @@ impl World {
             guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
             guard(services::answer(self, target, services, sink)),
             guard(sockets::answer(self, sockets, sink)),
-        let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
-        let tokens = pick(asks, |ask| if let Ask::Token(asked) = ask { Some(asked) } else { None });
-        let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
-        tokio::join!(
-            guard(http::answer(self, target, requests, sink)),
-            guard(mcp::answer(self, target, conversations, sink)),
             guard(token::answer(self, target, tokens, sink)),
-            guard(history::answer(self, target, earlier, sink)),
             guard(logs::answer(self, target, canaries, sink)),
             guard(metrics::answer(self, target, watches, sink)),
             guard(manifests::answer(target, manifests, sink)),

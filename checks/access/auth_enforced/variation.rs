@@ -154,15 +154,20 @@ fn told(mutation: &Mutation) -> Told {
         | Mutation::EmptyBearer
         | Mutation::ShortBearer
         | Mutation::JwtNone
+        | Mutation::JwtNoneMixedCase
         | Mutation::JwtEdited => Told::Fault(Severity::Critical),
         // A URL is kept in logs, histories and Referer headers (RFC 6750 section 5.3).
         Mutation::Query(_) => Told::Fault(Severity::High),
+        // RFC 6750 section 2.2 allows a form field; this policy names one header.
+        Mutation::Form(_) => Told::Fault(Severity::Medium),
         // Browsers send cookies and Basic credentials by themselves, to whatever page asks.
         Mutation::Cookie(_) | Mutation::BasicScheme | Mutation::NoScheme => Told::Fault(Severity::Medium),
         // The valid token is there, and which of two headers counts is not said anywhere.
-        Mutation::InvalidThenValid | Mutation::ValidThenInvalid | Mutation::LowerScheme | Mutation::DoubleSpace => {
-            Told::Note
-        }
+        Mutation::InvalidThenValid
+        | Mutation::ValidThenInvalid
+        | Mutation::CommaJoined
+        | Mutation::LowerScheme
+        | Mutation::DoubleSpace => Told::Note,
     }
 }
 
@@ -178,6 +183,9 @@ fn slug(mutation: &Mutation) -> String {
         Mutation::LowerScheme => "lower-scheme".into(),
         Mutation::DoubleSpace => "double-space".into(),
         Mutation::Query(name) => format!("query-{name}"),
+        Mutation::Form(name) => format!("form-{name}"),
+        Mutation::CommaJoined => "comma-joined".into(),
+        Mutation::JwtNoneMixedCase => "jwt-none-mixed-case".into(),
         Mutation::Cookie(name) => format!("cookie-{name}"),
         Mutation::InvalidThenValid => "invalid-then-valid".into(),
         Mutation::ValidThenInvalid => "valid-then-invalid".into(),
