@@ -1,5 +1,7 @@
 //! The command line as a stranger meets it: help, exit codes, trust, files.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+
 use std::path::Path;
 
 use assert_cmd::Command;

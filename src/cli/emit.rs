@@ -29,12 +29,11 @@ pub(super) fn parse(text: &str) -> Result<Format, String> {
         Some((name, file)) => (name, Some(PathBuf::from(file))),
         None => (text, None),
     };
-    match KINDS.iter().find(|(known, _)| *known == name) {
-        Some((_, kind)) => Ok(Format { kind: *kind, file }),
-        None => {
-            let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-            Err(format!("no such format; there are {}", names.join(", ")))
-        }
+    if let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == name) {
+        Ok(Format { kind: *kind, file })
+    } else {
+        let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+        Err(format!("no such format; there are {}", names.join(", ")))
     }
 }
 

@@ -89,13 +89,13 @@ fn plain(text: &str) -> serde_json::Value {
 }
 
 /// Reads one document.
-pub(super) fn parse(source: &str, file: &str) -> Result<Node, Fault> {
+pub(super) fn parse(source: &str, file: &str) -> Result<Node, Box<Fault>> {
     if source.len() > MAX_BYTES {
-        return Err(Fault::whole(
+        return Err(Box::new(Fault::whole(
             file,
             format!("the policy has {} bytes", source.len()),
             format!("at most {MAX_BYTES} bytes (256 KiB) are read"),
-        ));
+        )));
     }
     let mut builder =
         Builder { source, file, parser: Parser::new_from_str(source), anchors: BTreeMap::new(), nodes: 0 };
@@ -112,7 +112,7 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn document(&mut self) -> Result<Node, Fault> {
+    fn document(&mut self) -> Result<Node, Box<Fault>> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
@@ -136,10 +136,10 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        root.ok_or_else(|| Fault::whole(self.file, "the policy is empty", "begin with `version: 1`"))
+        root.ok_or_else(|| Box::new(Fault::whole(self.file, "the policy is empty", "begin with `version: 1`")))
     }
 
-    fn next(&mut self) -> Result<(Event<'a>, Span), Fault> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), Box<Fault>> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => Ok((event, spot(span))),
             Some(Err(error)) => {
@@ -153,13 +153,13 @@ impl<'a> Builder<'a> {
                     "recursion limit exceeded" => "this is nested too deeply".to_owned(),
                     info => format!("not YAML: {info}"),
                 };
-                Err(Fault::new(self.source, self.file, span, what, "", show))
+                Err(Box::new(Fault::new(self.source, self.file, span, what, "", show)))
             }
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Fault> {
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Box<Fault>> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err(self.fault(span, "the document grows beyond 50000 values here", "use fewer aliases"));
@@ -203,7 +203,7 @@ impl<'a> Builder<'a> {
         Ok(node)
     }
 
-    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Fault> {
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Box<Fault>> {
         let Some((node, size)) = self.anchors.get(&anchor) else {
             return Err(self.fault(
                 span,
@@ -219,7 +219,7 @@ impl<'a> Builder<'a> {
         Ok(node)
     }
 
-    fn mapping(&mut self, span: Span, depth: usize) -> Result<Node, Fault> {
+    fn mapping(&mut self, span: Span, depth: usize) -> Result<Node, Box<Fault>> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
         loop {
             let (event, key_span) = self.next()?;
@@ -241,7 +241,7 @@ impl<'a> Builder<'a> {
             if let Some((first, _)) = entries.iter().find(|(known, _)| known.text == text) {
                 let what = format!("the key `{text}` stands here a second time");
                 let right = format!("the first one is on line {}", first.span.line);
-                return Err(Fault::new(self.source, self.file, key_span, what, right, Show::UpToSpanEnd));
+                return Err(Box::new(Fault::new(self.source, self.file, key_span, what, right, Show::UpToSpanEnd)));
             }
             let (event, value_span) = self.next()?;
             let value = self.node(event, value_span, depth + 1)?;
@@ -250,8 +250,8 @@ impl<'a> Builder<'a> {
         Ok(Node { value: Value::Map(entries), span })
     }
 
-    fn fault(&self, span: Span, what: &str, right: &str) -> Fault {
-        Fault::new(self.source, self.file, span, what, right, Show::UpToSpanEnd)
+    fn fault(&self, span: Span, what: &str, right: &str) -> Box<Fault> {
+        Box::new(Fault::new(self.source, self.file, span, what, right, Show::UpToSpanEnd))
     }
 }
 
