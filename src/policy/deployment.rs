@@ -355,7 +355,7 @@ fn public(reader: &mut Reader<'_>, node: &Node, endpoints: &mut Vec<Endpoint>) {
         .iter_mut()
         .find(|known| known.path == marked.path && (known.method == marked.method || !marked.method_named));
     if let Some(known) = known {
-        known.public = Some(reason)
+        known.public = Some(reason);
     } else {
         marked.public = Some(reason);
         endpoints.push(marked);
