@@ -7,13 +7,19 @@ pub mod period;
 pub mod policy;
 pub mod target;
 
+pub mod certificate;
 pub mod check;
 #[path = "../checks/mod.rs"]
 pub mod checks;
+pub mod detect;
 pub mod evidence;
 pub mod plan;
+pub mod tls;
 
 pub mod audit;
+pub mod demo;
 pub mod history;
 pub mod probe;
 pub mod report;
+
+pub mod cli;

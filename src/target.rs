@@ -36,6 +36,12 @@ impl Target {
         }
     }
 
+    /// Whether plain HTTP and wildcards are excused: in development, on loopback addresses only.
+    pub fn is_excused(&self) -> bool {
+        self.environment == Environment::Development
+            && self.deployment.as_ref().is_some_and(Deployment::is_loopback_only)
+    }
+
     /// The repository, or why there is none to judge.
     pub fn repository(&self) -> Result<&Repository, Absent> {
         match (self.scope, &self.repository) {
@@ -164,6 +170,28 @@ impl Deployment {
         self.url.origin().ascii_serialization()
     }
 
+    /// Whether every address of the target is loopback for certain: by its literal address, as `localhost` (RFC 6761
+    /// section 6.3), or because `resolve` says so.
+    pub fn is_loopback_only(&self) -> bool {
+        let local = |url: &Url| {
+            let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+            let address = self.resolve.get(host).copied().or_else(|| host.parse().ok());
+            address.map_or(host == "localhost" || host.ends_with(".localhost"), |address: IpAddr| address.is_loopback())
+        };
+        self.proxy.is_none() && local(&self.url) && self.plain.as_ref().is_none_or(local)
+    }
+
+    /// The endpoint that stands for the others: the first that needs a credential and is read by GET, else the first
+    /// read by GET, else `/`. Paths under `never` are left out.
+    pub fn representative(&self) -> String {
+        let allowed = |endpoint: &&Endpoint| {
+            endpoint.method == "GET" && !self.never.iter().any(|never| endpoint.path.starts_with(never.as_str()))
+        };
+        let mut readable = self.endpoints.iter().filter(allowed);
+        let first = readable.clone().find(|endpoint| endpoint.public.is_none()).or_else(|| readable.next());
+        first.map_or("/".into(), |endpoint| endpoint.path.clone())
+    }
+
     /// `path` as a full URL on the deployment, for places in findings.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.origin())
@@ -272,7 +300,7 @@ pub struct Host {
     pub reach: Reach,
     /// The addresses behind a CDN or a balancer.
     pub origin_addresses: Vec<IpAddr>,
-    /// Ports beside the catalogue's own; `None`: the catalogue's.
+    /// Looked at instead of the ports of the catalogue; `None`: the catalogue's.
     pub ports: Option<Vec<u16>>,
 }
 

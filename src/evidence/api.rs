@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::http::Listener;
+use super::http::{Credential, Listener, Request};
 use super::{Evidence, Question, Unseen};
 use crate::seen_as;
 use crate::target::{Endpoint, OpenApi, Target};
@@ -92,7 +92,83 @@ pub struct Parameter {
     /// `path`, `query`, `header` or `cookie`.
     pub place: String,
     pub required: bool,
+    /// References resolved.
     pub schema: serde_json::Value,
+    /// An example from the description, or a value that its schema allows; `None` where none could be made.
+    #[serde(default)]
+    pub example: Option<serde_json::Value>,
+}
+
+impl Operation {
+    /// The request path with these values in place of the parameters, or without those that are `None`; query
+    /// parameters come in the order of the description. `None` where a path parameter has no value.
+    pub fn fill(&self, value: &dyn Fn(&Parameter) -> Option<String>) -> Option<String> {
+        let mut path = self.template.clone();
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        let mut asked = false;
+        for parameter in &self.parameters {
+            match parameter.place.as_str() {
+                "path" => {
+                    let encoded: String = url::form_urlencoded::byte_serialize(value(parameter)?.as_bytes()).collect();
+                    path = path.replace(&format!("{{{}}}", parameter.name), &encoded.replace('+', "%20"));
+                }
+                "query" => {
+                    if let Some(value) = value(parameter) {
+                        query.append_pair(&parameter.name, &value);
+                        asked = true;
+                    }
+                }
+                _ => {}
+            }
+        }
+        if path.contains('{') {
+            return None;
+        }
+        Some(if asked { format!("{path}?{}", query.finish()) } else { path })
+    }
+}
+
+impl Parameter {
+    /// Its example as it stands in a URL or a header.
+    pub fn example_text(&self) -> Option<String> {
+        text_of(self.example.as_ref()?)
+    }
+}
+
+/// A value as it stands in a URL; `None` for objects and lists, whose form depends on the style.
+pub fn text_of(value: &serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        serde_json::Value::Bool(flag) => Some(flag.to_string()),
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+    }
+}
+
+/// The credential that the deployment should admit: the token where one is named, else none.
+pub fn admitted(target: &Target) -> Credential {
+    match target.deployment.as_ref().and_then(|deployment| deployment.token.as_ref()) {
+        Some(_) => Credential::Valid,
+        None => Credential::None,
+    }
+}
+
+/// A path that no deployment has: what a 404 looks like. Shared by every check that needs one.
+pub fn absent(target: &Target) -> Request {
+    Request::get("/watertight-no-such-path").with(admitted(target))
+}
+
+/// A body that is no JSON at all, to an endpoint that reads JSON: it cannot be valid, so nothing is written.
+pub fn malformed(target: &Target, method: &str, path: &str) -> Request {
+    Request::new(method, path)
+        .with(admitted(target))
+        .header("accept", "application/json, text/event-stream")
+        .json("{\"watertight\": [tru")
+}
+
+/// Whether requests of this method carry a body that the deployment reads.
+pub fn has_body(method: &str) -> bool {
+    matches!(method, "POST" | "PUT" | "PATCH")
 }
 
 /// Every endpoint known for the target, declared ones first, without repetition; and what could not be read.

@@ -1,4 +1,4 @@
-//! Questions about HTTP: one exchange as asked, and the burst that measures the limiter.
+//! Questions about HTTP: one exchange, as asked and as answered.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Ask, Question};
-use crate::period::Period;
 use crate::seen_as;
 use crate::target::Target;
 
@@ -213,14 +212,20 @@ pub enum Mutation {
     DoubleSpace,
     /// The valid token in this query parameter; needs `disposable`.
     Query(String),
+    /// The valid token in this field of a form body (RFC 6750 section 2.2); needs `disposable`.
+    Form(String),
     /// The valid token in this cookie.
     Cookie(String),
     /// Two `Authorization` headers, the invalid one first.
     InvalidThenValid,
     /// Two `Authorization` headers, the valid one first.
     ValidThenInvalid,
+    /// An invalid and the valid credential in one header, joined by a comma.
+    CommaJoined,
     /// The JWT's algorithm set to none, its signature dropped.
     JwtNone,
+    /// The same, written `nOnE`.
+    JwtNoneMixedCase,
     /// The JWT's payload edited under its old signature.
     JwtEdited,
 }
@@ -229,7 +234,7 @@ impl Mutation {
     /// Whether it puts the real token where it may leak, or alters it by a suffix: only with `disposable: true`.
     pub fn needs_disposable(&self) -> bool {
         match self {
-            Self::Suffixed | Self::Query(_) => true,
+            Self::Suffixed | Self::Query(_) | Self::Form(_) => true,
             Self::OneCharacter
             | Self::Truncated
             | Self::EmptyBearer
@@ -241,7 +246,9 @@ impl Mutation {
             | Self::Cookie(_)
             | Self::InvalidThenValid
             | Self::ValidThenInvalid
+            | Self::CommaJoined
             | Self::JwtNone
+            | Self::JwtNoneMixedCase
             | Self::JwtEdited => false,
         }
     }
@@ -260,10 +267,13 @@ impl fmt::Display for Mutation {
             Self::LowerScheme => f.write_str("the token under `bearer`"),
             Self::DoubleSpace => f.write_str("the token after two spaces"),
             Self::Query(name) => write!(f, "the token in the query parameter `{name}`"),
+            Self::Form(name) => write!(f, "the token in the form field `{name}`"),
             Self::Cookie(name) => write!(f, "the token in the cookie `{name}`"),
             Self::InvalidThenValid => f.write_str("two Authorization headers, the invalid one first"),
             Self::ValidThenInvalid => f.write_str("two Authorization headers, the valid one first"),
+            Self::CommaJoined => f.write_str("two credentials in one header, joined by a comma"),
             Self::JwtNone => f.write_str("the JWT with algorithm none"),
+            Self::JwtNoneMixedCase => f.write_str("the JWT with algorithm nOnE"),
             Self::JwtEdited => f.write_str("the JWT with an edited payload"),
         }
     }
@@ -321,43 +331,6 @@ pub struct BodySeen {
     pub text: String,
     /// SHA-256 of the whole masked body, volatile parts included.
     pub sha256: String,
-}
-
-/// The measurement of the limiter on one endpoint.
-#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct Burst {
-    pub method: String,
-    pub path: String,
-    pub credential: Credential,
-    /// The policy's limit: requests in a window.
-    pub limit: u32,
-    pub window: Period,
-}
-
-/// What the burst showed. (Deepened by the probe's owner.)
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub struct Measured {
-    /// Requests served over the window.
-    pub accepted: u32,
-}
-
-impl Question for Burst {
-    seen_as!(Burst => Measured);
-
-    fn ceiling(&self, _target: &Target) -> u32 {
-        4 * self.limit + 20
-    }
-
-    fn hosts(&self, target: &Target) -> BTreeSet<String> {
-        Listener::Main.host(target).into_iter().collect()
-    }
-
-    fn describe(&self) -> String {
-        format!(
-            "burst on {} {} with {}: the limit of {} in {}",
-            self.method, self.path, self.credential, self.limit, self.window
-        )
-    }
 }
 
 /// Asks for every request of a list.

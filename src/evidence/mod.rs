@@ -1,10 +1,11 @@
 //! What was observed, and how to ask for it. Everything here is plain data.
 
-pub mod answer;
 pub mod api;
+pub mod catalogue;
 pub mod declared;
 pub mod history;
 pub mod http;
+pub mod limit;
 pub mod logs;
 pub mod mcp;
 pub mod repo;
@@ -93,12 +94,14 @@ macro_rules! seen_as {
 
 questions! {
     Http: http::Request => http::Exchange,
-    Burst: http::Burst => http::Measured,
+    Burst: limit::Burst => limit::Measured,
     Api: api::Description => api::Operations,
     Mcp: mcp::Conversation => mcp::Transcript,
     Hello: tls::Hello => tls::Greeting,
+    Suites: tls::Suites => tls::Chosen,
     Chain: tls::Chain => tls::Presented,
     Services: service::Services => service::Listening,
+    Sockets: service::Sockets => service::LocalSockets,
     Token: token::TokenAsk => token::TokenFacts,
     Earlier: history::Earlier => history::Runs,
     Scope: repo::ScopeAsk => repo::Coverage,

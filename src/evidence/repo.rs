@@ -182,8 +182,8 @@ pub enum State {
     Stash,
     /// In an object that no ref reaches.
     Unreachable,
-    /// In a file of the work tree that git neither tracks nor ignores: the next `git add` takes it.
-    Untracked,
+    /// In a file of the work tree that git does not ignore, not committed yet: the next `git add` takes it.
+    WorkTree,
     /// In a file that git ignores: where secrets belong.
     Ignored,
 }
@@ -198,7 +198,7 @@ impl State {
             | Self::Message
             | Self::Stash
             | Self::Unreachable
-            | Self::Untracked => true,
+            | Self::WorkTree => true,
             Self::Ignored => false,
         }
     }
@@ -211,7 +211,7 @@ impl State {
             Self::Message => "in a commit or tag message",
             Self::Stash => "in the stash",
             Self::Unreachable => "in an unreachable object",
-            Self::Untracked => "in the work tree, untracked and not ignored",
+            Self::WorkTree => "in the work tree, not committed and not ignored",
             Self::Ignored => "in an ignored file",
         }
     }

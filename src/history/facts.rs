@@ -18,23 +18,9 @@ pub fn facts(record: &TargetRecord) -> BTreeMap<String, String> {
     facts
 }
 
-/// One arm per kind of answer that has a fact worth remembering.
-fn add(seen: &Seen, _facts: &mut BTreeMap<String, String>) {
-    match seen {
-        Seen::Http(_)
-        | Seen::Burst(_)
-        | Seen::Api(_)
-        | Seen::Mcp(_)
-        | Seen::Hello(_)
-        | Seen::Chain(_)
-        | Seen::Services(_)
-        | Seen::Token(_)
-        | Seen::Earlier(_)
-        | Seen::Scope(_)
-        | Seen::Secrets(_)
-        | Seen::EnvFiles(_)
-        | Seen::Ignored(_)
-        | Seen::Lines(_)
-        | Seen::Canary(_) => {}
+/// What one answer gives later runs to compare with; most give nothing.
+fn add(seen: &Seen, facts: &mut BTreeMap<String, String>) {
+    if let Seen::Chain(presented) = seen {
+        facts.extend(crate::evidence::tls::facts(presented));
     }
 }

@@ -1,5 +1,17 @@
 //! The policy as meant: defaults filled in, faults of meaning refused, trust decided.
 
+pub mod attestation;
+pub mod deployment;
+pub mod fault;
+pub mod file;
+mod reader;
+pub mod register;
+pub mod schema;
+pub mod shipped;
+pub mod trust;
+pub mod waiver;
+mod yaml;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -29,6 +41,8 @@ pub struct Policy {
     /// Checks that no waiver covers.
     pub unwaivable: Vec<String>,
     pub fingerprint_key: FingerprintKey,
+    /// The policy's own `checks:`, for a target that only the command line describes.
+    pub checks: BTreeMap<String, serde_json::Value>,
     /// The line of each check's block in the policy, where it has one.
     pub lines: BTreeMap<String, u32>,
 }

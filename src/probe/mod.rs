@@ -1,11 +1,19 @@
 //! Probes answer asks; they are the only code that touches the audited system.
 
 pub mod address;
+mod api;
+mod fetch;
+pub mod fingerprint;
 mod history;
 mod http;
 mod mcp;
 pub mod meter;
+pub mod repo;
 pub mod secret;
+mod services;
+mod sockets;
+mod tcp;
+mod tls;
 mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,14 +132,24 @@ impl World {
     /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
     async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
         let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
+        let descriptions = pick(asks, |ask| if let Ask::Api(description) = ask { Some(description) } else { None });
+        let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
+        let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
         let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
         let tokens = pick(asks, |ask| if let Ask::Token(asked) = ask { Some(asked) } else { None });
-        let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
+        let services = pick(asks, |ask| if let Ask::Services(ask) = ask { Some(ask) } else { None });
+        let sockets = pick(asks, |ask| if let Ask::Sockets(ask) = ask { Some(ask) } else { None });
         tokio::join!(
+            guard(http::measure(self, target, bursts, sink)),
             guard(http::answer(self, target, requests, sink)),
+            guard(api::answer(self, target, descriptions, sink)),
+            guard(history::answer(self, target, earlier, sink)),
             guard(mcp::answer(self, target, conversations, sink)),
             guard(token::answer(self, target, tokens, sink)),
-            guard(history::answer(self, target, earlier, sink)),
+            guard(tls::answer(self, target, asks, sink)),
+            guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
+            guard(services::answer(self, target, services, sink)),
+            guard(sockets::answer(self, sockets, sink)),
             // one line per family
         );
     }

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
+use super::fingerprint::Key;
 use crate::evidence::Unseen;
 use crate::target::{Target, TokenSource};
 
@@ -40,6 +41,8 @@ pub struct Vault {
     /// Found in the repository, by keyed fingerprint.
     leaked: RwLock<BTreeMap<String, Secret>>,
     mask: RwLock<Mask>,
+    /// Of the keyed fingerprints; one for this run alone where none is set.
+    key: Key,
 }
 
 #[derive(Default)]
@@ -55,6 +58,26 @@ pub const MASKED: &str = "[masked]";
 const SHORTEST_MASKED: usize = 6;
 
 impl Vault {
+    /// A vault whose fingerprints are made with the key that the policy names.
+    pub fn with_key(key: Key) -> Self {
+        Self { key, ..Self::default() }
+    }
+
+    /// The keyed fingerprint of a value: `KEYID:HEX`.
+    pub fn fingerprint(&self, value: &str) -> String {
+        self.key.fingerprint(value)
+    }
+
+    /// The id of the key of all fingerprints of this run.
+    pub fn key_id(&self) -> &str {
+        self.key.id()
+    }
+
+    /// The key itself, for work on other threads.
+    pub(super) fn key(&self) -> Key {
+        self.key.clone()
+    }
+
     /// Sets the token of a target, as the embedded deployment does.
     pub fn set_token(&self, target: &str, token: Secret) {
         self.hide(token.expose());

@@ -1,4 +1,200 @@
 //! The report: all statuses of one run, plus what was covered.
 
-/// All statuses of one run.
-pub struct Report {}
+pub mod build;
+pub mod checklist;
+pub mod escape;
+pub mod exception;
+pub mod json;
+pub mod table;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::{Place, Severity, Status};
+
+/// Everything one run says. Its JSON form is a contract: `watertight schema report` publishes it, and `version` grows
+/// when it changes.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Report {
+    pub version: u32,
+    pub tool: Tool,
+    pub policy: PolicyLine,
+    pub run: RunLine,
+    /// How many results have each status.
+    pub summary: Summary,
+    /// The ten boxes of the checklist.
+    pub boxes: Vec<BoxLine>,
+    /// One result per check and target, in the order of the targets and of the checklist.
+    pub results: Vec<ResultLine>,
+    pub coverage: Coverage,
+    /// The sentences of the security policy.
+    pub statements: Vec<StatementLine>,
+    /// What the reader must know beside the results: what an untrusted policy was refused, waivers without effect.
+    pub notices: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Tool {
+    pub name: String,
+    pub version: String,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct PolicyLine {
+    pub name: String,
+    /// As the user wrote it; `(embedded)` for the shipped policy.
+    pub file: String,
+    pub sha256: String,
+    /// False for a `./policy.yaml` that was found rather than named.
+    pub trusted: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct RunLine {
+    pub id: String,
+    pub started: DateTime<Utc>,
+    pub finished: DateTime<Utc>,
+    /// False after an interruption or when the time ran out.
+    pub complete: bool,
+    pub scheduled: bool,
+    /// From where the targets were looked at: loopback, private, public or none.
+    pub vantage: String,
+    /// Who allowed the audit of a public address.
+    pub authorised: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Summary {
+    pub pass: u32,
+    pub fail: u32,
+    pub inconclusive: u32,
+    pub not_applicable: u32,
+    pub waived: u32,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct BoxLine {
+    pub number: u8,
+    pub text: String,
+    pub status: Status,
+    pub checks: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct StatementLine {
+    pub id: String,
+    pub text: String,
+    pub status: Status,
+    pub checks: Vec<String>,
+}
+
+/// What one check says of one target.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct ResultLine {
+    pub check: String,
+    pub title: String,
+    pub target: String,
+    pub status: Status,
+    /// The worst of its findings; the item's own where there are none.
+    pub severity: Severity,
+    pub statements: Vec<String>,
+    /// What a pass rests on.
+    pub grounds: Vec<String>,
+    /// What could not be seen, and why.
+    pub unseen: Vec<String>,
+    pub notes: Vec<String>,
+    pub findings: Vec<FindingLine>,
+    pub remediation: String,
+    pub references: Vec<String>,
+    /// The waiver in effect, if any.
+    pub waiver: Option<WaiverLine>,
+    /// The attestation that decides the item, if any: somebody's word, not a measurement.
+    pub attestation: Option<AttestationLine>,
+    /// The questions whose answers were weighed.
+    pub evidence: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct FindingLine {
+    pub what: String,
+    pub severity: Severity,
+    pub place: Place,
+    /// Stable over runs: made of check, target, place without line, and aspect; never of the text.
+    pub id: String,
+    /// Whether a waiver covers it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waived: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct WaiverLine {
+    pub reason: String,
+    pub owner: String,
+    pub until: NaiveDate,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct AttestationLine {
+    pub by: String,
+    pub on: NaiveDate,
+    pub until: NaiveDate,
+    pub statement: String,
+}
+
+/// How much was looked at.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Coverage {
+    /// HTTP requests sent.
+    pub requests: u64,
+    /// Bare connections: TCP connects and TLS hellos.
+    pub connections: u64,
+    pub endpoints: EndpointCoverage,
+    pub commits: u64,
+    pub blobs: u64,
+    pub bytes: u64,
+    /// What was asked and stayed without an answer.
+    pub skipped: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct EndpointCoverage {
+    pub known: u64,
+    pub judged: u64,
+}
+
+impl Report {
+    pub const VERSION: u32 = 1;
+
+    /// What the exit code follows from; `fail_on` is the least severity that counts as a failure.
+    pub fn outcome(&self, fail_on: Severity) -> Outcome {
+        let failing = self.results.iter().any(|result| {
+            result.status == Status::Fail
+                && result.findings.iter().any(|finding| !finding.waived && finding.severity >= fail_on)
+        });
+        if !self.run.complete {
+            return Outcome::Interrupted;
+        }
+        let has = |status| self.results.iter().any(|result| result.status == status);
+        if failing {
+            Outcome::Fails
+        } else if has(Status::Inconclusive) {
+            Outcome::Inconclusive
+        } else if has(Status::Pass) || has(Status::Waived) || has(Status::Fail) {
+            Outcome::Holds
+        } else {
+            // Nothing was decided, and nothing decided is nothing passed.
+            Outcome::Inconclusive
+        }
+    }
+}
+
+/// The result of a whole run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    Holds,
+    Fails,
+    Inconclusive,
+    /// The run did not finish; the report is valid and partial.
+    Interrupted,
+}

@@ -2,251 +2,319 @@
 //! the target's own origin and only over a connection whose certificate holds.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
+use url::Url;
 
+use super::ledger::Ledgers;
 use super::reading::Reading;
-use super::{Sender, credential};
+use super::received::{BODY_CAP, Received};
+use super::trust::{Trust, carries_secret, tls_config};
+use super::{Sender, credential, raw};
 use crate::evidence::Unseen;
-use crate::evidence::http::{BodySeen, Credential, Exchange, Listener, Request};
+use crate::evidence::http::{Exchange, Listener, Request};
 use crate::probe::address;
 use crate::probe::meter::Kind;
-use crate::target::{Deployment, Target};
+use crate::target::Deployment;
 
-/// Total deadline of one exchange.
-const TOTAL: Duration = Duration::from_secs(10);
+/// Total deadline of one exchange: connection, request, every interim answer and the whole body.
+pub(super) const TOTAL: Duration = Duration::from_secs(10);
 /// Deadline of the connection, TLS included.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 /// Deadline between two reads.
-const READ: Duration = Duration::from_secs(5);
-/// Bytes of a body at most, after decompression.
-const BODY_CAP: usize = 1024 * 1024;
-/// Bytes of a body that are kept as text.
-const TEXT_CAP: usize = 16 * 1024;
+pub(super) const READ: Duration = Duration::from_secs(5);
 
-/// The clients of one run, one per target, listener and strictness.
+/// How long an event stream may pause before what came of it is taken as the answer.
+const EVENT_PAUSE: Duration = Duration::from_secs(2);
+
+pub(super) const USER_AGENT: &str = concat!("watertight/", env!("CARGO_PKG_VERSION"));
+
+/// The clients of one run, one per target, listener and strictness; and the ledgers of its origins.
 #[derive(Default)]
-pub(crate) struct Clients(Mutex<BTreeMap<Key, Result<reqwest::Client, Unseen>>>);
+pub(crate) struct Clients {
+    ready: Mutex<BTreeMap<Key, Result<Ready, Unseen>>>,
+    pub(super) ledgers: Ledgers,
+}
 
 /// Target, listener, and whether the certificate must hold.
 type Key = (String, Listener, Trust);
 
-/// Whether the server's certificate must hold.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Trust {
-    /// For every request that carries the real token.
-    Checked,
-    /// For requests that carry nothing secret: a server with a bad certificate is still judged for the rest.
-    Unchecked,
+/// What is needed to send to one listener of one target.
+#[derive(Clone)]
+pub(super) struct Ready {
+    client: reqwest::Client,
+    pub(super) tls: Arc<rustls::ClientConfig>,
+    pub(super) url: Url,
+    /// Every address of the host, each permitted; empty behind a proxy, which resolves on its own.
+    pub(super) addresses: Vec<SocketAddr>,
+    /// The operator's exemption header.
+    exempt: Option<(String, String)>,
 }
 
-pub(super) async fn exchange(sender: &Sender<'_>, request: &Request) -> Result<Exchange, Unseen> {
-    read(sender, request, &Reading::default()).await.map(|(exchange, _)| exchange)
+/// How a request travels, where it matters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Route {
+    /// A connection of its own.
+    pub(super) fresh: bool,
+    /// To this address of the host rather than to any.
+    pub(super) address: Option<SocketAddr>,
+    /// From this address of ours.
+    pub(super) source: Option<IpAddr>,
+    /// Without the operator's exemption header: what is measured must be what everyone gets.
+    pub(super) unexempted: bool,
+}
+
+impl Route {
+    pub(super) const FRESH: Self = Self { fresh: true, address: None, source: None, unexempted: true };
+}
+
+/// One request with every value filled in; never shown, never stored.
+pub(super) struct Prepared {
+    pub(super) method: String,
+    /// The request target as it must go out.
+    pub(super) target: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Option<String>,
+}
+
+pub(super) async fn exchange(sender: &Sender<'_>, request: &Request, route: Route) -> Result<Exchange, Unseen> {
+    read(sender, request, route, &Reading::default()).await.map(|(exchange, _)| exchange)
 }
 
 /// One exchange, and its body as it came, unmasked: only for parsing, never for recording.
 pub(super) async fn read(
     sender: &Sender<'_>,
     request: &Request,
+    route: Route,
     reading: &Reading<'_>,
 ) -> Result<(Exchange, Vec<u8>), Unseen> {
     let Sender { world, target, .. } = *sender;
     let Some(deployment) = &target.deployment else {
         return Err(Unseen::NotNamed("no deployment named".into()));
     };
-    if deployment.never.iter().any(|never| request.path.starts_with(never.as_str())) {
-        return Err(Unseen::NotAllowed(format!("{} is listed under `never`", request.path)));
+    if let Some(never) = deployment.never.iter().find(|never| is_under(&request.path, never)) {
+        return Err(Unseen::NotAllowed(format!("{} is under {never}, which `never` lists", request.path)));
     }
     let host =
         request.listener.host(target).ok_or_else(|| Unseen::NotNamed("the target's URL names no host".into()))?;
-    let trust = if reading.carries_secret { Trust::Checked } else { trust_for(&request.credential) };
-    if trust == Trust::Checked && request.listener == Listener::Plain && deployment.is_https() {
+    let secret = reading.carries_secret || carries_secret(&request.credential);
+    if secret && request.listener == Listener::Plain && deployment.is_https() {
         return Err(Unseen::NotAllowed("the real token is never sent over plain HTTP".into()));
     }
-    let carried = credential::headers(world, target, &request.credential).await?;
-    let client = client(sender, deployment, request.listener, trust).await?;
+    let trust = if secret { Trust::Checked } else { Trust::of(&request.credential, deployment) };
+    let ready = ready(sender, deployment, request.listener, trust).await?;
+    let prepared = prepare(sender, deployment, request, &ready, route).await?;
+    let by_hand = route.fresh || request.exact || is_rewritten(&ready.url, &prepared.target);
+    if by_hand && deployment.proxy.is_some() {
+        return Err(Unseen::NotComparable(
+            "through a proxy neither the exact bytes nor the connection is the audit's own to choose".into(),
+        ));
+    }
     sender.world.meter.send(target, sender.ask, Kind::Request, &host)?;
     let at = world.elapsed_ms();
     let sent = Instant::now();
-    let receiving = receive(&client, request, target, world.run().id.as_str(), deployment, carried, reading);
-    let (status, headers, body, address) = match tokio::time::timeout(TOTAL, receiving).await {
-        Ok(Ok(received)) => received,
-        Ok(Err(error)) => return Err(unseen_of(&error, &host)),
+    let receiving = async {
+        if by_hand { raw::receive(&ready, &prepared, route).await } else { receive(&ready, prepared, reading).await }
+    };
+    let received = match tokio::time::timeout(TOTAL, receiving).await {
+        Ok(received) => received.map_err(|failure| failure.unseen(&host))?,
         Err(_) => return Err(Unseen::TimedOut(format!("{host} gave no whole answer in {} s", TOTAL.as_secs()))),
     };
     let took = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let headers = headers
-        .iter()
-        .map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.as_str().to_owned(), world.vault.masked(&value))
-        })
-        .collect();
-    let text = world.vault.masked(&String::from_utf8_lossy(&body.bytes));
-    let exchange = Exchange {
-        status,
-        headers,
-        body: BodySeen {
-            length: body.bytes.len() as u64,
-            complete: body.complete,
-            sha256: hex(&Sha256::digest(text.as_bytes())),
-            text: text.chars().take(TEXT_CAP).collect(),
-        },
-        address,
-        at,
-        took,
+    let body = received.body.clone();
+    Ok((received.recorded(world, at, took), body))
+}
+
+/// Whether a path is under a prefix that the policy names, however it is spelled: `never` must hold for path tricks, too.
+fn is_under(path: &str, prefix: &str) -> bool {
+    let plain = |path: &str| {
+        Url::parse("http://host/")
+            .and_then(|base| base.join(path))
+            .map_or_else(|_| path.to_owned(), |url| url.path().to_ascii_lowercase().replace("//", "/"))
     };
-    Ok((exchange, body.bytes))
+    path.starts_with(prefix) || plain(path).starts_with(&prefix.to_ascii_lowercase())
 }
 
-fn trust_for(credential: &Credential) -> Trust {
-    match credential {
-        Credential::Valid | Credential::Mutated(_) | Credential::Leaked(_) => Trust::Checked,
-        Credential::None | Credential::Wrong | Credential::Dummy => Trust::Unchecked,
-    }
+/// Whether a URL library would send another request target than the one asked for.
+fn is_rewritten(origin: &Url, target: &str) -> bool {
+    let Ok(url) = Url::parse(&format!("{}{target}", origin.origin().ascii_serialization())) else { return true };
+    let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
+    url.origin() != origin.origin() || format!("{}{query}", url.path()) != target
 }
 
-struct Received {
-    bytes: Vec<u8>,
-    complete: bool,
-}
-
-async fn receive(
-    client: &reqwest::Client,
-    request: &Request,
-    target: &Target,
-    run: &str,
+async fn prepare(
+    sender: &Sender<'_>,
     deployment: &Deployment,
-    carried: Vec<(String, String)>,
-    reading: &Reading<'_>,
-) -> Result<(u16, HeaderMap, Received, String), Failure> {
-    let method = reqwest::Method::from_bytes(request.method.as_bytes())
-        .map_err(|_| Failure::Unsendable(format!("the method {}", request.method)))?;
-    let url = request.url(target);
-    let mut headers = HeaderMap::new();
-    let mut put = |name: &str, value: &str| -> Result<(), Failure> {
-        let name =
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| Failure::Unsendable(format!("header {name}")))?;
-        let value =
-            HeaderValue::from_str(value).map_err(|_| Failure::Unsendable(format!("a value of the header {name}")))?;
-        headers.append(name, value);
-        Ok(())
-    };
-    put("x-watertight-run", run)?;
-    for (name, value) in &deployment.headers {
-        put(name, value)?;
+    request: &Request,
+    ready: &Ready,
+    route: Route,
+) -> Result<Prepared, Unseen> {
+    let carried = credential::carried(sender.world, sender.target, &request.credential).await?;
+    let mut headers = vec![("X-Watertight-Run".to_owned(), sender.world.run().id.clone())];
+    let is_ours = |name: &str| !request.headers.iter().any(|(asked, _)| asked.eq_ignore_ascii_case(name));
+    // The target's own headers may be secrets: not in clear beside an encrypted listener.
+    if request.listener == Listener::Main || !deployment.is_https() {
+        let own = deployment.headers.iter().filter(|(name, _)| is_ours(name));
+        headers.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+        if !route.unexempted {
+            headers.extend(ready.exempt.clone());
+        }
     }
-    for (name, value) in request.headers.iter().chain(&carried) {
-        put(name, value)?;
+    if is_ours("user-agent") {
+        headers.push(("User-Agent".into(), USER_AGENT.into()));
     }
-    if let Some(origin) = &request.origin {
-        put("origin", origin)?;
+    if is_ours("accept") {
+        headers.push(("Accept".into(), "*/*".into()));
     }
-    if let Some(body) = &request.body
+    headers.extend(request.origin.iter().map(|origin| ("Origin".to_owned(), origin.clone())));
+    headers.extend(request.headers.iter().cloned());
+    let form = carried.form_body();
+    if form.is_some() {
+        headers.push(("Content-Type".into(), "application/x-www-form-urlencoded".into()));
+    } else if let Some(body) = &request.body
         && !body.content_type.is_empty()
     {
-        put("content-type", &body.content_type)?;
+        headers.push(("Content-Type".into(), body.content_type.clone()));
     }
-    let mut sending = client.request(method, url).headers(headers);
-    if let Some(body) = &request.body {
-        sending = sending.body(body.text.clone());
+    let target = carried.path(&request.path);
+    let body = form.or_else(|| request.body.as_ref().map(|body| body.text.clone()));
+    headers.extend(carried.headers);
+    Ok(Prepared { method: request.method.clone(), target, headers, body })
+}
+
+async fn receive(ready: &Ready, prepared: Prepared, reading: &Reading<'_>) -> Result<Received, Failure> {
+    let unsendable = |what: String| Failure::Unsendable(what);
+    let method = reqwest::Method::from_bytes(prepared.method.as_bytes())
+        .map_err(|_| unsendable(format!("the method {}", prepared.method)))?;
+    let url = format!("{}{}", ready.url.origin().ascii_serialization(), prepared.target);
+    let mut headers = HeaderMap::new();
+    for (name, value) in &prepared.headers {
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable(format!("the header {name}")))?;
+        let value = HeaderValue::from_str(value).map_err(|_| unsendable(format!("a value of the header {name}")))?;
+        headers.append(header, value);
+    }
+    let mut sending = ready.client.request(method, url).headers(headers);
+    if let Some(body) = prepared.body {
+        sending = sending.body(body);
     }
     let response = sending.send().await?;
     let address = response.remote_addr().map_or_else(String::new, |address| address.to_string());
     let status = response.status().as_u16();
-    let headers = response.headers().clone();
-    let mut bytes = Vec::new();
+    let headers: Vec<(String, Vec<u8>)> =
+        response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+    let mut body = Vec::new();
     let mut complete = true;
+    let streams = is_event_stream(&headers);
     let mut stream = response.bytes_stream();
-    while let Some(chunk) = reading.next(stream.next()).await {
+    loop {
+        let next = if streams && !reading.is_steered() {
+            // An event stream need not end; what came until it paused is the answer.
+            let Ok(next) = tokio::time::timeout(EVENT_PAUSE, reading.next(stream.next())).await else {
+                complete = false;
+                break;
+            };
+            next
+        } else {
+            reading.next(stream.next()).await
+        };
+        let Some(chunk) = next else { break };
         let chunk = chunk?;
-        let room = BODY_CAP - bytes.len();
-        bytes.extend(chunk.iter().take(room));
+        let room = BODY_CAP - body.len();
+        body.extend(chunk.iter().take(room));
         if chunk.len() > room {
             complete = false;
             break;
         }
-        if reading.is_enough(&bytes) {
+        if reading.is_enough(&body) {
             break;
         }
     }
-    Ok((status, headers, Received { bytes, complete }, address))
+    Ok(Received { status, headers, body, complete, address })
 }
 
+fn is_event_stream(headers: &[(String, Vec<u8>)]) -> bool {
+    headers.iter().any(|(name, value)| name == "content-type" && value.starts_with(b"text/event-stream"))
+}
+
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("{0} cannot be sent by this client")]
+pub(super) enum Failure {
+    #[error("{0} cannot be sent")]
     Unsendable(String),
+    #[error("{0}")]
+    TimedOut(String),
+    #[error("{0}")]
+    Unreachable(String),
+    #[error("{0}")]
+    Malformed(String),
     #[error(transparent)]
     Http(#[from] reqwest::Error),
 }
 
-fn unseen_of(failure: &Failure, host: &str) -> Unseen {
-    match failure {
-        Failure::Unsendable(_) => Unseen::NotComparable(failure.to_string()),
-        Failure::Http(error) if error.is_timeout() => Unseen::TimedOut(format!("{host}: {}", chain(error))),
-        Failure::Http(error) if error.is_connect() => Unseen::Unreachable(format!("{host}: {}", chain(error))),
-        Failure::Http(error) => Unseen::Malformed(format!("{host}: {}", chain(error))),
+impl Failure {
+    fn unseen(&self, host: &str) -> Unseen {
+        match self {
+            Self::Unsendable(_) => Unseen::NotComparable(self.to_string()),
+            Self::TimedOut(why) => Unseen::TimedOut(format!("{host}: {why}")),
+            Self::Unreachable(why) => Unseen::Unreachable(format!("{host}: {why}")),
+            Self::Malformed(why) => Unseen::Malformed(format!("{host}: {why}")),
+            Self::Http(error) if error.is_timeout() => Unseen::TimedOut(format!("{host}: {}", innermost(error))),
+            Self::Http(error) if error.is_connect() => Unseen::Unreachable(format!("{host}: {}", innermost(error))),
+            Self::Http(error) => Unseen::Malformed(format!("{host}: {}", innermost(error))),
+        }
     }
 }
 
-/// The innermost causes, which say more than "error sending request".
-fn chain(error: &reqwest::Error) -> String {
-    let mut causes = Vec::new();
+/// The innermost cause, which says more than "error sending request".
+fn innermost(error: &reqwest::Error) -> String {
     let mut source = std::error::Error::source(error);
+    let mut innermost = None;
     while let Some(cause) = source {
-        causes.push(cause.to_string());
+        innermost = Some(cause.to_string());
         source = cause.source();
     }
-    causes.pop().unwrap_or_else(|| error.to_string())
+    innermost.unwrap_or_else(|| error.to_string())
 }
 
-async fn client(
+/// What is needed to send to a listener, made once.
+pub(super) async fn ready(
     sender: &Sender<'_>,
     deployment: &Deployment,
     listener: Listener,
     trust: Trust,
-) -> Result<reqwest::Client, Unseen> {
-    let Sender { world, target, .. } = *sender;
-    let key = (target.name.clone(), listener, trust);
-    let mut clients = world.clients.0.lock().await;
-    if let Some(client) = clients.get(&key) {
-        return client.clone();
+) -> Result<Ready, Unseen> {
+    let key = (sender.target.name.clone(), listener, trust);
+    let mut known = sender.world.clients.ready.lock().await;
+    if let Some(ready) = known.get(&key) {
+        return ready.clone();
     }
-    let built = build(sender, deployment, listener, trust).await;
-    clients.insert(key, built.clone());
-    built
+    let made = make(sender, deployment, listener, trust).await;
+    known.insert(key, made.clone());
+    made
 }
 
-async fn build(
-    sender: &Sender<'_>,
-    deployment: &Deployment,
-    listener: Listener,
-    trust: Trust,
-) -> Result<reqwest::Client, Unseen> {
+async fn make(sender: &Sender<'_>, deployment: &Deployment, listener: Listener, trust: Trust) -> Result<Ready, Unseen> {
     let url = match listener {
         Listener::Main => deployment.url.clone(),
         Listener::Plain => deployment.plain_listener(),
     };
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(443);
+    let tls = tls_config(deployment, trust)?;
     let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("watertight/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .http1_only()
         .timeout(TOTAL)
         .connect_timeout(CONNECT)
         .read_timeout(READ)
-        .tls_backend_preconfigured(tls_config(deployment, trust)?);
+        .tls_backend_preconfigured(tls.clone());
+    let mut addresses = Vec::new();
     match &deployment.proxy {
         // Behind a proxy the proxy resolves; the proxy's own address is what this machine contacts.
         Some(proxy) => {
@@ -255,105 +323,50 @@ async fn build(
             builder = builder.proxy(proxy);
         }
         None => {
-            let addresses = address::addresses(sender.world, sender.target, host, port).await?;
+            addresses = address::addresses(sender.world, sender.target, host, port).await?;
             builder = builder.no_proxy().resolve_to_addrs(host, &addresses);
         }
     }
-    builder.build().map_err(|error| Unseen::Bug(format!("the HTTP client cannot be built: {error}")))
-}
-
-fn tls_config(deployment: &Deployment, trust: Trust) -> Result<rustls::ClientConfig, Unseen> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Unseen::Bug(error.to_string()))?;
-    let builder = match trust {
-        Trust::Checked => builder.with_root_certificates(roots(deployment)?),
-        Trust::Unchecked => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Unverified(provider.signature_verification_algorithms))),
+    let client = builder.build().map_err(|error| Unseen::Bug(format!("the HTTP client cannot be built: {error}")))?;
+    for value in deployment.headers.values() {
+        sender.world.vault.hide(value);
+    }
+    let exempt = match &deployment.exempt {
+        None => None,
+        Some(exempt) => {
+            let value = std::env::var(&exempt.env).map_err(|_| {
+                Unseen::NotConfigured(format!(
+                    "the environment variable {} (the exemption header) is not set",
+                    exempt.env
+                ))
+            })?;
+            sender.world.vault.hide(&value);
+            Some((exempt.header.clone(), value))
+        }
     };
-    match &deployment.client_cert {
-        None => Ok(builder.with_no_client_auth()),
-        Some(files) => {
-            let read = |path: &std::path::Path| {
-                std::fs::read(path)
-                    .map_err(|error| Unseen::NotConfigured(format!("{} cannot be read: {error}", path.display())))
-            };
-            let chain = CertificateDer::pem_slice_iter(&read(&files.cert)?)
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|error| Unseen::NotConfigured(format!("{}: {error}", files.cert.display())))?;
-            let key = rustls::pki_types::PrivateKeyDer::from_pem_slice(&read(&files.key)?)
-                .map_err(|error| Unseen::NotConfigured(format!("{}: {error}", files.key.display())))?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| Unseen::NotConfigured(format!("the client certificate cannot be used: {error}")))
-        }
-    }
+    Ok(Ready { client, tls: Arc::new(tls), url, addresses, exempt })
 }
 
-/// The private root as the only root, else Mozilla's.
-fn roots(deployment: &Deployment) -> Result<RootCertStore, Unseen> {
-    let mut store = RootCertStore::empty();
-    match &deployment.ca {
-        None => {
-            store.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_a_url_library_would_change_is_written_by_hand() {
+        let origin = Url::parse("http://127.0.0.1:8080/").unwrap();
+        for path in ["/a/../b", "/a/%2e%2e/b", "/a/./b", "/a#b", "/a b", "http://127.0.0.1/a", "*", "/{id}", "\\a"] {
+            assert!(is_rewritten(&origin, path), "{path}");
         }
-        Some(path) => {
-            let wrong = |error: String| Unseen::NotConfigured(format!("the root {}: {error}", path.display()));
-            let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-            for root in CertificateDer::pem_slice_iter(&pem) {
-                let root = root.map_err(|error| wrong(error.to_string()))?;
-                store.add(root).map_err(|error| wrong(error.to_string()))?;
-            }
+        for path in ["/", "/a//b", "/a?b=c%20d", "/a;x/", "/%252e", "/a%2fb", "//a"] {
+            assert!(!is_rewritten(&origin, path), "{path}");
         }
     }
-    Ok(store)
-}
 
-/// Accepts any certificate: for requests that carry nothing secret. The checks of the TLS family judge the certificate.
-#[derive(Debug)]
-struct Unverified(rustls::crypto::WebPkiSupportedAlgorithms);
-
-impl rustls::client::danger::ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &rustls::pki_types::ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
+    #[test]
+    fn never_holds_for_other_spellings_of_the_path() {
+        for path in ["/admin", "/admin/users", "/x/../admin", "//admin/x", "/ADMIN", "/x/%2e%2e/admin"] {
+            assert!(is_under(path, "/admin"), "{path}");
+        }
+        assert!(!is_under("/api", "/admin"));
     }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.0.supported_schemes()
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

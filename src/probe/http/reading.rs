@@ -28,6 +28,11 @@ impl Reading<'_> {
         }
     }
 
+    /// Whether the caller says when it has enough.
+    pub(super) fn is_steered(&self) -> bool {
+        self.enough.is_some() || self.stop.is_some()
+    }
+
     pub(super) fn is_enough(&self, read: &[u8]) -> bool {
         self.enough.is_some_and(|enough| enough(read))
     }

@@ -1,0 +1,3 @@
+//! The policy's section on transport.
+
+pub mod https_enforced;

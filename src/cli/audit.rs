@@ -1,0 +1,215 @@
+//! `audit`, the main job, and `scan`, its smallest form.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::Utc;
+use clap::Args;
+use tokio::sync::watch;
+
+use super::{CheckArguments, Error, MAX_TIME, OutputArguments, PolicyArguments, TargetArguments, code, emit, setup};
+use crate::evidence::{Recording, Run};
+use crate::history::store::{File, own_path};
+use crate::history::{Finished, Store as _};
+use crate::period::Period;
+use crate::policy::Policy;
+use crate::probe::World;
+use crate::probe::secret::Vault;
+use crate::report::Report;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    policy: PolicyArguments,
+    #[command(flatten)]
+    target: TargetArguments,
+    #[command(flatten)]
+    checks: CheckArguments,
+    #[command(flatten)]
+    output: OutputArguments,
+    /// Keep what was seen, for `watertight replay`. No secret is in it.
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
+    /// Stop gathering after this time; what was not seen until then is not passed.
+    #[arg(long, value_name = "PERIOD", default_value_t = MAX_TIME)]
+    max_time: Period,
+    /// Mark the run as scheduled: later runs take it as proof that the schedule is kept.
+    #[arg(long)]
+    scheduled: bool,
+    #[command(flatten)]
+    history: HistoryArguments,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+struct HistoryArguments {
+    /// Where runs are kept [default: watertight/history.sqlite under XDG_STATE_HOME or ~/.local/state].
+    #[arg(long, value_name = "FILE", conflicts_with = "no_history")]
+    history: Option<PathBuf>,
+    /// Neither look at earlier runs nor keep this one.
+    #[arg(long)]
+    no_history: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ScanArguments {
+    /// The repository.
+    #[arg(default_value = ".")]
+    path: PathBuf,
+    #[command(flatten)]
+    policy: PolicyArguments,
+    #[command(flatten)]
+    output: OutputArguments,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
+    arguments.checks.agree()?;
+    emit::agree(&arguments.output.formats)?;
+    let policy = setup::policy(&arguments.policy, &arguments.target)?;
+    conduct(&policy, arguments)
+}
+
+pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
+    run(&Arguments {
+        policy: arguments.policy.clone(),
+        target: TargetArguments {
+            repo: Some(arguments.path.clone()),
+            scope: Some(crate::target::Scope::Repository),
+            ..TargetArguments::default()
+        },
+        checks: CheckArguments { only: vec!["secrets-committed".into()], skip: Vec::new() },
+        output: arguments.output.clone(),
+        evidence: None,
+        max_time: MAX_TIME,
+        scheduled: false,
+        history: HistoryArguments { history: None, no_history: true },
+    })
+}
+
+fn conduct(policy: &Policy, arguments: &Arguments) -> Result<u8, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::file("the audit cannot start"))?;
+    let wanted = |id: &str| arguments.checks.wants(id);
+    let (stop, stopped) = watch::channel(false);
+    let (recording, history) = runtime.block_on(async {
+        tokio::spawn(interrupt(stop));
+        let history = history(&arguments.history).await;
+        let mut world = World::new(begin(policy, arguments), Vault::default(), arguments.max_time.duration(), stopped);
+        world.history = history.clone().map(|file| Box::new(file) as Box<dyn crate::history::Store>);
+        let bar = progress();
+        if let Some(bar) = bar.clone() {
+            world.progress = Box::new(move |message| bar.set_message(crate::report::escape::terminal(message)));
+        }
+        let recording = crate::audit::gather(policy, &world, &wanted).await;
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        (recording, history)
+    });
+    let report = judged(policy, &recording, &wanted)?;
+    if let Some(file) = &arguments.evidence {
+        let text = serde_json::to_string(&recording).map_err(Error::json("the evidence"))?;
+        emit::write(file, &text)?;
+    }
+    if let Some(history) = history {
+        let kept = runtime.block_on(history.keep(&Finished { report: &report, recording: &recording }));
+        if let Err(failure) = kept {
+            emit::note(&format!("this run was not kept: {failure}"));
+        }
+    }
+    // A blocked thread of a probe must not hold the process after the report.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    emit::report(&report, &arguments.output.formats)?;
+    Ok(code(report.outcome(arguments.output.fail_on.into())))
+}
+
+/// The report of a recording; also what `replay` prints.
+pub(super) fn judged(policy: &Policy, recording: &Recording, wanted: &dyn Fn(&str) -> bool) -> Result<Report, Error> {
+    let judged = crate::audit::judge(policy, recording, wanted).map_err(Error::json("the knobs of a check"))?;
+    Ok(Report::of(policy, recording, &judged))
+}
+
+fn begin(policy: &Policy, arguments: &Arguments) -> Run {
+    let now = Utc::now();
+    let seed = random();
+    let mut authorised: Vec<String> = policy
+        .targets
+        .iter()
+        .filter_map(|target| target.deployment.as_ref()?.authorised.as_ref())
+        .map(|authorised| match authorised.until {
+            Some(until) => format!("{} until {until}", authorised.by),
+            None => authorised.by.clone(),
+        })
+        .collect();
+    authorised.dedup();
+    Run {
+        id: format!("{:016x}", random()),
+        seed,
+        taken_at: now,
+        finished: now,
+        complete: false,
+        scheduled: arguments.scheduled,
+        vantage: "none".into(),
+        authorised: (!authorised.is_empty()).then(|| authorised.join("; ")),
+    }
+}
+
+/// Tells runs apart; nothing rests on nobody guessing it. `RandomState` is seeded by the operating system.
+fn random() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+/// The first interruption ends the gathering and keeps the report; the second one leaves at once.
+async fn interrupt(stop: watch::Sender<bool>) {
+    if interrupted().await {
+        stop.send_replace(true);
+        emit::note("interrupted: reporting what was seen (again to leave at once)");
+        if interrupted().await {
+            std::process::exit(130);
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn interrupted() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    // A container's stop is an interruption, too.
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return tokio::signal::ctrl_c().await.is_ok() };
+    tokio::select! {
+        ended = tokio::signal::ctrl_c() => ended.is_ok(),
+        ended = terminate.recv() => ended.is_some(),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() -> bool {
+    tokio::signal::ctrl_c().await.is_ok()
+}
+
+async fn history(arguments: &HistoryArguments) -> Option<File> {
+    if arguments.no_history {
+        return None;
+    }
+    let path = arguments.history.clone().or_else(own_path)?;
+    match File::open(&path).await {
+        Ok(file) => Some(file),
+        Err(failure) => {
+            emit::note(&format!("earlier runs cannot be seen: {failure}"));
+            None
+        }
+    }
+}
+
+/// A spinner, on a terminal only.
+fn progress() -> Option<indicatif::ProgressBar> {
+    if !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let bar = indicatif::ProgressBar::new_spinner();
+    bar.set_message("auditing");
+    bar.enable_steady_tick(Duration::from_millis(120));
+    Some(bar)
+}

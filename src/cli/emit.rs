@@ -1,0 +1,118 @@
+//! Where output goes: the standard output, or a file that is whole or not there.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::report::{Report, json, table};
+
+/// One `--format`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Format {
+    pub(super) kind: Kind,
+    /// `None`: the standard output.
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Table,
+    Json,
+}
+
+/// Every format by name.
+const KINDS: [(&str, Kind); 2] = [("table", Kind::Table), ("json", Kind::Json)];
+
+pub(super) fn parse(text: &str) -> Result<Format, String> {
+    let (name, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("the file after `=` is missing".into()),
+        Some((name, file)) => (name, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    match KINDS.iter().find(|(known, _)| *known == name) {
+        Some((_, kind)) => Ok(Format { kind: *kind, file }),
+        None => {
+            let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+            Err(format!("no such format; there are {}", names.join(", ")))
+        }
+    }
+}
+
+/// At most one format can have the standard output.
+pub(super) fn agree(formats: &[Format]) -> Result<(), Error> {
+    if formats.iter().filter(|format| format.file.is_none()).count() > 1 {
+        return Err(Error::Usage(
+            "two formats for the standard output: give one of them a file, as in json=FILE".into(),
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn report(report: &Report, formats: &[Format]) -> Result<(), Error> {
+    for format in formats {
+        match &format.file {
+            None => {
+                let style = table::Style { width: width(), colour: colour() };
+                print(&render(report, format.kind, style)?)?;
+            }
+            Some(file) => {
+                let style = table::Style { width: 100, colour: false };
+                write(file, &render(report, format.kind, style)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn render(report: &Report, kind: Kind, style: table::Style) -> Result<String, Error> {
+    match kind {
+        Kind::Table => Ok(table::render(report, style)),
+        Kind::Json => json::render(report).map_err(Error::json("the report")),
+    }
+}
+
+/// A reader that went away (`| head`) is no fault of the audit.
+pub(super) fn print(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::File { what: "the standard output".into(), source: error })
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// One message to the standard error; it was escaped where it was made.
+pub(super) fn complain(message: &str) {
+    // Nothing can be done where even this cannot be written.
+    let _ = writeln!(std::io::stderr().lock(), "error: {}", message.trim_end());
+}
+
+pub(super) fn note(message: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "note: {}", crate::report::escape::terminal(message));
+}
+
+/// Writes beside the file, syncs and renames: a reader sees the old file or the new one. Mode 0600, since a report
+/// tells where a deployment is weak.
+pub(super) fn write(file: &Path, text: &str) -> Result<(), Error> {
+    let wrong = || Error::file(format!("{} cannot be written", file.display()));
+    let directory = match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    };
+    // `tempfile` makes its files with mode 0600.
+    let mut temporary = tempfile::Builder::new().prefix(".watertight-").tempfile_in(directory).map_err(wrong())?;
+    temporary.write_all(text.as_bytes()).map_err(wrong())?;
+    temporary.as_file().sync_all().map_err(wrong())?;
+    temporary.persist(file).map_err(|error| error.error).map_err(wrong())?;
+    Ok(())
+}
+
+/// <https://no-color.org>: set and not empty means no colour.
+fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn width() -> u16 {
+    if std::io::stdout().is_terminal() { comfy_table::Table::new().width().unwrap_or(80) } else { 100 }
+}

@@ -1,0 +1,243 @@
+//! The command line: clap's types, and one short file per command.
+
+mod audit;
+mod checks;
+mod emit;
+mod plan;
+mod replay;
+mod schema;
+mod select;
+mod setup;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::check::Severity;
+use crate::period::Period;
+use crate::report::Outcome;
+use crate::target::{Endpoint, Environment, Host, Scope};
+
+/// Audits a live deployment and its repository against a written security policy.
+///
+/// For every item of the checklist it says: it holds (and on what grounds), it does not (where, and the remedy), or it
+/// could not be seen. What was not seen is never passed.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes of audit and replay:\n  \
+        0    everything in scope holds or is waived, and at least one item was decided\n  \
+        1    something fails (at or above --fail-on)\n  \
+        2    the audit could not run: bad arguments or a bad policy\n  \
+        3    nothing fails, but something could not be seen\n  \
+        130  interrupted; the report is valid and partial\n\n\
+        Begin with:\n  \
+        watertight audit --repo . --scope repository\n  \
+        watertight audit --url https://mcp.example.com --endpoint /mcp --token-env MCP_TOKEN --repo . --authorised-by NAME",
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Audit the targets and report.
+    #[command(after_help = "Examples:\n  \
+            watertight audit --policy policy.yaml\n  \
+            watertight audit --policy policy.yaml --target production --format table --format json=report.json\n  \
+            watertight audit --url http://127.0.0.1:3000 --endpoint /mcp --endpoint 'GET /api/items' --token-env MCP_TOKEN\n  \
+            watertight audit --repo . --scope repository\n\n\
+            A token never stands on the command line: --token-env names the variable that holds it, a policy can name a \
+            file or a command.")]
+    Audit(Box<audit::Arguments>),
+    /// Print what an audit would ask, where, and how much it may send at most; sends nothing.
+    Plan(Box<plan::Arguments>),
+    /// List the checks.
+    Checks(checks::ListArguments),
+    /// Explain one check: what it holds the target to, its knobs, the remedy.
+    Explain(checks::ExplainArguments),
+    /// Judge recorded evidence again, as of the day it was taken; sends nothing.
+    #[command(after_help = "Example:\n  \
+        watertight audit --policy policy.yaml --evidence evidence.json\n  \
+        watertight replay evidence.json --policy stricter.yaml\n\n\
+        Under another policy, what was never asked reads `not asked` and is not passed.")]
+    Replay(replay::Arguments),
+    /// Look for secrets in a repository: its work tree, index and whole history, and nothing else.
+    Scan(audit::ScanArguments),
+    /// Print the JSON Schema of the policy or of the report.
+    Schema(schema::Arguments),
+    /// Print the completions of a shell.
+    Completions(schema::CompletionArguments),
+}
+
+/// Which policy holds.
+#[derive(Args, Clone, Debug, Default)]
+struct PolicyArguments {
+    /// The policy. Naming it trusts it; without this ./policy.yaml is used but not trusted (no credential is sent, no
+    /// command run, nothing outside its directory read, no waiver in effect), and without that the embedded one.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Refuse the policy unless its SHA-256 is this one.
+    #[arg(long, value_name = "HEX", requires = "policy")]
+    policy_sha256: Option<String>,
+}
+
+/// What is audited.
+#[derive(Args, Clone, Debug, Default)]
+struct TargetArguments {
+    /// Only this target of the policy (repeatable).
+    #[arg(long = "target", value_name = "NAME")]
+    targets: Vec<String>,
+    /// The deployment's origin, instead of the policy's targets.
+    #[arg(long)]
+    url: Option<String>,
+    /// An endpoint: `/mcp` or `GET /api/items` (repeatable).
+    #[arg(long = "endpoint", value_name = "ENDPOINT", value_parser = crate::policy::deployment::parse_endpoint)]
+    endpoints: Vec<Endpoint>,
+    /// The environment variable that holds the token.
+    #[arg(long, value_name = "NAME")]
+    token_env: Option<String>,
+    /// An origin that browsers may call from (repeatable).
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
+    /// The repository.
+    #[arg(long, value_name = "DIRECTORY")]
+    repo: Option<PathBuf>,
+    /// A host whose ports are looked at, with its allowed reach: `HOST` or `HOST=none|loopback|private|public`
+    /// (repeatable).
+    #[arg(long = "host", value_name = "HOST[=REACH]", value_parser = crate::policy::deployment::parse_host)]
+    hosts: Vec<Host>,
+    /// A private root certificate (PEM) that becomes the only root.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// What is judged; the rest does not apply.
+    #[arg(long)]
+    scope: Option<Scope>,
+    /// The environment of the target given by --url.
+    #[arg(long, value_enum)]
+    environment: Option<EnvironmentName>,
+    /// Who allows the audit; needed for a public address.
+    #[arg(long, value_name = "NAME")]
+    authorised_by: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EnvironmentName {
+    Development,
+    Staging,
+    Production,
+}
+
+impl From<EnvironmentName> for Environment {
+    fn from(name: EnvironmentName) -> Self {
+        match name {
+            EnvironmentName::Development => Self::Development,
+            EnvironmentName::Staging => Self::Staging,
+            EnvironmentName::Production => Self::Production,
+        }
+    }
+}
+
+/// Which checks run.
+#[derive(Args, Clone, Debug, Default)]
+struct CheckArguments {
+    /// Only this check (repeatable).
+    #[arg(long = "check", value_name = "ID")]
+    only: Vec<String>,
+    /// Without this check (repeatable).
+    #[arg(long = "skip", value_name = "ID")]
+    skip: Vec<String>,
+}
+
+/// What comes out.
+#[derive(Args, Clone, Debug)]
+struct OutputArguments {
+    /// A format, and the file it goes to (repeatable): `table`, `json`, `json=report.json`. Only one can go to the
+    /// standard output.
+    #[arg(long = "format", value_name = "FORMAT[=FILE]", default_value = "table", value_parser = emit::parse)]
+    formats: Vec<emit::Format>,
+    /// The least severity whose failure makes the exit code 1.
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value = "low")]
+    fail_on: SeverityName,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SeverityName {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl From<SeverityName> for Severity {
+    fn from(name: SeverityName) -> Self {
+        match name {
+            SeverityName::Low => Self::Low,
+            SeverityName::Medium => Self::Medium,
+            SeverityName::High => Self::High,
+            SeverityName::Critical => Self::Critical,
+        }
+    }
+}
+
+/// Why a command could not run: exit code 2.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Policy(#[from] crate::policy::fault::Faults),
+    #[error("{what}: {source}")]
+    File { what: String, source: std::io::Error },
+    #[error("{what}: {source}")]
+    Json { what: String, source: serde_json::Error },
+}
+
+impl Error {
+    fn file(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::File { what, source }
+    }
+
+    fn json(what: impl Into<String>) -> impl FnOnce(serde_json::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Json { what, source }
+    }
+}
+
+/// Parses, runs, and says how it ended. Bad arguments end the process with code 2 before this returns.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Checks(arguments) => checks::list(&arguments),
+        Command::Explain(arguments) => checks::explain(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Scan(arguments) => audit::scan(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
+        Command::Completions(arguments) => schema::completions::<Cli>(&arguments),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            emit::complain(&format!("{error}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The exit code of an audit, which no format changes.
+fn code(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Holds => 0,
+        Outcome::Fails => 1,
+        Outcome::Inconclusive => 3,
+        Outcome::Interrupted => 130,
+    }
+}
+
+/// How long an audit may take unless `--max-time` says otherwise.
+const MAX_TIME: Period = Period::seconds(15 * 60);

@@ -1,0 +1,46 @@
+//! `replay`: recorded evidence, judged again as of the day it was taken.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CheckArguments, Error, OutputArguments, PolicyArguments, audit, code, emit, setup};
+use crate::evidence::Recording;
+
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// What `watertight audit --evidence FILE` kept.
+    #[arg(value_name = "EVIDENCE")]
+    evidence: PathBuf,
+    #[command(flatten)]
+    policy: PolicyArguments,
+    #[command(flatten)]
+    checks: CheckArguments,
+    #[command(flatten)]
+    output: OutputArguments,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
+    arguments.checks.agree()?;
+    emit::agree(&arguments.output.formats)?;
+    let shown = arguments.evidence.display();
+    let text = std::fs::read_to_string(&arguments.evidence)
+        .map_err(Error::file(format!("the evidence {shown} cannot be read")))?;
+    let mut recording: Recording =
+        serde_json::from_str(&text).map_err(Error::json(format!("{shown} is not evidence that this version reads")))?;
+    if recording.version != Recording::VERSION {
+        return Err(Error::Usage(format!(
+            "{shown} has version {} of the evidence format; this version reads {}",
+            recording.version,
+            Recording::VERSION
+        )));
+    }
+    if let Some(file) = &arguments.policy.policy {
+        // Waivers that were too long on the day of the evidence are refused as of that day.
+        let today = recording.run.taken_at.date_naive();
+        recording.policy = setup::named(file, arguments.policy.policy_sha256.as_deref(), today)?;
+    }
+    let report = audit::judged(&recording.policy, &recording, &|id| arguments.checks.wants(id))?;
+    emit::report(&report, &arguments.output.formats)?;
+    Ok(code(report.outcome(arguments.output.fail_on.into())))
+}

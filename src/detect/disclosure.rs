@@ -1,0 +1,318 @@
+//! What an error answer must not tell: stack traces, queries, paths, keys, internal addresses, the input itself.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What the probes put in place of every secret of the run.
+pub const MASK: &str = "[masked]";
+
+/// One thing that an answer tells.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Leak {
+    pub kind: Kind,
+    /// What exactly, bounded; never a secret.
+    pub shown: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    Stack,
+    Query,
+    Database,
+    Path,
+    Key,
+    InternalAddress,
+    DebugPage,
+    Validator,
+    Echo,
+    /// Tells which software answers; decides nothing.
+    Banner,
+    /// The shape of a validator's own issue list; decides nothing.
+    Issues,
+}
+
+impl Kind {
+    /// The stable word of findings.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stack => "stack",
+            Self::Query => "query",
+            Self::Database => "database",
+            Self::Path => "path",
+            Self::Key => "key",
+            Self::InternalAddress => "internal-address",
+            Self::DebugPage => "debug-page",
+            Self::Validator => "validator",
+            Self::Echo => "echo",
+            Self::Banner => "banner",
+            Self::Issues => "issues",
+        }
+    }
+
+    /// Whether it is only worth a note.
+    pub fn is_note(self) -> bool {
+        match self {
+            Self::Banner | Self::Issues => true,
+            Self::Stack
+            | Self::Query
+            | Self::Database
+            | Self::Path
+            | Self::Key
+            | Self::InternalAddress
+            | Self::DebugPage
+            | Self::Validator
+            | Self::Echo => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Stack => "a stack trace",
+            Self::Query => "a database query",
+            Self::Database => "a database error",
+            Self::Path => "a path of the server",
+            Self::Key => "a key or credential",
+            Self::InternalAddress => "an internal address",
+            Self::DebugPage => "a framework's debug page",
+            Self::Validator => "a validator's internals",
+            Self::Echo => "the input, unescaped in HTML",
+            Self::Banner => "the software and its version",
+            Self::Issues => "a validator's issue list",
+        })
+    }
+}
+
+/// What only a leak looks like. Generic words ("internal error", "exception") are left out: they tell nothing.
+const PATTERNS: &[(Kind, &str)] = &[
+    // JavaScript: `at name (file:line:column)`, and without a name.
+    (Kind::Stack, r"\bat (?:async |new )?[\w$.<>\[\] ]+\((?:file://|node:|/|[A-Za-z]:\\)[^()\s]+:\d+:\d+\)"),
+    (Kind::Stack, r"\bat (?:async )?(?:file://)?/[^\s()]+:\d+:\d+"),
+    (Kind::Stack, r"Traceback \(most recent call last\)"),
+    (Kind::Stack, r#"\bFile "[^"]+", line \d+"#),
+    (Kind::Stack, r"\bat [\w$.]+\.[\w$<>]+\([\w$]+\.(?:java|kt|scala|groovy):\d+\)"),
+    (Kind::Stack, r"\bCaused by: [\w.$]+(?:Exception|Error)\b"),
+    (Kind::Stack, r"\bat [\w.<>`]+\([^)\n]*\) in (?:[A-Za-z]:\\|/)[^:\n]+:line \d+"),
+    (Kind::Stack, r"\bgoroutine \d+ \[[a-z ]+\]"),
+    (Kind::Stack, r"\.go:\d+ \+0x[0-9a-f]+"),
+    (Kind::Stack, r"\bpanicked at [^\s:]+\.rs:\d+"),
+    (Kind::Stack, r"\b(?:Fatal error|Parse error|Uncaught \w+)[^\n]*? in \S+\.php(?: on line |:)\d+"),
+    (Kind::Stack, r"\.rb:\d+:in [`']"),
+    (Kind::Database, r"\bSQLITE_(?:ERROR|CONSTRAINT|BUSY|MISMATCH|CANTOPEN|MISUSE)\b"),
+    (Kind::Database, r"\bSQLSTATE\b ?[\[(:]? ?[0-9A-Z]{5}\b"),
+    (Kind::Database, r"\bORA-\d{5}\b"),
+    (Kind::Database, r#"syntax error at or near ""#),
+    (Kind::Database, r#"near "[^"]*": syntax error"#),
+    (Kind::Database, r"\bno such (?:table|column): \w+"),
+    (Kind::Database, r"You have an error in your SQL syntax"),
+    (Kind::Database, r"\bPG::\w+"),
+    (Kind::Database, r"duplicate key value violates unique constraint"),
+    (Kind::Database, r#"\brelation "[^"]+" does not exist"#),
+    (Kind::Database, r"\bE11000 duplicate key\b"),
+    (Kind::Database, r"\bPrismaClient\w*Error\b"),
+    (Kind::Database, r"\bSequelize\w+Error\b"),
+    (Kind::Database, r"\b(?:mysql|mysqli|pg|odbc)_\w+\(\)"),
+    (Kind::Query, r"\bSELECT\s+(?:\*|[\w.,\x22` ]+?)\s+FROM\s+[\w.\x22`]+"),
+    (Kind::Query, r"\bINSERT\s+INTO\s+[\w.\x22`]+\s*\("),
+    (Kind::Query, r"\bUPDATE\s+[\w.\x22`]+\s+SET\s+[\w.\x22`]+\s*="),
+    (Kind::Query, r"\bDELETE\s+FROM\s+[\w.\x22`]+\s+WHERE\b"),
+    (Kind::Path, r#"(?:^|[\s"'(=:\[`])(/(?:srv|home|usr|var|opt|tmp|root)/[\w.@+-]+/[\w./@+-]+)"#),
+    (
+        Kind::Path,
+        r#"(?:^|[\s"'(=:\[`])(/(?:app|code|workspace|src)/[\w./@+-]*\.(?:js|mjs|cjs|ts|py|rb|php|java|go|rs|env|sqlite3?|db))\b"#,
+    ),
+    (Kind::Path, r"(/etc/(?:passwd|shadow|nginx/|ssl/|hosts))"),
+    (Kind::Path, r"\b([A-Za-z]:\\\\?(?:Users|inetpub|Windows|Program Files|ProgramData)\\)"),
+    (Kind::Path, r"\b(node_modules/[\w@.-]+|(?:site|dist)-packages/[\w.-]+|\.cargo/registry/)"),
+    (Kind::Key, r#"\b[a-z][a-z0-9+.-]{1,20}://[^\s:@/"'<>]+:[^\s@/"'<>]+@[\w.-]+"#),
+    (Kind::Key, r"\bAKIA[0-9A-Z]{16}\b"),
+    (Kind::Key, r"-{5}BEGIN [A-Z ]*PRIVATE KEY-{5}"),
+    (Kind::Key, r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+    (Kind::InternalAddress, r"\b(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?::\d+)?\b"),
+    (
+        Kind::InternalAddress,
+        r"\b[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.(?:internal|svc\.cluster\.local|corp|lan)(?::\d+|[/\s\x22']|$)",
+    ),
+    (Kind::InternalAddress, r"\bECONNREFUSED [0-9a-f.:]+"),
+    (Kind::InternalAddress, r"\bgetaddrinfo (?:ENOTFOUND|EAI_AGAIN) \S+"),
+    (Kind::InternalAddress, r"\bdial (?:tcp|udp) \S+: connect"),
+    (Kind::DebugPage, r"Werkzeug Debugger|Whitelabel Error Page|<title>Action Controller: Exception caught"),
+    (Kind::DebugPage, r"because you have <code>DEBUG = True|\bDjango Version:"),
+    (Kind::DebugPage, r"\bIlluminate\\\\?\w+\\|\bSymfony\\\\?Component\\"),
+    (Kind::Validator, r"errors\.pydantic\.dev/[\d.]+|\binput_value="),
+    (
+        Kind::Issues,
+        r#""code"\s*:\s*"(?:invalid_type|too_small|too_big|unrecognized_keys|invalid_string|invalid_format|invalid_value|invalid_enum_value)""#,
+    ),
+    (Kind::Issues, r##""schemaPath"\s*:\s*"#/"##),
+];
+
+static COMPILED: LazyLock<Vec<(Kind, Regex)>> = LazyLock::new(|| {
+    // A pattern that does not compile is caught by a test, not by a user.
+    PATTERNS.iter().filter_map(|(kind, pattern)| Some((*kind, Regex::new(pattern).ok()?))).collect()
+});
+
+/// Links of a page are paths of the site, not of the server's disk.
+static LINKS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"(?i)\b(?:href|src|action|content|data-[\w-]+)\s*=\s*(?:"[^"]*"|'[^']*')"#).ok());
+
+/// What a text tells, one leak of a kind, without what `own` already held: strings that we sent ourselves.
+pub fn leaks(text: &str, own: &[&str]) -> Vec<Leak> {
+    let text = plain(text);
+    let mut found: Vec<Leak> = Vec::new();
+    for (kind, pattern) in COMPILED.iter() {
+        if found.iter().any(|leak| leak.kind == *kind) {
+            continue;
+        }
+        let fresh = pattern.captures_iter(&text).find_map(|captures| {
+            let hit = captures.get(1).or_else(|| captures.get(0))?.as_str().trim();
+            let ours = own.iter().any(|sent| sent.contains(hit) || (sent.len() > 3 && hit.contains(*sent)));
+            if ours { None } else { Some(hit.to_owned()) }
+        });
+        if let Some(hit) = fresh {
+            found.push(Leak { kind: *kind, shown: shown(*kind, &hit) });
+        }
+    }
+    found
+}
+
+/// What a header tells. Only those that exist to tell it.
+pub fn header_leaks(name: &str, value: &str) -> Option<Leak> {
+    let versioned =
+        || value.split('/').nth(1).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+    let kind = match name.to_ascii_lowercase().as_str() {
+        "server" if versioned() => Kind::Banner,
+        "x-powered-by" | "x-aspnet-version" | "x-aspnetmvc-version" | "x-runtime" => Kind::Banner,
+        "x-debug-token-link" | "x-debug-exception" | "x-debug-exception-file" => Kind::DebugPage,
+        _ => return None,
+    };
+    Some(Leak { kind, shown: bounded(&format!("{name}: {value}")) })
+}
+
+/// JSON strings hide line ends and quotes behind escapes, HTML behind entities; both are looked through.
+fn plain(text: &str) -> String {
+    let mut plain = match LINKS.as_ref() {
+        Some(links) => links.replace_all(text, " ").into_owned(),
+        None => text.to_owned(),
+    };
+    plain = plain.replace("&quot;", "\"").replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">");
+    plain = plain.replace("&nbsp;", " ").replace("<br>", "\n").replace("<br/>", "\n");
+    if plain.contains("\\n") || plain.contains("\\\"") {
+        plain.push('\n');
+        let unescaped = plain.replace("\\n", "\n").replace("\\\"", "\"").replace("\\/", "/");
+        plain.push_str(&unescaped);
+    }
+    plain
+}
+
+/// A key is named, never shown.
+fn shown(kind: Kind, hit: &str) -> String {
+    match kind {
+        Kind::Key => match hit.split_once("://") {
+            Some((scheme, _)) => format!("{scheme}:// with a password"),
+            None if hit.starts_with("eyJ") => "a JWT".into(),
+            None if hit.starts_with('-') => "a private key".into(),
+            None => "an access key".into(),
+        },
+        Kind::Stack
+        | Kind::Query
+        | Kind::Database
+        | Kind::Path
+        | Kind::InternalAddress
+        | Kind::DebugPage
+        | Kind::Validator
+        | Kind::Echo
+        | Kind::Banner
+        | Kind::Issues => bounded(hit),
+    }
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<Kind> {
+        leaks(text, &[]).into_iter().map(|leak| leak.kind).collect()
+    }
+
+    #[test]
+    fn every_pattern_compiles_and_the_mask_is_the_probes_own() {
+        assert_eq!(COMPILED.len(), PATTERNS.len());
+        assert!(LINKS.is_some());
+        assert_eq!(MASK, crate::probe::secret::MASKED);
+    }
+
+    #[test]
+    fn each_kind_is_seen_in_what_real_stacks_answer() {
+        let password = concat!("postgres://app:", "s3cret@db:5432/items");
+        for (text, kind) in [
+            ("TypeError: x\n    at handler (/srv/api/index.js:10:5)", Kind::Stack),
+            (r#"{"stack":"Error: no\n    at Layer.handle (node:internal/x:1:2)"}"#, Kind::Stack),
+            ("<pre>Error<br> &nbsp; at /opt/web/server.js:3:9</pre>", Kind::Stack),
+            ("Traceback (most recent call last):\n  File \"/x/y.py\", line 3, in f", Kind::Stack),
+            ("at com.example.Items.find(Items.java:42)", Kind::Stack),
+            ("   at Shop.Items.Get(Int32 id) in C:\\src\\Items.cs:line 9", Kind::Stack),
+            ("goroutine 12 [running]:", Kind::Stack),
+            ("thread 'main' panicked at src/main.rs:4:5", Kind::Stack),
+            ("SQLITE_ERROR: near \"'\": syntax error", Kind::Database),
+            ("ERROR: duplicate key value violates unique constraint \"items_pkey\"", Kind::Database),
+            ("failed: SELECT id, title FROM items WHERE id = '1''", Kind::Query),
+            ("ENOENT: no such file, open '/var/lib/items/data.json'", Kind::Path),
+            ("cannot load /app/config/production.js", Kind::Path),
+            (password, Kind::Key),
+            ("connect ECONNREFUSED 127.0.0.1:5432", Kind::InternalAddress),
+            ("upstream http://10.1.2.3:8080 failed", Kind::InternalAddress),
+            ("could not reach db.prod.internal:5432", Kind::InternalAddress),
+            ("<title>Whitelabel Error Page</title>", Kind::DebugPage),
+            ("For further information visit https://errors.pydantic.dev/2.14/v/int", Kind::Validator),
+            (r#"[{"code":"invalid_type","path":["title"]}]"#, Kind::Issues),
+        ] {
+            assert!(kinds(text).contains(&kind), "{text}: {:?}", kinds(text));
+        }
+    }
+
+    #[test]
+    fn sanitised_errors_tell_nothing() {
+        for text in [
+            r#"{"error":"bad request","details":[{"field":"title","message":"must be a string"}]}"#,
+            r#"{"jsonrpc":"2.0","id":"1","error":{"code":-32602,"message":"Invalid params"}}"#,
+            "<html><head><title>404 Not Found</title></head><body><center>nginx</center></body></html>",
+            "Internal Server Error",
+            "<a href=\"/home/user/profile/x\">back</a>",
+            "select one from the list, then update your profile",
+            "Cannot GET /items/1",
+            "see https://docs.example.com/usr/local/guide for .env.local and version 10.2.1",
+            r#"{"type":"https://example.com/problems/validation","title":"Invalid","status":400}"#,
+            "java.util is not a name here; app.internal.Thing is a class",
+        ] {
+            assert_eq!(leaks(text, &[]), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_we_sent_ourselves_is_no_leak() {
+        let text = "no route for /usr/share/doc/x";
+        assert_eq!(kinds(text), [Kind::Path]);
+        assert_eq!(leaks(text, &["/usr/share/doc/x"]), []);
+    }
+
+    #[test]
+    fn a_key_is_named_and_not_shown() {
+        let text = concat!("mysql://root:", "hunter2@db/x");
+        assert_eq!(leaks(text, &[])[0].shown, "mysql:// with a password");
+    }
+
+    #[test]
+    fn headers_that_exist_to_tell_are_noted() {
+        assert_eq!(header_leaks("Server", "nginx/1.26.0").map(|leak| leak.kind), Some(Kind::Banner));
+        assert_eq!(header_leaks("server", "nginx"), None);
+        assert_eq!(header_leaks("x-powered-by", "Express").map(|leak| leak.kind), Some(Kind::Banner));
+        assert_eq!(header_leaks("content-type", "text/html"), None);
+    }
+}

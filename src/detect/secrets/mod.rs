@@ -1,0 +1,325 @@
+//! Finds secrets in the bytes of one file. Pure: no file, no clock, no key; what it returns holds no value, only spans.
+
+mod assign;
+mod files;
+mod formats;
+mod tokens;
+mod value;
+
+use std::ops::Range;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::evidence::repo::{Confidence, ValueKind};
+
+/// Raised when the way of deciding changes: what an older version scanned is scanned again.
+const VERSION: u32 = 1;
+
+/// One secret in a text, by its place. It holds nothing of the value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Hit {
+    pub rule: &'static str,
+    pub what: String,
+    pub confidence: Confidence,
+    /// Counted from 1.
+    pub line: u32,
+    /// The bytes of the secret itself.
+    pub span: Range<usize>,
+    /// What it is assigned to.
+    pub name: Option<String>,
+    /// Whether its line, or the one above, carries an inline allowance.
+    pub allowed: bool,
+    /// Whether the value looks generated rather than chosen.
+    pub random: bool,
+    /// What may be shown.
+    pub hint: String,
+}
+
+/// How values are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Syntax {
+    /// `name = value` or `name: value` with or without quotes.
+    Config,
+    Shell,
+    /// Values are literals; a word without quotes is another name.
+    Code,
+    /// Prose, and everything unknown.
+    Text,
+}
+
+/// Every secret in `text`, in the order of their places. `path` says how it is to be read.
+pub fn detect(path: &str, text: &[u8]) -> Vec<Hit> {
+    let wide = widen(text);
+    if let Some(narrow) = wide {
+        // Spans of UTF-16 text would not fit its bytes; the text is read as UTF-8 and the caller takes values from there.
+        return detect_bytes(path, &narrow);
+    }
+    detect_bytes(path, text)
+}
+
+/// UTF-16 text with a byte order mark, as UTF-8.
+pub fn widen(text: &[u8]) -> Option<Vec<u8>> {
+    let little = match text.get(..2)? {
+        [0xff, 0xfe] => true,
+        [0xfe, 0xff] => false,
+        _ => return None,
+    };
+    let units: Vec<u16> = text
+        .get(2..)?
+        .chunks_exact(2)
+        .map(|pair| match pair {
+            [first, second] if little => u16::from_le_bytes([*first, *second]),
+            [first, second] => u16::from_be_bytes([*first, *second]),
+            _ => 0,
+        })
+        .collect();
+    Some(String::from_utf16_lossy(&units).into_bytes())
+}
+
+fn detect_bytes(path: &str, text: &[u8]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    tokens::find(text, &mut hits);
+    files::find(path, text, &mut hits);
+    assign::find(syntax(path), text, &mut hits);
+    settle(path, text, hits)
+}
+
+/// Service tokens alone, for binary files: their strings stand in the open, their assignments do not.
+pub fn detect_tokens(text: &[u8]) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    tokens::find(text, &mut hits);
+    settle("", text, hits)
+}
+
+/// One hit a value: the surest rule wins where several found the same bytes.
+fn settle(path: &str, text: &[u8], mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by(|a, b| {
+        a.span.start.cmp(&b.span.start).then(b.confidence.cmp(&a.confidence)).then(b.span.end.cmp(&a.span.end))
+    });
+    let mut settled: Vec<Hit> = Vec::new();
+    for mut hit in hits {
+        if hit.span.is_empty() {
+            continue;
+        }
+        if let Some(last) = settled.last_mut()
+            && hit.span.start < last.span.end
+        {
+            if hit.confidence > last.confidence {
+                hit.name = hit.name.or_else(|| last.name.take());
+                *last = hit;
+            } else if last.name.is_none() {
+                last.name = hit.name;
+            }
+            continue;
+        }
+        settled.push(hit);
+    }
+    tokens::number(text, &mut settled);
+    for hit in &mut settled {
+        hit.allowed = is_allowed(text, hit.span.start);
+        let value = text.get(hit.span.clone()).unwrap_or_default();
+        hit.random = std::str::from_utf8(value).is_ok_and(value::is_random);
+        hit.confidence = at_path(hit, path);
+    }
+    settled
+}
+
+/// The confidence at a path. Tests and examples are full of made-up passwords; a provider's own format, a key and a
+/// generated value stay what they are.
+pub fn at_path(hit: &Hit, path: &str) -> Confidence {
+    let made_up = is_fixture(path) && hit.rule != "private-key" && !is_format(hit.rule) && !hit.random;
+    if made_up { Confidence::Low } else { hit.confidence }
+}
+
+fn is_format(rule: &str) -> bool {
+    formats::FORMATS.iter().any(|format| format.id == rule)
+}
+
+/// The words of other tools for "this line is meant".
+const ALLOWANCES: &[&str] = &[
+    "gitleaks:allow",
+    "trufflehog:ignore",
+    "pragma: allowlist secret",
+    "kingfisher:ignore",
+    "betterleaks:allow",
+    "watertight:allow",
+    "nosecret",
+];
+
+fn is_allowed(text: &[u8], at: usize) -> bool {
+    let start = text
+        .get(..at)
+        .unwrap_or_default()
+        .iter()
+        .rev()
+        .take(400)
+        .position(|byte| *byte == b'\n')
+        .map_or(at.saturating_sub(400), |length| at - length);
+    let rest = text.get(start..text.len().min(at + 800)).unwrap_or_default();
+    let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line);
+    ALLOWANCES.iter().any(|word| line.contains(word))
+}
+
+/// Lines with an inline allowance, whether or not a secret stands on them.
+pub fn allowances(text: &[u8]) -> u32 {
+    use std::sync::LazyLock;
+    static FINDER: LazyLock<Option<aho_corasick::AhoCorasick>> =
+        LazyLock::new(|| aho_corasick::AhoCorasick::new(ALLOWANCES).ok());
+    FINDER.as_ref().map_or(0, |finder| u32::try_from(finder.find_iter(text).count()).unwrap_or(u32::MAX))
+}
+
+/// Places of made-up values, by the path's own words.
+fn is_fixture(path: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "test",
+        "tests",
+        "testing",
+        "__tests__",
+        "testdata",
+        "fixtures",
+        "fixture",
+        "mock",
+        "mocks",
+        "spec",
+        "specs",
+        "example",
+        "examples",
+        "samples",
+        "__mocks__",
+        "__fixtures__",
+    ];
+    let lower = path.to_ascii_lowercase();
+    lower.split('/').any(|part| WORDS.contains(&part))
+        || lower.rsplit('/').next().is_some_and(|name| {
+            [".test.", ".spec.", "_test.", "_spec.", ".example", ".sample", ".template"]
+                .iter()
+                .any(|mark| name.contains(mark))
+                || name.starts_with("test_")
+        })
+}
+
+pub(crate) fn syntax(path: &str) -> Syntax {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    if is_env_name(&name)
+        || name.starts_with("dockerfile")
+        || name == "makefile"
+        || name == "justfile"
+        || name == "jenkinsfile"
+        || name == ".envrc"
+    {
+        return Syntax::Shell;
+    }
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension {
+        "ini" | "cfg" | "conf" | "config" | "cnf" | "properties" | "yaml" | "yml" | "json" | "json5" | "jsonc"
+        | "toml" | "xml" | "tf" | "tfvars" | "hcl" | "npmrc" | "pypirc" | "netrc" | "plist" | "service" | "env"
+        | "credentials" | "htpasswd" | "my" | "pgpass" | "ovpn" | "nmconnection" | "sql" | "csv" | "tsv"
+        | "desktop" | "reg" | "gradle" | "settings" | "secrets" | "secret" | "vars" | "inventory" | "hosts" => {
+            Syntax::Config
+        }
+        "sh" | "bash" | "zsh" | "fish" | "ksh" | "bat" | "cmd" | "ps1" | "mk" | "dockerfile" => Syntax::Shell,
+        "rs" | "py" | "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "jsx" | "tsx" | "go" | "java" | "kt" | "kts"
+        | "scala" | "rb" | "php" | "c" | "h" | "cc" | "cpp" | "cxx" | "hpp" | "cs" | "vb" | "fs" | "swift" | "m"
+        | "mm" | "dart" | "lua" | "pl" | "pm" | "r" | "ex" | "exs" | "erl" | "hs" | "clj" | "groovy" | "vue"
+        | "svelte" | "astro" | "html" | "htm" | "ipynb" | "css" | "scss" | "less" | "map" | "elm" | "zig" | "nim"
+        | "sol" | "proto" | "graphql" | "ejs" | "hbs" | "erb" | "jsp" | "cshtml" | "twig" => Syntax::Code,
+        _ if matches!(
+            name.as_str(),
+            "credentials"
+                | "config"
+                | ".npmrc"
+                | ".pypirc"
+                | ".netrc"
+                | ".pgpass"
+                | ".my.cnf"
+                | ".s3cfg"
+                | ".boto"
+                | ".git-credentials"
+        ) =>
+        {
+            Syntax::Config
+        }
+        _ => Syntax::Text,
+    }
+}
+
+/// `.env`, `.env.production`, `prod.env`, `prod.env.local`, `.envrc`.
+pub fn is_env_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    const CODE: &[&str] = &[
+        "js", "ts", "mjs", "cjs", "py", "rs", "go", "rb", "php", "java", "md", "txt", "html", "json", "yaml", "yml",
+        "toml", "d", "sh", "tsx", "jsx", "vue", "cs",
+    ];
+    if name == ".env" || name == ".envrc" || name == "env.local" {
+        return true;
+    }
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if CODE.contains(&extension) {
+        return false;
+    }
+    name.starts_with(".env.")
+        || name.starts_with(".env-")
+        || name.starts_with(".env_")
+        || name.ends_with(".env")
+        || name.contains(".env.") && !name.starts_with('.')
+}
+
+/// What an assignment's value is, its name considered: for env files, where every assignment is looked at.
+pub fn kind_of(name: &str, value: &str) -> ValueKind {
+    match value::looks(value) {
+        ValueKind::Secret => {}
+        other => {
+            let url = detect_tokens(value.as_bytes());
+            return if url.is_empty() { other } else { ValueKind::Secret };
+        }
+    }
+    if !detect_tokens(value.as_bytes()).is_empty() {
+        return ValueKind::Secret;
+    }
+    let random = value::is_random(value);
+    let secret = match value::name_says(name) {
+        value::NameSays::Password => true,
+        value::NameSays::Secret => value.len() >= 8,
+        value::NameSays::Maybe => random || value::is_password_like(value) && value.len() >= 10,
+        value::NameSays::No => random && value.len() >= 20 && value::entropy(value) > 3.9,
+    };
+    if secret { ValueKind::Secret } else { ValueKind::Plain }
+}
+
+/// `text` with every secret in it replaced: for lines that are recorded as evidence.
+pub fn masked(path: &str, text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut at = 0;
+    for hit in detect(path, text.as_bytes()) {
+        let (Some(before), true) = (text.get(at..hit.span.start), text.is_char_boundary(hit.span.end)) else {
+            return "[masked]".into();
+        };
+        shown.push_str(before);
+        shown.push_str("[masked]");
+        at = hit.span.end;
+    }
+    shown.push_str(text.get(at..).unwrap_or_default());
+    shown
+}
+
+/// Identifies the rules: 16 digits of the SHA-256 over their text and version.
+pub fn rules() -> String {
+    let mut hash = Sha256::new();
+    hash.update(VERSION.to_le_bytes());
+    for format in formats::FORMATS {
+        hash.update(format!("{format:?}").as_bytes());
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn line_at(text: &[u8]) -> u32 {
+    u32::try_from(text.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn bounded(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,377 @@
+//! The catalogue of LLM services, read from `data/llm-services.yaml`, and the pure functions that recognise them.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+/// One product: where it listens, how it is recognised, and what shows that it works without a credential.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Product {
+    pub product: String,
+    /// Default ports.
+    pub ports: Vec<u16>,
+    /// Any of these answers recognises it.
+    pub identify: Vec<Mark>,
+    /// Answers that show use without a credential; where one of these paths is denied, it asks for a key.
+    pub usable: Vec<Mark>,
+    /// What somebody without a credential can do then.
+    pub means: String,
+    /// What the product asks for as it ships.
+    pub auth: Auth,
+    /// Parts of container image names.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// Programs that serve it.
+    #[serde(default)]
+    pub programs: Vec<String>,
+    /// Settings (variables, flags) whose presence means that a credential is asked for.
+    #[serde(default)]
+    pub guards: Vec<String>,
+    pub confidence: Confidence,
+    pub source: String,
+}
+
+/// An answer to look for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Mark {
+    /// `GET` unless it begins with another method: `POST /mcp`.
+    pub path: String,
+    /// JSON to send, for the few protocols that answer questions to POST only.
+    #[serde(default)]
+    pub send: Option<String>,
+    #[serde(default = "ok")]
+    pub status: u16,
+    /// All of these are in the body; compared without case.
+    #[serde(default)]
+    pub body: Vec<String>,
+    /// The body is a JSON object with all of these keys (or an array where this is `[]`-only).
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// The body is a JSON array.
+    #[serde(default)]
+    pub array: bool,
+    /// `name: part of the value`; the value may be empty.
+    #[serde(default)]
+    pub header: Option<String>,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auth {
+    None,
+    Key,
+    Login,
+}
+
+/// How well the row is known.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confidence {
+    /// Seen on a running server.
+    Observed,
+    /// From the product's documentation or another scanner's tested rules.
+    Sourced,
+    /// To be verified.
+    Unverified,
+}
+
+/// One HTTP answer as the probe hands it to the functions here.
+#[derive(Clone, Debug, Default)]
+pub struct Answered {
+    pub path: String,
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// Whether a service can be used without a credential.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Access {
+    /// It answered what only a user should get.
+    Open,
+    /// It asked for a credential.
+    Denied,
+    /// Neither: an error, silence, or an answer nobody knows.
+    Unclear,
+}
+
+static CATALOGUE: LazyLock<Vec<Product>> = LazyLock::new(|| {
+    // The test below reads the same text and fails on a faulty row, so an empty catalogue never ships.
+    serde_yaml::from_str(include_str!("../../data/llm-services.yaml")).unwrap_or_default()
+});
+
+pub fn products() -> &'static [Product] {
+    &CATALOGUE
+}
+
+pub fn product(name: &str) -> Option<&'static Product> {
+    products().iter().find(|product| product.product == name)
+}
+
+/// Every default port of every product, ascending.
+pub fn ports() -> Vec<u16> {
+    products().iter().flat_map(|product| product.ports.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Requests at most that one open port gets: every different question of the catalogue, and two to tell HTTP from HTTPS.
+pub fn questions_per_port() -> u32 {
+    static QUESTIONS: LazyLock<u32> = LazyLock::new(|| u32::try_from(questions(0).len()).unwrap_or(u32::MAX) + 2);
+    *QUESTIONS
+}
+
+/// Every different request of the catalogue: the root first, then those of the products that use `port`, then the rest.
+pub fn questions(port: u16) -> Vec<(String, Option<String>)> {
+    let mut questions = vec![("/".to_owned(), None)];
+    let (near, far): (Vec<&Product>, Vec<&Product>) =
+        products().iter().partition(|product| product.ports.contains(&port));
+    for product in near.into_iter().chain(far) {
+        for mark in product.identify.iter().chain(&product.usable) {
+            let question = (mark.path.clone(), mark.send.clone());
+            if !questions.contains(&question) {
+                questions.push(question);
+            }
+        }
+    }
+    questions
+}
+
+/// The products that use no port of anybody else's: such a port alone names the product in a manifest.
+pub fn by_telling_port(port: u16) -> Option<&'static Product> {
+    // Ports that many programs use are in the catalogue, but name nothing.
+    const COMMON: &[u16] = &[
+        80, 443, 1234, 1337, 3000, 3001, 3080, 4000, 5000, 5001, 6006, 7860, 8000, 8001, 8002, 8080, 8081, 8888, 9000,
+        9090, 9091, 9380, 10001, 30000, 50051,
+    ];
+    let mut users = products().iter().filter(|product| product.ports.contains(&port));
+    match (users.next(), users.next()) {
+        (Some(only), None) if !COMMON.contains(&port) => Some(only),
+        (Some(_) | None, _) => None,
+    }
+}
+
+impl Mark {
+    /// Whether the answer is the one described.
+    pub fn is_in(&self, answer: &Answered) -> bool {
+        if answer.path != self.path || answer.status != self.status {
+            return false;
+        }
+        // JSON is written with and without spaces.
+        let plain = |text: &str| text.to_lowercase().split_whitespace().collect::<String>();
+        let body = plain(&answer.body);
+        let header = self.header.as_deref().is_none_or(|header| {
+            let (name, part) = header.split_once(':').unwrap_or((header, ""));
+            answer.headers.iter().any(|(known, value)| {
+                known.eq_ignore_ascii_case(name) && value.to_lowercase().contains(&part.trim().to_lowercase())
+            })
+        });
+        header && self.body.iter().all(|part| body.contains(&plain(part))) && self.json_fits(&answer.body)
+    }
+
+    fn json_fits(&self, body: &str) -> bool {
+        if self.keys.is_empty() && !self.array {
+            return true;
+        }
+        match serde_json::from_str::<serde_json::Value>(body) {
+            Ok(serde_json::Value::Object(object)) => {
+                !self.array && self.keys.iter().all(|key| object.contains_key(key))
+            }
+            Ok(serde_json::Value::Array(_)) => self.array,
+            Ok(_) | Err(_) => false,
+        }
+    }
+
+    fn named(&self) -> String {
+        if self.path.starts_with('/') { format!("GET {}", self.path) } else { self.path.clone() }
+    }
+}
+
+/// What the answers of one port say: the product, whether it can be used, and what shows it.
+pub fn judge(port: u16, answers: &[Answered]) -> (Option<&'static Product>, Access, String) {
+    let shown = |mark: &Mark| answers.iter().any(|answer| mark.is_in(answer));
+    let identified = |product: &&Product| product.identify.iter().any(shown);
+    // Where two products look alike, the one that uses this port is the likelier.
+    let product = products()
+        .iter()
+        .filter(|product| product.ports.contains(&port))
+        .find(identified)
+        .or_else(|| products().iter().find(identified));
+    if let Some(product) = product {
+        return (Some(product), access(product, answers).0, access(product, answers).1);
+    }
+    // Unrecognised: an answer that shows use without a credential names the fault, whatever the product is.
+    for product in products() {
+        for mark in product.usable.iter().filter(|mark| mark.is_telling()) {
+            if shown(mark) {
+                return (Some(product), Access::Open, format!("{}: {}", mark.named(), mark.status));
+            }
+        }
+    }
+    match answers {
+        [] => (None, Access::Unclear, "no HTTP answer".into()),
+        // A proxy that asks for a key does so on every path that it knows; its front page may be public.
+        answers if asks_for_a_key(answers) => {
+            let denied = answers.iter().find(|answer| is_denial(answer)).map_or(401, |answer| answer.status);
+            (None, Access::Denied, format!("every path that it knows: {denied}"))
+        }
+        [first, ..] => (None, Access::Unclear, format!("GET {}: {}", first.path, first.status)),
+    }
+}
+
+fn asks_for_a_key(answers: &[Answered]) -> bool {
+    answers.iter().any(is_denial)
+        && answers
+            .iter()
+            .all(|answer| is_denial(answer) || matches!(answer.status, 404 | 405 | 410) || answer.path == "/")
+}
+
+fn access(product: &Product, answers: &[Answered]) -> (Access, String) {
+    if let Some(mark) = product.usable.iter().find(|mark| answers.iter().any(|answer| mark.is_in(answer))) {
+        return (Access::Open, format!("{}: {}", mark.named(), mark.status));
+    }
+    let asked: Vec<(&Mark, &Answered)> = product
+        .usable
+        .iter()
+        .filter_map(|mark| answers.iter().find(|answer| answer.path == mark.path).map(|answer| (mark, answer)))
+        .collect();
+    if let Some((mark, answer)) = asked.iter().find(|(_, answer)| is_denial(answer)) {
+        return (Access::Denied, format!("{}: {}", mark.named(), answer.status));
+    }
+    match asked.first() {
+        Some((mark, answer)) => (Access::Unclear, format!("{}: {}", mark.named(), answer.status)),
+        None => (Access::Unclear, "the request that shows use got no answer".into()),
+    }
+}
+
+/// A request for a credential: 401, 403, 407, or a redirect to a login page.
+pub fn is_denial(answer: &Answered) -> bool {
+    match answer.status {
+        401 | 403 | 407 => true,
+        301..=303 | 307 | 308 => answer.headers.iter().any(|(name, value)| {
+            let value = value.to_lowercase();
+            name == "location"
+                && ["login", "signin", "sign-in", "sign_in", "oauth", "/auth", "sso"]
+                    .iter()
+                    .any(|part| value.contains(part))
+        }),
+        _ => false,
+    }
+}
+
+impl Mark {
+    /// Says enough alone: a bare 200 on some path does not.
+    fn is_telling(&self) -> bool {
+        !self.body.is_empty() || self.keys.len() > 1
+    }
+}
+
+/// The header that shows a CDN or a balancer, if one does.
+pub fn edge(headers: &[(String, String)]) -> Option<String> {
+    // From the vendors' documentation of the headers that they add.
+    const NAMES: &[&str] = &[
+        "cf-ray",
+        "x-amz-cf-id",
+        "x-azure-ref",
+        "x-served-by",
+        "x-akamai-request-id",
+        "x-vercel-id",
+        "fly-request-id",
+    ];
+    const SERVERS: &[&str] = &["cloudflare", "akamaighost", "cloudfront", "awselb", "fastly", "gws", "vercel"];
+    headers.iter().find_map(|(name, value)| {
+        let lower = value.to_lowercase();
+        let shows = NAMES.contains(&name.as_str())
+            || (name == "server" && SERVERS.iter().any(|server| lower.contains(server)))
+            || (name == "via" && ["cloudfront", "varnish", "google", "akamai"].iter().any(|edge| lower.contains(edge)));
+        shows.then(|| format!("{name}: {}", value.chars().take(60).collect::<String>()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(path: &str, status: u16, body: &str) -> Answered {
+        Answered { path: path.into(), status, headers: Vec::new(), body: body.into() }
+    }
+
+    #[test]
+    fn the_catalogue_can_be_read_and_every_row_is_sourced() {
+        let products: Vec<Product> = serde_yaml::from_str(include_str!("../../data/llm-services.yaml")).unwrap();
+        assert!(products.len() >= 45, "{} products", products.len());
+        for product in &products {
+            assert!(!product.source.is_empty(), "{}", product.product);
+            assert!(!product.identify.is_empty(), "{}", product.product);
+            assert!(!product.usable.is_empty(), "{}", product.product);
+            assert_ne!(product.confidence, Confidence::Unverified, "{}", product.product);
+        }
+        let names: BTreeSet<&str> = products.iter().map(|product| product.product.as_str()).collect();
+        assert_eq!(names.len(), products.len());
+    }
+
+    #[test]
+    fn an_ollama_without_models_is_open() {
+        let answers = [answer("/", 200, "Ollama is running"), answer("/api/tags", 200, "{\"models\":[]}")];
+        let (product, access, shown) = judge(11434, &answers);
+        assert_eq!((product.unwrap().product.as_str(), access), ("Ollama", Access::Open));
+        assert_eq!(shown, "GET /api/tags: 200");
+    }
+
+    #[test]
+    fn a_proxy_that_asks_for_a_key_is_denied() {
+        let answers = [answer("/", 401, ""), answer("/api/tags", 401, ""), answer("/v1/models", 403, "")];
+        assert_eq!(judge(11434, &answers).1, Access::Denied);
+    }
+
+    #[test]
+    fn a_jupyter_with_a_token_is_denied_although_its_api_is_public() {
+        let mut answers = vec![
+            answer("/api", 200, "{\"version\": \"2.21.1\"}"),
+            answer("/api/kernels", 403, "{\"message\": \"Forbidden\"}"),
+        ];
+        answers[0].headers.push(("server".into(), "TornadoServer/6.5".into()));
+        let (product, access, _) = judge(8888, &answers);
+        assert_eq!((product.unwrap().product.as_str(), access), ("Jupyter Server", Access::Denied));
+        answers[1] = answer("/api/kernels", 200, "[]");
+        assert_eq!(judge(8888, &answers).1, Access::Open);
+    }
+
+    #[test]
+    fn a_litellm_that_answers_500_is_neither_open_nor_denied() {
+        let answers = [
+            answer("/health/readiness", 200, "{\"status\":\"healthy\",\"db\":\"Not connected\"}"),
+            answer("/v1/models", 500, "Internal Server Error"),
+        ];
+        let (product, access, _) = judge(4000, &answers);
+        assert_eq!((product.unwrap().product.as_str(), access), ("LiteLLM proxy", Access::Unclear));
+    }
+
+    #[test]
+    fn a_web_page_is_nobody() {
+        let answers = [answer("/", 200, "<h1>It works!</h1>"), answer("/v1/models", 404, "not found")];
+        let (product, access, _) = judge(8080, &answers);
+        assert!(product.is_none());
+        assert_eq!(access, Access::Unclear);
+    }
+
+    #[test]
+    fn a_server_that_answers_200_to_everything_is_nobody() {
+        let page = "<html><body>hello</body></html>";
+        let answers: Vec<Answered> = questions(8080).iter().map(|(path, _)| answer(path, 200, page)).collect();
+        assert!(judge(8080, &answers).0.is_none(), "{:?}", judge(8080, &answers));
+    }
+
+    #[test]
+    fn a_cdn_shows_in_its_headers() {
+        assert!(edge(&[("cf-ray".into(), "8f0".into())]).is_some());
+        assert!(edge(&[("server".into(), "nginx".into())]).is_none());
+    }
+}

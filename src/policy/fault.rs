@@ -1,0 +1,119 @@
+//! What is wrong with a policy as written: where, with a caret, and what would be right.
+
+use std::fmt;
+
+use crate::report::escape;
+
+/// A stretch of the source: line and column count from 1, the length in characters.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Span {
+    pub line: u32,
+    pub column: u32,
+    pub length: u32,
+}
+
+/// One fault, ready to be shown.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Fault {
+    pub file: String,
+    pub span: Span,
+    /// What is wrong.
+    pub what: String,
+    /// What would be right.
+    pub right: String,
+    /// The line of the source, escaped, without what must not be shown.
+    pub excerpt: String,
+    /// Where the caret stands in `excerpt` (0: no caret).
+    caret: (usize, usize),
+}
+
+/// How much of the line may be shown: a literal secret in a policy is refused, and not repeated on a terminal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Show {
+    All,
+    /// Neither the span nor what follows it.
+    UpToSpan,
+    /// The span, and nothing that follows it.
+    UpToSpanEnd,
+}
+
+/// Characters of a line that are shown at most.
+const EXCERPT: usize = 160;
+
+impl Fault {
+    pub fn new(
+        source: &str,
+        file: &str,
+        span: Span,
+        what: impl Into<String>,
+        right: impl Into<String>,
+        show: Show,
+    ) -> Self {
+        let line = source.lines().nth(span.line.saturating_sub(1) as usize).unwrap_or_default();
+        let column = span.column.saturating_sub(1) as usize;
+        let before: String = line.chars().take(column).collect();
+        let marked: String = line.chars().skip(column).take(span.length as usize).collect();
+        let after: String = line.chars().skip(column + span.length as usize).collect();
+        let (marked, after) = match show {
+            Show::All => (escape::terminal(&marked), escape::terminal(&after)),
+            Show::UpToSpan => ("[hidden]".to_owned(), String::new()),
+            Show::UpToSpanEnd => (escape::terminal(&marked), if after.is_empty() { after } else { " …".to_owned() }),
+        };
+        let before = escape::terminal(&before);
+        let (start, width) = (before.chars().count(), marked.chars().count().max(1));
+        let excerpt = escape::bounded(&format!("{before}{marked}{after}"), EXCERPT);
+        let caret = if start < EXCERPT { (start, width.min(EXCERPT - start)) } else { (0, 0) };
+        Self { file: file.to_owned(), span, what: what.into(), right: right.into(), excerpt, caret }
+    }
+
+    /// A fault of the whole document, which no line shows.
+    pub fn whole(file: &str, what: impl Into<String>, right: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            span: Span::default(),
+            what: what.into(),
+            right: right.into(),
+            excerpt: String::new(),
+            caret: (0, 0),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = escape::terminal(&self.what);
+        let right = escape::terminal(&self.right);
+        if self.span.line == 0 {
+            writeln!(f, "{}: {what}", self.file)?;
+            return if right.is_empty() { Ok(()) } else { writeln!(f, "  = {right}") };
+        }
+        writeln!(f, "{}:{}:{}: {what}", self.file, self.span.line, self.span.column)?;
+        let number = self.span.line.to_string();
+        let margin = " ".repeat(number.len());
+        writeln!(f, " {margin} |")?;
+        writeln!(f, " {number} | {}", self.excerpt)?;
+        let (start, width) = self.caret;
+        if width == 0 {
+            return writeln!(f, " {margin} | {right}");
+        }
+        writeln!(f, "{}", format!(" {margin} | {}{} {right}", " ".repeat(start), "^".repeat(width)).trim_end())
+    }
+}
+
+/// Everything that is wrong with one policy.
+#[derive(Debug)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for fault in &self.0 {
+            write!(f, "{fault}")?;
+        }
+        match self.0.len() {
+            1 => write!(f, "the policy has 1 fault"),
+            many => write!(f, "the policy has {many} faults"),
+        }
+    }
+}
+
+impl std::error::Error for Faults {}

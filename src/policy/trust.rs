@@ -1,0 +1,85 @@
+//! A policy that was found rather than named gets no credential, runs nothing and reads nothing outside its directory.
+
+use std::path::Path;
+
+use super::FingerprintKey;
+use crate::target::{LogSource, OpenApi, Target, TokenSource};
+
+/// Whether the path, links resolved, lies under `root`. What does not exist lies nowhere.
+pub fn is_inside(path: &Path, root: &Path) -> bool {
+    match (path.canonicalize(), root.canonicalize()) {
+        (Ok(path), Ok(root)) => path.starts_with(root),
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+/// Takes away what a found policy must not have, and says so.
+pub fn restrict(target: &mut Target, root: &Path, withheld: &mut Vec<String>) {
+    let name = target.name.clone();
+    let mut say = |what: String| withheld.push(format!("{what} (target {name})"));
+    if target.repository.as_ref().is_some_and(|repository| !is_inside(&repository.path, root)) {
+        target.repository = None;
+        say("the repository is outside the policy's directory and was not read".into());
+    }
+    let Some(deployment) = &mut target.deployment else { return };
+    if let Some(token) = deployment.token.take() {
+        // Whichever source it names, the token would go to a deployment that the same file chose.
+        let source = match token.source {
+            TokenSource::Env(name) => format!("environment variable {name}"),
+            TokenSource::File(_) => "a file".into(),
+            TokenSource::Command(_) => "a command".into(),
+            TokenSource::Demo => "the embedded deployment".into(),
+        };
+        say(format!("the token was not taken from {source} and not sent"));
+    }
+    if deployment.authorised.take().is_some() {
+        say("its word that the audit is authorised does not count; say so with --authorised-by".into());
+    }
+    if deployment.client_cert.take().is_some() {
+        say("the client certificate was not used".into());
+    }
+    if deployment.exempt.take().is_some() {
+        say("the header that exempts from the rate limiter was not sent".into());
+    }
+    if deployment.ca.as_ref().is_some_and(|ca| !is_inside(ca, root)) {
+        deployment.ca = None;
+        say("the private root is outside the policy's directory and was not read".into());
+    }
+    if matches!(&deployment.openapi, Some(OpenApi::File(path)) if !is_inside(path, root)) {
+        deployment.openapi = None;
+        say("the OpenAPI file is outside the policy's directory and was not read".into());
+    }
+    deployment.logs.retain(|log| {
+        let keep = match log {
+            LogSource::File(path) => is_inside(path, root),
+            LogSource::Journald(_)
+            | LogSource::Command(_)
+            | LogSource::Loki { .. }
+            | LogSource::Elasticsearch { .. } => false,
+        };
+        if !keep {
+            say(format!("the log was not read: {log}"));
+        }
+        keep
+    });
+    if deployment.monitoring.take().is_some() {
+        say("the monitoring was not asked".into());
+    }
+    if deployment.writes == crate::target::Writes::Allow {
+        deployment.writes = crate::target::Writes::Deny;
+        say("`writes: allow` has no effect".into());
+    }
+}
+
+/// A key from the environment or from elsewhere on the disk is not read on a found policy's word.
+pub fn restrict_key(key: &mut FingerprintKey, root: &Path, withheld: &mut Vec<String>) {
+    let keep = match key {
+        FingerprintKey::Env(_) => false,
+        FingerprintKey::File(path) => is_inside(path, root),
+        FingerprintKey::Own | FingerprintKey::Ephemeral => true,
+    };
+    if !keep {
+        *key = FingerprintKey::Ephemeral;
+        withheld.push("the fingerprint key was not read; a random one was used".into());
+    }
+}

@@ -1,0 +1,478 @@
+//! Measures the limiter: a burst until the first refusal, then a watch over the whole window, for what counts is how
+//! many requests are served in a window and not when the first one is refused.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+
+use super::client::{self, Route};
+use super::ledger::Ledger;
+use super::tape::Tape;
+use super::trust::Trust;
+use super::{Sender, shot};
+use crate::detect::refusal::{Answered, answered, retry_after};
+use crate::evidence::http::{Credential, Exchange, Listener, Request};
+use crate::evidence::limit::{Aside, BUCKETS, Bucket, Burst, Measured, Outcome, Subject, Varied};
+use crate::evidence::{Ask, Unseen};
+use crate::probe::{Sink, World};
+use crate::target::{Deployment, Target};
+
+/// Requests sent side by side; a burst must be short against the window.
+const BATCH: u32 = 8;
+/// Headers from which services take the client's address, each tried with an address of its own.
+const SPOOFED: &[&str] = &[
+    "X-Forwarded-For",
+    "X-Real-IP",
+    "X-Client-IP",
+    "Client-IP",
+    "X-Originating-IP",
+    "X-Remote-IP",
+    "X-Remote-Addr",
+    "X-Cluster-Client-IP",
+    "X-ProxyUser-Ip",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "Fastly-Client-IP",
+    "Fly-Client-IP",
+    "X-Azure-ClientIP",
+    "X-Appengine-User-Ip",
+    "X-Envoy-External-Address",
+    "X-Forwarded",
+    "Forwarded-For",
+    "Forwarded",
+];
+
+/// Answers every burst of a round, after everything else that is sent to the origin in that round.
+pub(in crate::probe) async fn measure(world: &World, target: &Target, bursts: Vec<Burst>, sink: &Sink) {
+    for burst in bursts {
+        let ask = Ask::from(burst.clone());
+        let sender = Sender { world, target, ask: &ask };
+        sink.put(&burst, measured(sender, &burst).await);
+    }
+}
+
+async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen> {
+    let deployment = sender.target.deployment.as_ref().ok_or_else(|| Unseen::NotNamed("no deployment named".into()))?;
+    let host =
+        Listener::Main.host(sender.target).ok_or_else(|| Unseen::NotNamed("the target's URL names no host".into()))?;
+    let ledger = sender.world.clients.ledgers.of(&host, sender.target);
+    let window = burst.window.duration();
+    let _alone = ledger.measure().await?;
+    let needed = window * 5 / 2;
+    if sender.world.time_left() < needed {
+        return Err(Unseen::OverBudget(format!(
+            "measuring the limit takes about {} s; --max-time leaves {} s",
+            needed.as_secs(),
+            sender.world.time_left().as_secs()
+        )));
+    }
+    let credential = if deployment.token.is_some() { Credential::Valid } else { Credential::None };
+    let gunner = Gunner { sender, deployment, ledger: &ledger, limit: burst.limit, window };
+    let Some(first) = burst.subjects.iter().find(|subject| !subject.costly) else {
+        return Err(Unseen::NotAllowed("every endpoint is listed as `costly`: no burst is sent to any".into()));
+    };
+    // What was refused before must not count as the limiter's refusal of this.
+    gunner.settle().await;
+    let (request, request_in_words) = shot::choose(&gunner, first, &credential).await?;
+    gunner.settle().await;
+    let mut measured = Measured::default();
+    let main = Line { request, in_words: request_in_words, subject: first.clone(), route: Route::FRESH };
+    let mut asides = Asides::Of(&burst.subjects);
+    let bucket = gunner.bucket(&main, &credential, &mut asides).await?;
+    let apart = match asides {
+        Asides::Of(_) | Asides::None => Vec::new(),
+        Asides::Seen(asides, apart) => {
+            measured.asides = asides;
+            apart
+        }
+    };
+    if bucket.refusal.is_none() {
+        let others = burst.subjects.iter().filter(|subject| *subject != first);
+        let why = || Unseen::NotComparable(format!("{first} has no limit, so nothing shows whether others share one"));
+        measured.unmeasured.extend(others.map(|subject| (subject.clone(), why())));
+    }
+    ledger.learned(bucket.refusal.as_ref().map(|_| bucket.served), bucket.steady, None);
+    measured.buckets.push(bucket);
+    let mut separate: Vec<(Line, Credential)> = apart;
+    for (line, _) in separate.split_off(separate.len().min(BUCKETS - 1)) {
+        let why = Unseen::OverBudget(format!("over {BUCKETS} endpoints count apart; this one was not measured"));
+        measured.unmeasured.push((line.subject, why));
+    }
+    // They count apart, so they do not disturb each other, and wait side by side.
+    let gunner = &gunner;
+    let results: Vec<_> = futures_util::stream::iter(separate)
+        .map(|(line, credential)| async move {
+            if line.subject.costly {
+                let why =
+                    Unseen::NotAllowed("it is listed as `costly` and counts apart: no burst is sent to it".into());
+                return (line.subject, Err(why));
+            }
+            let measured = gunner.bucket(&line, &credential, &mut Asides::None).await;
+            (line.subject, measured)
+        })
+        .buffered(4)
+        .collect()
+        .await;
+    for (subject, result) in results {
+        match result {
+            Ok(bucket) => measured.buckets.push(bucket),
+            Err(unseen) => measured.unmeasured.push((subject, unseen)),
+        }
+    }
+    Ok(measured)
+}
+
+/// Whether, and what, is to be tried beside the main line while it is refused.
+enum Asides<'a> {
+    None,
+    Of(&'a [Subject]),
+    /// What was seen, and what was found to count apart.
+    Seen(Vec<Aside>, Vec<(Line, Credential)>),
+}
+
+/// One request that is repeated.
+#[derive(Clone)]
+pub(super) struct Line {
+    pub(super) request: Request,
+    pub(super) in_words: String,
+    pub(super) subject: Subject,
+    pub(super) route: Route,
+}
+
+/// Sends the requests of a measurement.
+pub(super) struct Gunner<'a> {
+    pub(super) sender: Sender<'a>,
+    pub(super) deployment: &'a Deployment,
+    pub(super) ledger: &'a Ledger,
+    limit: u32,
+    window: Duration,
+}
+
+/// What one request of the measurement showed.
+pub(super) enum Shot {
+    Served(Exchange),
+    /// By the limiter, or by whatever answers in its place.
+    Refused(Exchange),
+}
+
+impl Gunner<'_> {
+    /// Waits until a whole window has passed without any request of the audit.
+    async fn settle(&self) {
+        if let Some(idle) = self.ledger.idle() {
+            let window = self.window + self.window / 20;
+            tokio::time::sleep(window.saturating_sub(idle)).await;
+        }
+    }
+
+    pub(super) async fn shoot(&self, request: &Request, route: Route) -> Result<Shot, Unseen> {
+        let exchange = client::exchange(&self.sender, request, route).await?;
+        let served = answered(&exchange) == Answered::Service;
+        self.ledger.note(served);
+        Ok(if served { Shot::Served(exchange) } else { Shot::Refused(exchange) })
+    }
+
+    /// One shot of the main line, on its tape.
+    async fn record(&self, line: &Line, tape: &mut Tape) -> Result<bool, Unseen> {
+        let sent = Instant::now();
+        let shot = self.shoot(&line.request, line.route).await?;
+        Ok(tape.add(sent, shot))
+    }
+
+    /// Shots side by side; stops at the first that has no answer.
+    async fn volley(&self, line: &Line, count: u32, tape: &mut Tape) -> Result<(), Unseen> {
+        let shots = (0..count).map(|_| async {
+            let sent = Instant::now();
+            (sent, self.shoot(&line.request, line.route).await)
+        });
+        for (sent, shot) in futures_util::future::join_all(shots).await {
+            tape.add(sent, shot?);
+        }
+        if let Some(longest) = self.deployment.limits.stop_on_latency
+            && tape.slowest() > longest.duration()
+        {
+            return Err(Unseen::OverBudget(format!("`stop-on` of the target: an answer took over {longest}")));
+        }
+        Ok(())
+    }
+
+    async fn bucket(&self, line: &Line, credential: &Credential, asides: &mut Asides<'_>) -> Result<Bucket, Unseen> {
+        let mut tape = Tape::new(self.window);
+        self.burst(line, &mut tape).await?;
+        let (sent, served, took) = (tape.sent(), tape.served(), tape.elapsed());
+        let mut steady = false;
+        let mut recovered = None;
+        let mut watched = took;
+        if let Some(refusal) = tape.refusal().cloned() {
+            if let Asides::Of(subjects) = asides
+                && refusal.status < 500
+            {
+                *asides = self.asides(line, credential, subjects, &mut tape).await;
+            }
+            steady = self.watch(line, &mut tape).await?;
+            watched = tape.elapsed();
+            if tape.most_after_refusal() <= self.limit {
+                recovered = self.recover(line, served, steady, &refusal, &mut tape).await?;
+            }
+        }
+        let Some(status) = tape.status() else {
+            return Err(Unseen::Limited(format!("{} was refused from the first request on", line.in_words)));
+        };
+        Ok(Bucket {
+            subject: line.subject.clone(),
+            credential: credential.clone(),
+            request: line.in_words.clone(),
+            status,
+            sent,
+            served,
+            took: millis(took),
+            refusal: tape.refusal().cloned(),
+            after: tape.most_after_refusal(),
+            steady,
+            watched: millis(watched),
+            recovered: recovered.map(millis),
+            refused: tape.refused(),
+        })
+    }
+
+    /// Until the first refusal; at most twice the limit and one, which no fixed window serves even where the burst
+    /// falls on its boundary.
+    async fn burst(&self, line: &Line, tape: &mut Tape) -> Result<(), Unseen> {
+        let most = 2 * self.limit + 1;
+        let batch = self.deployment.limits.burst.map_or(BATCH, |burst| burst.clamp(1, BATCH));
+        while tape.refused() == 0 && tape.served() < most {
+            let served = tape.served();
+            // Up to the limit side by side; the one that should be refused alone, so that one refusal shows it.
+            let count = match self.limit.checked_sub(served) {
+                Some(0) => 1,
+                Some(left) => left.min(batch),
+                None => (most - served).min(batch),
+            };
+            self.volley(line, count, tape).await?;
+            if self.deployment.limits.burst.is_some_and(|burst| tape.served() % burst.max(1) < count) {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+        if tape.refused() == 0 && tape.elapsed() > self.window {
+            return Err(Unseen::NotComparable(format!(
+                "{} requests took {} ms, longer than the window: too slow to measure a limit",
+                tape.sent(),
+                millis(tape.elapsed())
+            )));
+        }
+        Ok(())
+    }
+
+    /// Looks again and again until a window has passed since the last refusal that matters, and takes all that is
+    /// served. True where the limiter refills steadily.
+    async fn watch(&self, line: &Line, tape: &mut Tape) -> Result<bool, Unseen> {
+        // The first look catches a limiter that refills one request at a time; a tenth of the window apart, the
+        // others one whose window is shorter than the policy's.
+        let refused_by_error = tape.refusal().is_some_and(|refusal| refusal.status >= 500);
+        let step = if refused_by_error { self.window / 3 } else { self.window / 9 };
+        let mut next = Instant::now() + (self.window * 5 / (2 * self.limit)).min(step);
+        let mut since = Instant::now();
+        let mut last_refused = Instant::now();
+        while next < since + self.window - self.window / 30 {
+            tokio::time::sleep_until(next.into()).await;
+            next = Instant::now() + step;
+            if !self.record(line, tape).await? {
+                last_refused = Instant::now();
+                continue;
+            }
+            let before = tape.served();
+            while !tape.last_was_refused() {
+                if tape.most_after_refusal() > self.limit {
+                    return Ok(false);
+                }
+                self.volley(line, 3, tape).await?;
+            }
+            if 1 + tape.served() - before <= (self.limit / 3).max(2) {
+                self.pace(line, tape).await?;
+                return Ok(true);
+            }
+            // A new window began since the last refusal: watch until that one is over.
+            since = last_refused;
+            last_refused = Instant::now();
+        }
+        Ok(false)
+    }
+
+    /// One and a half times the limit, evenly over a window: more than a limiter that keeps to the policy serves.
+    async fn pace(&self, line: &Line, tape: &mut Tape) -> Result<(), Unseen> {
+        let end = Instant::now() + self.window;
+        let step = self.window * 2 / (3 * self.limit);
+        let mut next = Instant::now() + step;
+        while next < end && tape.most_after_refusal() <= self.limit + 2 {
+            tokio::time::sleep_until(next.into()).await;
+            next += step;
+            self.record(line, tape).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether it serves again after the wait; and, where the burst did not end at the very limit, how many at once.
+    async fn recover(
+        &self,
+        line: &Line,
+        served: u32,
+        steady: bool,
+        refusal: &Exchange,
+        tape: &mut Tape,
+    ) -> Result<Option<Duration>, Unseen> {
+        let margin = self.window / 20 + Duration::from_millis(50);
+        let said = retry_after(refusal).filter(|wait| *wait <= 2 * self.window).unwrap_or_default();
+        for wait in [tape.until_window_after_last_refusal_episode() + margin, said, self.window] {
+            // One more look just before the window can end, so that what is served next is known to follow a refusal.
+            tokio::time::sleep(wait).await;
+            if !self.record(line, tape).await? {
+                continue;
+            }
+            let recovered = tape.elapsed();
+            // Where earlier requests of others, or a boundary within the burst, may have blurred the count, it is
+            // taken again from the start of a window.
+            if served != self.limit && !steady {
+                while !tape.last_was_refused() && tape.most_after_refusal() <= self.limit {
+                    let left = self.limit.saturating_sub(tape.since_last_refusal());
+                    self.volley(line, left.clamp(1, BATCH), tape).await?;
+                }
+                self.ledger.learned(None, steady, Some(self.window));
+            }
+            return Ok(Some(recovered));
+        }
+        Ok(None)
+    }
+
+    /// What may get around the limit, or count apart from it, while the main line is refused.
+    async fn asides<'s>(
+        &self,
+        line: &Line,
+        credential: &Credential,
+        subjects: &'s [Subject],
+        tape: &mut Tape,
+    ) -> Asides<'s> {
+        let mut seen = Vec::new();
+        let mut apart = Vec::new();
+        let (spoofed_alone, spoofed_group) = (spoofed(line, &SPOOFED[..1], 7), spoofed(line, SPOOFED, 19));
+        for (name, request) in
+            [("X-Forwarded-For", spoofed_alone), ("a group of client address headers", spoofed_group)]
+        {
+            let outcome = self.aside(line, &request, line.route, tape).await;
+            let dodged = matches!(outcome, Outcome::Served { .. });
+            seen.push(Aside { varied: Varied::Spoofed(name.into()), outcome });
+            if dodged {
+                break;
+            }
+        }
+        for path in [format!("/{}", line.request.path), respelled(&line.request.path)] {
+            let request = Request { path: path.clone(), exact: true, ..line.request.clone() };
+            let outcome = self.aside(line, &request, line.route, tape).await;
+            seen.push(Aside { varied: Varied::Spelled(path), outcome });
+        }
+        if *credential == Credential::Valid {
+            let request = line.request.clone().with(Credential::None);
+            let outcome = self.aside(line, &request, line.route, tape).await;
+            if matches!(outcome, Outcome::Served { .. }) {
+                let in_words = format!("{} without a credential", line.in_words);
+                apart.push((Line { request, in_words, ..line.clone() }, Credential::None));
+            }
+            seen.push(Aside { varied: Varied::Anonymous, outcome });
+        }
+        let trust = Trust::of(&line.request.credential, self.deployment);
+        if let Ok(ready) = client::ready(&self.sender, self.deployment, Listener::Main, trust).await {
+            let mine = ready.addresses.first().copied();
+            for address in ready.addresses.iter().skip(1).copied() {
+                let route = Route { address: Some(address), ..line.route };
+                let outcome = self.aside(line, &line.request, route, tape).await;
+                let same_family = mine.is_some_and(|mine| mine.is_ipv4() == address.is_ipv4());
+                seen.push(Aside { varied: Varied::Address { address: address.to_string(), same_family }, outcome });
+            }
+            let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            if mine.is_some_and(|mine| mine.ip() == local) {
+                let source = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+                let route = Route { source: Some(source), ..line.route };
+                let outcome = self.aside(line, &line.request, route, tape).await;
+                seen.push(Aside { varied: Varied::Source(source.to_string()), outcome });
+            }
+        }
+        for subject in subjects.iter().filter(|subject| **subject != line.subject) {
+            let (request, in_words, stand_in) = shot::sibling(subject, credential);
+            let outcome = self.aside(line, &request, line.route, tape).await;
+            if matches!(outcome, Outcome::Served { .. }) {
+                apart.push((
+                    Line { request, in_words: in_words.clone(), subject: subject.clone(), route: line.route },
+                    credential.clone(),
+                ));
+            }
+            let stand_in = stand_in.then_some(in_words);
+            seen.push(Aside { varied: Varied::Sibling { subject: subject.clone(), stand_in }, outcome });
+        }
+        Asides::Seen(seen, apart)
+    }
+
+    /// One variation: served counts only where the plain request right after it is refused, twice over.
+    async fn aside(&self, line: &Line, request: &Request, route: Route, tape: &mut Tape) -> Outcome {
+        match self.try_aside(line, request, route, tape).await {
+            Ok(outcome) => outcome,
+            Err(unseen) => Outcome::Unclear(unseen),
+        }
+    }
+
+    async fn try_aside(
+        &self,
+        line: &Line,
+        request: &Request,
+        route: Route,
+        tape: &mut Tape,
+    ) -> Result<Outcome, Unseen> {
+        let mut count = 0;
+        for _ in 0..5 {
+            let status = match self.shoot(request, route).await? {
+                Shot::Refused(_) => return Ok(Outcome::Refused),
+                Shot::Served(exchange) => exchange.status,
+            };
+            if self.record(line, tape).await? {
+                // The window was over, or refilled: use up what is there, and look again.
+                count = 0;
+                let mut left = self.limit;
+                while !tape.last_was_refused() && left > 0 {
+                    let batch = left.min(BATCH);
+                    self.volley(line, batch, tape).await?;
+                    left -= batch;
+                }
+                if !tape.last_was_refused() {
+                    break;
+                }
+                continue;
+            }
+            count += 1;
+            if count == 2 {
+                return Ok(Outcome::Served { status, count });
+            }
+        }
+        Ok(Outcome::Unclear(Unseen::NotComparable(
+            "the plain request was served again meanwhile, so nothing shows who counts what".into(),
+        )))
+    }
+}
+
+/// The request with client addresses of a documentation range (RFC 5737) in its headers.
+fn spoofed(line: &Line, names: &[&str], from: u8) -> Request {
+    names.iter().zip(from..).fold(line.request.clone(), |request, (name, last)| {
+        let address = format!("203.0.113.{last}");
+        let value = if *name == "Forwarded" { format!("for={address}") } else { address };
+        request.header(*name, value)
+    })
+}
+
+/// The same resource with a slash more, or an empty query.
+fn respelled(path: &str) -> String {
+    match path.split_once('?') {
+        Some((path, query)) => format!("{path}/?{query}"),
+        None => format!("{path}/"),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,463 @@
+//! Every request to an origin goes through its ledger, which keeps each send under the limit that the origin shows: no
+//! question is blinded by another one's traffic.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::detect::refusal::Claim;
+use crate::evidence::Unseen;
+use crate::period::Period;
+use crate::target::Target;
+
+/// Requests in flight at most, to one origin.
+const IN_FLIGHT: u32 = 8;
+/// Added to every wait that the origin names: its clock and ours tick apart.
+const SLACK: Duration = Duration::from_millis(250);
+/// How long nobody may want to send before a measurement begins.
+const QUIET: Duration = Duration::from_millis(150);
+
+/// What the policy says about the limit, before anything is measured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Prior {
+    pub(crate) limit: u32,
+    pub(crate) window: Duration,
+}
+
+impl Prior {
+    /// The knobs of `rate-limit`; MCP-4's own 30 requests in 60 seconds without any.
+    pub(crate) fn of(target: &Target) -> Self {
+        let knobs = target.checks.get("rate-limit");
+        let knob = |name: &str| knobs.and_then(|knobs| knobs.get(name));
+        let limit = knob("limit").and_then(serde_json::Value::as_u64).and_then(|limit| u32::try_from(limit).ok());
+        let window = knob("window").and_then(serde_json::Value::as_str).and_then(|text| text.parse::<Period>().ok());
+        Self {
+            limit: limit.unwrap_or(30).max(1),
+            window: window.map_or(Duration::from_secs(60), Period::duration).max(Duration::from_millis(100)),
+        }
+    }
+}
+
+/// The ledgers of a run, by `host:port`: targets with the same origin share one.
+#[derive(Default)]
+pub(crate) struct Ledgers(Mutex<BTreeMap<String, Arc<Ledger>>>);
+
+impl Ledgers {
+    pub(super) fn of(&self, origin: &str, target: &Target) -> Arc<Ledger> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry(origin.to_owned()).or_insert_with(|| Arc::new(Ledger::new(origin, Prior::of(target)))))
+    }
+}
+
+pub(super) struct Ledger {
+    origin: String,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    prior: Prior,
+    /// When each served request of the last window was sent.
+    served: VecDeque<Instant>,
+    in_flight: u32,
+    /// Senders that want to send and may not yet.
+    waiting: u32,
+    last: Option<Instant>,
+    /// Served requests in a window, once a refusal showed the end of it.
+    limit: Option<u32>,
+    /// One request in so long, once the origin showed that it refills steadily.
+    pace: Option<Duration>,
+    closed: Option<Closed>,
+    claim: Option<(Claim, Instant)>,
+    claims_lie: bool,
+    /// Refusals in a row of the one request that is sent after a wait, and of which path.
+    knocks: Vec<String>,
+    ever_served: bool,
+    /// Paths that stay refused while others are served.
+    given_up: BTreeMap<String, Unseen>,
+    stopped: Option<Unseen>,
+    errors: u32,
+    denied: u32,
+    measuring: bool,
+}
+
+/// The origin refuses; after `until` one request goes alone.
+#[derive(Clone, Copy, Debug)]
+struct Closed {
+    until: Instant,
+    /// The wait was a short one, to see whether the limit refills steadily.
+    trial: bool,
+    knocking: bool,
+}
+
+enum Step {
+    Go { knock: bool },
+    At(Instant),
+    Changed,
+    Never(Unseen),
+}
+
+/// What became of a send.
+pub(super) enum Fate {
+    Served {
+        claim: Option<Claim>,
+        error: bool,
+    },
+    Refused {
+        wait: Option<Duration>,
+        claim: Option<Claim>,
+    },
+    /// No answer, or one that says nothing about the limit.
+    Lost,
+}
+
+impl Ledger {
+    fn new(origin: &str, prior: Prior) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            state: Mutex::new(State {
+                prior,
+                served: VecDeque::new(),
+                in_flight: 0,
+                waiting: 0,
+                last: None,
+                limit: None,
+                pace: None,
+                closed: None,
+                claim: None,
+                claims_lie: false,
+                knocks: Vec::new(),
+                ever_served: false,
+                given_up: BTreeMap::new(),
+                stopped: None,
+                errors: 0,
+                denied: 0,
+                measuring: false,
+            }),
+            changed: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until one request may be sent. `left` is what remains of the audit's time.
+    pub(super) async fn admit(&self, path: &str, left: Duration) -> Result<Permit<'_>, Unseen> {
+        let _waiting = Waiting::new(self);
+        let deadline = Instant::now() + left;
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let step = self.state().step(path, Instant::now());
+            match step {
+                Step::Go { knock } => return Ok(Permit { ledger: self, path: path.to_owned(), knock, settled: false }),
+                Step::Never(unseen) => return Err(unseen),
+                Step::At(at) if at >= deadline => {
+                    return Err(Unseen::Limited(format!(
+                        "{} refuses for longer than the audit has time (--max-time)",
+                        self.origin
+                    )));
+                }
+                Step::At(at) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(at.into()) => {}
+                        () = &mut changed => {}
+                    }
+                }
+                Step::Changed => changed.await,
+            }
+        }
+    }
+
+    /// Waits until nobody wants to send, then keeps everybody else out until the guard is dropped.
+    pub(super) async fn measure(&self) -> Result<Measuring<'_>, Unseen> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.state().is_busy() {
+                changed.await;
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(QUIET) => {
+                    let mut state = self.state();
+                    if let Some(unseen) = &state.stopped {
+                        return Err(unseen.clone());
+                    }
+                    if !state.is_busy() {
+                        state.measuring = true;
+                        return Ok(Measuring(self));
+                    }
+                }
+                () = &mut changed => {}
+            }
+        }
+    }
+
+    /// How long ago the last request was sent.
+    pub(super) fn idle(&self) -> Option<Duration> {
+        self.state().last.map(|last| last.elapsed())
+    }
+
+    /// Notes a request that was sent beside the schedule, by a measurement.
+    pub(super) fn note(&self, served: bool) {
+        let mut state = self.state();
+        let now = Instant::now();
+        state.last = Some(now);
+        if served {
+            state.served.push_back(now);
+            state.ever_served = true;
+        }
+    }
+
+    /// What a measurement found: `limit` in a window, and until when the origin refuses.
+    pub(super) fn learned(&self, limit: Option<u32>, steady: bool, closed_for: Option<Duration>) {
+        let mut state = self.state();
+        if steady {
+            state.pace = Some(state.prior.window / state.prior.limit);
+        }
+        state.limit = limit.or(state.limit);
+        state.closed = closed_for.map(|wait| Closed { until: Instant::now() + wait, trial: false, knocking: false });
+    }
+
+    /// Counts one request with a credential that must be denied.
+    pub(super) fn deny(&self, most: Option<u32>) -> Result<(), Unseen> {
+        let mut state = self.state();
+        if let Some(most) = most
+            && state.denied >= most
+        {
+            return Err(Unseen::NotAllowed(format!("`max-denied` of the target is reached ({most})")));
+        }
+        state.denied += 1;
+        Ok(())
+    }
+
+    /// Sends nothing more to this origin.
+    pub(super) fn stop(&self, unseen: Unseen) {
+        self.state().stopped = Some(unseen);
+        self.changed.notify_waiters();
+    }
+
+    /// Counts answers of 500 and above in a row.
+    pub(super) fn errors_in_a_row(&self) -> u32 {
+        self.state().errors
+    }
+}
+
+impl State {
+    fn is_busy(&self) -> bool {
+        self.in_flight > 0 || self.waiting > 0 || self.measuring
+    }
+
+    fn step(&mut self, path: &str, now: Instant) -> Step {
+        if let Some(unseen) = self.stopped.as_ref().or_else(|| self.given_up.get(path)) {
+            return Step::Never(unseen.clone());
+        }
+        if self.measuring || self.in_flight >= IN_FLIGHT {
+            return Step::Changed;
+        }
+        if let Some(closed) = &mut self.closed {
+            if now < closed.until {
+                return Step::At(closed.until);
+            }
+            if closed.knocking || self.in_flight > 0 {
+                return Step::Changed;
+            }
+            closed.knocking = true;
+            return self.go(true);
+        }
+        let window = self.prior.window + self.prior.window / 20;
+        while self.served.front().is_some_and(|first| now.saturating_duration_since(*first) > window) {
+            self.served.pop_front();
+        }
+        let used = u32::try_from(self.served.len()).unwrap_or(u32::MAX).saturating_add(self.in_flight);
+        if let Some(pace) = self.pace {
+            let next = self.last.map_or(now, |last| last + pace);
+            return if self.in_flight > 0 {
+                Step::Changed
+            } else if now < next {
+                Step::At(next)
+            } else {
+                self.go(false)
+            };
+        }
+        if let Some((claim, until)) = self.claim
+            && !self.claims_lie
+            && now < until
+            && self.in_flight >= claim.remaining
+        {
+            return if self.in_flight > 0 { Step::Changed } else { Step::At(until) };
+        }
+        if let Some(limit) = self.limit {
+            // One is kept back: the origin's clock and ours tick apart.
+            if used >= limit.saturating_sub(1).max(1) {
+                return match self.served.front() {
+                    Some(first) if self.in_flight == 0 => Step::At(*first + window + SLACK),
+                    Some(_) | None => Step::Changed,
+                };
+            }
+        } else if self.in_flight > 0 && used + 1 >= self.prior.limit && used < self.prior.limit + 3 {
+            // Where the policy has the limit, one at a time: at most one of them is refused.
+            return Step::Changed;
+        }
+        self.go(false)
+    }
+
+    fn go(&mut self, knock: bool) -> Step {
+        self.in_flight += 1;
+        self.last = Some(Instant::now());
+        Step::Go { knock }
+    }
+
+    fn settle(&mut self, origin: &str, path: &str, knock: bool, fate: &Fate) {
+        let now = Instant::now();
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if knock && let Some(closed) = &mut self.closed {
+            closed.knocking = false;
+        }
+        match fate {
+            Fate::Lost => {}
+            Fate::Served { claim, error } => {
+                self.errors = if *error { self.errors + 1 } else { 0 };
+                self.served.push_back(now);
+                self.ever_served = true;
+                if knock {
+                    // Served before a window can have passed: the limit refills steadily, so a steady pace keeps to it.
+                    if self.closed.is_some_and(|closed| closed.trial) {
+                        let steady = self.prior.window / self.prior.limit;
+                        self.pace = Some(self.pace.map_or(steady, |pace| pace * 2));
+                    }
+                    self.closed = None;
+                    self.knocks.clear();
+                }
+                self.believe(*claim, now);
+            }
+            Fate::Refused { wait, claim } => {
+                self.believe(*claim, now);
+                self.close(origin, path, knock, *wait, now);
+            }
+        }
+    }
+
+    fn believe(&mut self, claim: Option<Claim>, now: Instant) {
+        let Some(claim) = claim else { return };
+        let longest = 2 * self.prior.window;
+        if let Some((before, until)) = self.claim
+            && before.remaining == 0
+            && claim.remaining == 0
+            && now >= until
+        {
+            // It said that none is left, waited for the reset, was served, and says so still.
+            self.claims_lie = true;
+        }
+        self.claim = claim.reset.map(|reset| (claim, now + reset.min(longest) + SLACK));
+    }
+
+    fn close(&mut self, origin: &str, path: &str, knock: bool, wait: Option<Duration>, now: Instant) {
+        let served = u32::try_from(self.served.len()).unwrap_or(u32::MAX);
+        if served > 0 && self.pace.is_none() {
+            self.limit = Some(self.limit.map_or(served, |limit| limit.min(served)));
+        }
+        let trial = self.closed.is_some_and(|closed| closed.trial);
+        if knock && !trial {
+            self.knocks.push(path.to_owned());
+            let several = self.knocks.iter().any(|other| other != path);
+            if !self.ever_served || several || self.knocks.len() > 2 {
+                self.stopped = Some(Unseen::Limited(format!(
+                    "{origin} refuses every request, even after a whole window without any"
+                )));
+                return;
+            }
+            if self.knocks.len() == 2 {
+                self.given_up.insert(
+                    path.to_owned(),
+                    Unseen::Limited(format!("{path} stays refused after two waits, while others are served")),
+                );
+            }
+        }
+        if self.closed.is_some() && !knock {
+            // One of those in flight when the limit was reached: it tells nothing new.
+            return;
+        }
+        let longest = (2 * self.prior.window).max(Duration::from_secs(120));
+        let closed = match wait {
+            Some(wait) if wait > longest => {
+                self.stopped = Some(Unseen::Limited(format!(
+                    "{origin} refuses, and asks to come back after {} s",
+                    wait.as_secs()
+                )));
+                return;
+            }
+            Some(wait) => Closed { until: now + wait + SLACK, trial: false, knocking: false },
+            // Nothing said: after two and a half refills a steady limiter serves again, a windowed one does not.
+            None if !knock && self.pace.is_none() => {
+                Closed { until: now + self.prior.window * 5 / (2 * self.prior.limit), trial: true, knocking: false }
+            }
+            None => Closed {
+                until: now + self.prior.window + self.prior.window / 20 + SLACK,
+                trial: false,
+                knocking: false,
+            },
+        };
+        self.closed = Some(closed);
+    }
+}
+
+/// Leave to send one request; dropping it without [`Permit::settle`] counts as lost.
+pub(super) struct Permit<'a> {
+    ledger: &'a Ledger,
+    path: String,
+    knock: bool,
+    settled: bool,
+}
+
+impl Permit<'_> {
+    pub(super) fn settle(mut self, fate: &Fate) {
+        self.finish(fate);
+    }
+
+    fn finish(&mut self, fate: &Fate) {
+        if !std::mem::replace(&mut self.settled, true) {
+            self.ledger.state().settle(&self.ledger.origin, &self.path, self.knock, fate);
+            self.ledger.changed.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.finish(&Fate::Lost);
+    }
+}
+
+/// Nobody else sends while this lives.
+pub(super) struct Measuring<'a>(&'a Ledger);
+
+impl Drop for Measuring<'_> {
+    fn drop(&mut self) {
+        self.0.state().measuring = false;
+        self.0.changed.notify_waiters();
+    }
+}
+
+struct Waiting<'a>(&'a Ledger);
+
+impl<'a> Waiting<'a> {
+    fn new(ledger: &'a Ledger) -> Self {
+        ledger.state().waiting += 1;
+        ledger.changed.notify_waiters();
+        Self(ledger)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.state().waiting -= 1;
+        self.0.changed.notify_waiters();
+    }
+}

@@ -1,0 +1,118 @@
+//! What a measurement sent and how it was answered, in order; the counts are read off it.
+
+use std::time::{Duration, Instant};
+
+use super::burst::Shot;
+use crate::evidence::http::Exchange;
+
+pub(super) struct Tape {
+    window: Duration,
+    marks: Vec<Mark>,
+    status: Option<u16>,
+    refusal: Option<Exchange>,
+}
+
+#[derive(Clone, Copy)]
+struct Mark {
+    sent: Instant,
+    answered: Instant,
+    served: bool,
+}
+
+impl Tape {
+    pub(super) fn new(window: Duration) -> Self {
+        Self { window, marks: Vec::new(), status: None, refusal: None }
+    }
+
+    /// Notes one answer that just came; true where it was served.
+    pub(super) fn add(&mut self, sent: Instant, shot: Shot) -> bool {
+        let (exchange, served) = match shot {
+            Shot::Served(exchange) => (exchange, true),
+            Shot::Refused(exchange) => (exchange, false),
+        };
+        let answered = sent + Duration::from_millis(exchange.took);
+        self.mark(sent, answered, served);
+        if served {
+            self.status.get_or_insert(exchange.status);
+        } else {
+            self.refusal.get_or_insert(exchange);
+        }
+        served
+    }
+
+    fn mark(&mut self, sent: Instant, answered: Instant, served: bool) {
+        self.marks.push(Mark { sent, answered, served });
+    }
+
+    pub(super) fn sent(&self) -> u32 {
+        count(self.marks.iter())
+    }
+
+    pub(super) fn served(&self) -> u32 {
+        count(self.marks.iter().filter(|mark| mark.served))
+    }
+
+    pub(super) fn refused(&self) -> u32 {
+        count(self.marks.iter().filter(|mark| !mark.served))
+    }
+
+    pub(super) fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// The first refusal.
+    pub(super) fn refusal(&self) -> Option<&Exchange> {
+        self.refusal.as_ref()
+    }
+
+    pub(super) fn slowest(&self) -> Duration {
+        self.marks.iter().map(|mark| mark.answered - mark.sent).max().unwrap_or_default()
+    }
+
+    /// Whether any of the last volley was refused.
+    pub(super) fn last_was_refused(&self) -> bool {
+        self.marks.last().is_some_and(|last| {
+            self.marks.iter().rev().take_while(|mark| mark.answered >= last.sent).any(|mark| !mark.served)
+        })
+    }
+
+    /// From the first request to now.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.marks.first().map(|first| first.sent.elapsed()).unwrap_or_default()
+    }
+
+    /// The most that was served within a window after a refusal.
+    ///
+    /// A refusal happened after it was sent; what was sent after its answer and answered within a window of its sending
+    /// is therefore, by the server's clock, less than a window later, whatever the network did.
+    pub(super) fn most_after_refusal(&self) -> u32 {
+        let refusals = self.marks.iter().filter(|mark| !mark.served);
+        refusals
+            .map(|refusal| {
+                count(self.marks.iter().filter(|mark| {
+                    mark.served && mark.sent >= refusal.answered && mark.answered < refusal.sent + self.window
+                }))
+            })
+            .max()
+            .unwrap_or(0)
+    }
+
+    pub(super) fn since_last_refusal(&self) -> u32 {
+        count(self.marks.iter().rev().take_while(|mark| mark.served))
+    }
+
+    /// How long until a window has passed since the first request of the last run of served ones.
+    pub(super) fn until_window_after_last_refusal_episode(&self) -> Duration {
+        let last_served = self.marks.iter().rposition(|mark| mark.served);
+        let start = last_served.and_then(|last| {
+            let run = self.marks.get(..=last)?;
+            let before = run.iter().rposition(|mark| !mark.served).map_or(0, |refused| refused + 1);
+            run.get(before)
+        });
+        start.map(|first| (first.sent + self.window).saturating_duration_since(Instant::now())).unwrap_or_default()
+    }
+}
+
+fn count<'a>(marks: impl Iterator<Item = &'a Mark>) -> u32 {
+    u32::try_from(marks.count()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,176 @@
+//! Answers questions about the repository: by gix alone, opened isolated, with no git process and nothing of it run.
+
+mod content;
+mod env;
+mod folder;
+mod history;
+mod ignore;
+mod lines;
+mod open;
+mod scan;
+mod shipping;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::fingerprint::Key;
+use super::secret::Secret;
+use super::{Sink, World, pick};
+use crate::evidence::repo::{Coverage, EnvFiles, EnvFilesAsk, IgnoredAsk, Leaks, Lines, ScopeAsk, SecretsAsk};
+use crate::evidence::{Ask, Unseen};
+use crate::target::Target;
+
+/// The questions of one round about one repository.
+#[derive(Default)]
+pub(super) struct Asks {
+    scope: Vec<ScopeAsk>,
+    secrets: Vec<SecretsAsk>,
+    env: Vec<EnvFilesAsk>,
+    ignored: Vec<IgnoredAsk>,
+    lines: Vec<Lines>,
+}
+
+impl Asks {
+    pub(super) fn of(asks: &BTreeSet<Ask>) -> Self {
+        Self {
+            scope: pick(asks, |ask| if let Ask::Scope(ask) = ask { Some(ask) } else { None }),
+            secrets: pick(asks, |ask| if let Ask::Secrets(ask) = ask { Some(ask) } else { None }),
+            env: pick(asks, |ask| if let Ask::EnvFiles(ask) = ask { Some(ask) } else { None }),
+            ignored: pick(asks, |ask| if let Ask::Ignored(ask) = ask { Some(ask) } else { None }),
+            lines: pick(asks, |ask| if let Ask::Lines(ask) = ask { Some(ask) } else { None }),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.scope.is_empty()
+            && self.secrets.is_empty()
+            && self.env.is_empty()
+            && self.ignored.is_empty()
+            && self.lines.is_empty()
+    }
+}
+
+/// Everything that one walk over a repository shows.
+pub struct Scan {
+    pub coverage: Coverage,
+    pub leaks: Leaks,
+    pub env: EnvFiles,
+    /// The values of leaked secrets, by fingerprint: for the vault alone.
+    values: Vec<(String, Secret)>,
+}
+
+/// Reads a repository or a folder whole: what `scan PATH` shows. `cancel` ends it early; what was not read is then a
+/// gap of the coverage.
+pub fn scan(path: &Path, key: &Key, cancel: &Arc<AtomicBool>, most: Duration) -> Result<Scan, Unseen> {
+    scan::scan(&open::open(path)?, key, &Budget::new(Arc::clone(cancel), most))
+}
+
+/// When to stop.
+pub(super) struct Budget {
+    cancel: Arc<AtomicBool>,
+    until: Instant,
+}
+
+impl Budget {
+    fn new(cancel: Arc<AtomicBool>, most: Duration) -> Self {
+        Self { cancel, until: Instant::now() + most }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed) || Instant::now() >= self.until
+    }
+}
+
+/// Ends the blocking work when the waiting for it ends.
+struct Cancel(Arc<AtomicBool>);
+
+impl Drop for Cancel {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+pub(super) async fn answer(world: &World, target: &Target, asks: Asks, sink: &Sink) {
+    if asks.is_empty() {
+        return;
+    }
+    let Some(repository) = &target.repository else { return };
+    let cancel = Cancel(Arc::default());
+    let most = world.time_left();
+    // Ignore rules and lines first: they are quick, and an interruption keeps them.
+    let (quick, whole) = (
+        blocking(repository.path.clone(), &cancel, most, {
+            let (ignored, lines) = (asks.ignored.clone(), asks.lines.clone());
+            move |found, budget| {
+                let ignored: Vec<_> = ignored.iter().map(|ask| ignore::answer(found, ask)).collect();
+                let lines: Vec<_> = lines.iter().map(|ask| lines::find(found, ask, budget)).collect();
+                Ok((ignored, lines))
+            }
+        }),
+        async {
+            if asks.scope.is_empty() && asks.secrets.is_empty() && asks.env.is_empty() {
+                return None;
+            }
+            let key = world.vault.key();
+            Some(
+                blocking(repository.path.clone(), &cancel, most, move |found, budget| scan::scan(found, &key, budget))
+                    .await,
+            )
+        },
+    );
+    match quick.await {
+        Ok((ignored, lines)) => {
+            for (ask, answer) in asks.ignored.iter().zip(ignored) {
+                sink.put(ask, answer);
+            }
+            for (ask, answer) in asks.lines.iter().zip(lines) {
+                sink.put(ask, answer);
+            }
+        }
+        Err(unseen) => {
+            for ask in &asks.ignored {
+                sink.put(ask, Err(unseen.clone()));
+            }
+            for ask in &asks.lines {
+                sink.put(ask, Err(unseen.clone()));
+            }
+        }
+    }
+    let Some(whole) = whole.await else { return };
+    if let Ok(scan) = &whole {
+        for (fingerprint, secret) in &scan.values {
+            world.vault.keep_leaked(fingerprint, secret.clone());
+        }
+    }
+    for ask in &asks.scope {
+        sink.put(ask, whole.as_ref().map(|scan| scan.coverage.clone()).map_err(Clone::clone));
+    }
+    for ask in &asks.secrets {
+        sink.put(ask, whole.as_ref().map(|scan| scan.leaks.clone()).map_err(Clone::clone));
+    }
+    for ask in &asks.env {
+        sink.put(ask, whole.as_ref().map(|scan| scan.env.clone()).map_err(Clone::clone));
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    path: std::path::PathBuf,
+    cancel: &Cancel,
+    most: Duration,
+    work: impl FnOnce(&open::Found, &Budget) -> Result<T, Unseen> + Send + 'static,
+) -> Result<T, Unseen> {
+    let budget = Budget::new(Arc::clone(&cancel.0), most);
+    tokio::task::spawn_blocking(move || work(&open::open(&path)?, &budget))
+        .await
+        .unwrap_or_else(|_| Err(Unseen::Bug("reading the repository broke off".into())))
+}
+
+fn bounded(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
+#[cfg(test)]
+mod tests;

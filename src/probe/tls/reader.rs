@@ -1,0 +1,367 @@
+//! A bounds-checked reader of what comes back to a ClientHello: ServerHello, Certificate, ServerKeyExchange, Alert.
+
+use crate::certificate::bits_of;
+use crate::evidence::tls::Version;
+
+/// Bytes of handshake at most: the largest chain seen in the wild was 211 KB.
+pub(super) const MOST: usize = 512 * 1024;
+/// Certificates of one chain at most.
+const CERTIFICATES: usize = 64;
+
+/// What has been understood so far.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// Bytes of records not yet whole.
+    pending: Vec<u8>,
+    /// Handshake messages not yet whole.
+    handshake: Vec<u8>,
+    taken: usize,
+    pub(super) seen: Flight,
+}
+
+/// The server's first flight, as far as it was readable.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Flight {
+    pub(super) hello: Option<ServerHello>,
+    /// DER, in the order sent.
+    pub(super) chain: Option<Vec<Vec<u8>>>,
+    pub(super) stapled: bool,
+    /// Bits of the finite-field Diffie-Hellman group.
+    pub(super) group_bits: Option<usize>,
+    /// The number of a fatal alert, or of a warning that closes.
+    pub(super) alert: Option<u8>,
+    /// Nothing more comes in clear.
+    pub(super) done: bool,
+    /// What is not TLS: plain HTTP, or other bytes.
+    pub(super) stranger: Option<Stranger>,
+    /// A part that breaks the protocol's own lengths.
+    pub(super) malformed: bool,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct ServerHello {
+    /// As on the wire, supported_versions considered.
+    pub(super) version: u16,
+    pub(super) suite: u16,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Stranger {
+    PlainHttp,
+    /// The first bytes.
+    Other(Vec<u8>),
+}
+
+impl Reader {
+    /// Takes what arrived; true when there is nothing more to wait for.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> bool {
+        self.taken = self.taken.saturating_add(bytes.len());
+        self.pending.extend_from_slice(bytes);
+        if self.taken > MOST {
+            self.seen.malformed = true;
+        }
+        while !self.is_over() {
+            match self.record() {
+                Some(Record { kind, body }) => self.understand(kind, &body),
+                None => break,
+            }
+        }
+        self.is_over()
+    }
+
+    /// Whether any byte came at all.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.taken == 0
+    }
+
+    fn is_over(&self) -> bool {
+        self.seen.done || self.seen.alert.is_some() || self.seen.stranger.is_some() || self.seen.malformed
+    }
+
+    /// The next whole record; `None` until it is there.
+    fn record(&mut self) -> Option<Record> {
+        let first = *self.pending.first()?;
+        if self.seen.hello.is_none() && !(20..=23).contains(&first) {
+            // `HTTP/` may come in pieces, but nothing in TLS begins with an H.
+            let bytes: Vec<u8> = self.pending.iter().take(8).copied().collect();
+            self.seen.stranger = Some(if first == b'H' { Stranger::PlainHttp } else { Stranger::Other(bytes) });
+            return None;
+        }
+        let header = self.pending.get(..5)?;
+        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        // RFC 5246 section 6.2.1: major version 3; 2^14 + 2048 bytes at most.
+        if header[1] != 3 || length > (1 << 14) + 2048 {
+            if self.seen.hello.is_none() {
+                self.seen.stranger = Some(Stranger::Other(self.pending.iter().take(8).copied().collect()));
+            } else {
+                self.seen.malformed = true;
+            }
+            return None;
+        }
+        let body = self.pending.get(5..5 + length)?.to_vec();
+        self.pending.drain(..5 + length);
+        Some(Record { kind: first, body })
+    }
+
+    fn understand(&mut self, kind: u8, body: &[u8]) {
+        match kind {
+            21 => self.alert(body),
+            22 => {
+                self.handshake.extend_from_slice(body);
+                self.messages();
+            }
+            // ChangeCipherSpec or application data: from here on all is encrypted.
+            _ => {
+                if self.seen.hello.is_some() {
+                    self.seen.done = true;
+                } else {
+                    self.seen.malformed = true;
+                }
+            }
+        }
+    }
+
+    fn alert(&mut self, body: &[u8]) {
+        match body {
+            // A warning goes on, unless it closes; unrecognized_name is often but a warning (RFC 6066 section 3).
+            [1, number, ..] if *number != 0 => {}
+            [_, number, ..] => self.seen.alert = Some(*number),
+            _ => self.seen.malformed = true,
+        }
+    }
+
+    fn messages(&mut self) {
+        while !self.is_over() && self.handshake.len() >= 4 {
+            let length = be24(&self.handshake[1..4]);
+            if length > MOST {
+                self.seen.malformed = true;
+                return;
+            }
+            let Some(body) = self.handshake.get(4..4 + length).map(<[u8]>::to_vec) else { return };
+            let kind = self.handshake[0];
+            self.handshake.drain(..4 + length);
+            self.message(kind, &body);
+        }
+    }
+
+    fn message(&mut self, kind: u8, body: &[u8]) {
+        match kind {
+            2 if self.seen.hello.is_none() => match server_hello(body) {
+                Some(hello) => {
+                    // After a ServerHello of TLS 1.3 all is encrypted.
+                    self.seen.done = hello.version >= Version::Tls13.wire();
+                    self.seen.hello = Some(hello);
+                }
+                None => self.seen.malformed = true,
+            },
+            11 if self.seen.chain.is_none() => match certificates(body) {
+                Some(chain) => self.seen.chain = Some(chain),
+                None => self.seen.malformed = true,
+            },
+            12 => self.seen.group_bits = self.uses_finite_field().then(|| prime_bits(body)).flatten(),
+            22 => self.seen.stapled = true,
+            14 => self.seen.done = true,
+            _ => {}
+        }
+    }
+
+    fn uses_finite_field(&self) -> bool {
+        self.seen.hello.as_ref().is_some_and(|hello| crate::tls::suites::is_finite_field(hello.suite))
+    }
+}
+
+struct Record {
+    kind: u8,
+    body: Vec<u8>,
+}
+
+fn be24(bytes: &[u8]) -> usize {
+    bytes.iter().take(3).fold(0, |number, byte| (number << 8) | usize::from(*byte))
+}
+
+/// Takes bytes off the front, never more than there are.
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn number(&mut self, width: usize) -> Option<usize> {
+        self.bytes(width).map(|bytes| bytes.iter().fold(0, |number, byte| (number << 8) | usize::from(*byte)))
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.bytes(2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
+    }
+
+    /// A vector behind its length of `width` bytes.
+    fn block(&mut self, width: usize) -> Option<&'a [u8]> {
+        let length = self.number(width)?;
+        self.bytes(length)
+    }
+}
+
+/// RFC 8446 section 4.1.3; a HelloRetryRequest has the same form.
+fn server_hello(body: &[u8]) -> Option<ServerHello> {
+    let mut cursor = Cursor(body);
+    let mut version = cursor.u16()?;
+    cursor.bytes(32)?;
+    cursor.block(1)?;
+    let suite = cursor.u16()?;
+    cursor.bytes(1)?;
+    if !cursor.0.is_empty() {
+        let mut extensions = Cursor(cursor.block(2)?);
+        while !extensions.0.is_empty() {
+            let kind = extensions.u16()?;
+            let content = extensions.block(2)?;
+            // supported_versions, RFC 8446 section 4.2.1
+            if kind == 43 {
+                version = Cursor(content).u16()?;
+            }
+        }
+    }
+    Some(ServerHello { version, suite })
+}
+
+/// RFC 5246 section 7.4.2.
+fn certificates(body: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut list = Cursor(Cursor(body).block(3)?);
+    let mut chain = Vec::new();
+    while !list.0.is_empty() {
+        chain.push(list.block(3)?.to_vec());
+        if chain.len() > CERTIFICATES {
+            return None;
+        }
+    }
+    Some(chain)
+}
+
+/// The length of dh_p in ServerDHParams (RFC 5246 section 7.4.3).
+fn prime_bits(body: &[u8]) -> Option<usize> {
+    Cursor(body).block(2).map(bits_of)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let mut message = vec![kind];
+        message.extend_from_slice(&u32::try_from(body.len()).unwrap().to_be_bytes()[1..]);
+        message.extend_from_slice(body);
+        message
+    }
+
+    fn record(kind: u8, body: &[u8]) -> Vec<u8> {
+        let mut record = vec![kind, 3, 3];
+        record.extend_from_slice(&u16::try_from(body.len()).unwrap().to_be_bytes());
+        record.extend_from_slice(body);
+        record
+    }
+
+    fn hello(version: u16, suite: u16, extensions: &[u8]) -> Vec<u8> {
+        let mut body = version.to_be_bytes().to_vec();
+        body.extend_from_slice(&[9; 32]);
+        body.push(0);
+        body.extend_from_slice(&suite.to_be_bytes());
+        body.push(0);
+        if !extensions.is_empty() {
+            body.extend_from_slice(&u16::try_from(extensions.len()).unwrap().to_be_bytes());
+            body.extend_from_slice(extensions);
+        }
+        message(2, &body)
+    }
+
+    /// A whole flight: hello, a chain of two, a Diffie-Hellman group of 1024 bits, done.
+    fn flight() -> Vec<u8> {
+        let mut all = hello(0x0303, 0x0033, &[]);
+        all.extend(message(11, &[0, 0, 9, 0, 0, 2, 1, 2, 0, 0, 1, 3]));
+        let mut exchange = vec![0, 128, 0x80];
+        exchange.extend_from_slice(&[1; 127]);
+        all.extend(message(12, &exchange));
+        all.extend(message(14, &[]));
+        record(22, &all)
+    }
+
+    fn read(bytes: &[u8]) -> Flight {
+        let mut reader = Reader::default();
+        reader.take(bytes);
+        reader.seen
+    }
+
+    #[test]
+    fn a_whole_flight_is_read_however_it_is_cut() {
+        let whole = read(&flight());
+        assert_eq!(whole.hello, Some(ServerHello { version: 0x0303, suite: 0x0033 }));
+        assert_eq!(whole.chain, Some(vec![vec![1, 2], vec![3]]));
+        assert_eq!(whole.group_bits, Some(1024));
+        assert!(whole.done && !whole.malformed);
+        let mut dripping = Reader::default();
+        for byte in flight() {
+            dripping.take(&[byte]);
+        }
+        assert_eq!(dripping.seen, whole);
+    }
+
+    #[test]
+    fn a_flight_cut_at_any_byte_is_unfinished_and_never_malformed() {
+        let flight = flight();
+        for end in 0..flight.len() {
+            let seen = read(&flight[..end]);
+            assert!(!seen.done && !seen.malformed && seen.stranger.is_none(), "{end}");
+        }
+    }
+
+    #[test]
+    fn supported_versions_overrule_the_old_field() {
+        let seen = read(&record(22, &hello(0x0303, 0x1301, &[0, 43, 0, 2, 3, 4])));
+        assert_eq!(seen.hello, Some(ServerHello { version: 0x0304, suite: 0x1301 }));
+        assert!(seen.done);
+    }
+
+    #[test]
+    fn alerts_plain_http_and_other_tongues_are_told_apart() {
+        assert_eq!(read(&record(21, &[2, 70])).alert, Some(70));
+        assert_eq!(read(&record(21, &[1, 112])).alert, None);
+        assert_eq!(read(b"HTTP/1.1 400 Bad Request\r\n").stranger, Some(Stranger::PlainHttp));
+        assert_eq!(read(b"SSH-2.0-x\r\n").stranger, Some(Stranger::Other(b"SSH-2.0-".to_vec())));
+    }
+
+    #[test]
+    fn lengths_that_do_not_add_up_are_malformed() {
+        assert!(read(&record(22, &message(2, &[3, 3]))).malformed);
+        let mut bad = hello(0x0303, 0x0033, &[]);
+        bad.extend(message(11, &[0, 0, 9, 0, 0, 200, 1]));
+        assert!(read(&record(22, &bad)).malformed);
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+            read(&bytes);
+        }
+
+        #[test]
+        fn garbage_behind_a_valid_header_never_panics(
+            kind in 20u8..24, body in prop::collection::vec(any::<u8>(), 0..600), message_kind in 0u8..25,
+        ) {
+            read(&record(kind, &body));
+            read(&record(22, &message(message_kind, &body)));
+        }
+
+        #[test]
+        fn a_flight_with_bytes_changed_never_panics(changes in prop::collection::vec((0usize..400, any::<u8>()), 1..8)) {
+            let mut flight = flight();
+            for (at, byte) in changes {
+                let length = flight.len();
+                flight[at % length] = byte;
+            }
+            read(&flight);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! From verdicts to the report: pure, so that a replay gives the same, byte for byte.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
+use super::checklist::{BOXES, STATEMENTS};
+use super::{
+    BoxLine, Coverage, FindingLine, PolicyLine, Report, ResultLine, RunLine, StatementLine, Summary, Tool, exception,
+};
+use crate::audit::Judged;
+use crate::check::{Finding, Severity, Status};
+use crate::checks::ALL;
+use crate::evidence::api::endpoints;
+use crate::evidence::{Ask, Evidence, Recorded, Recording, Seen};
+use crate::policy::Policy;
+
+/// Questions listed per result at most.
+const EVIDENCE: usize = 200;
+
+impl Report {
+    pub fn of(policy: &Policy, recording: &Recording, judged: &[Judged]) -> Self {
+        let mut results: Vec<ResultLine> = judged.iter().map(|judged| result(judged, policy, recording)).collect();
+        let mut notices = policy.source.withheld.clone();
+        if !policy.source.trusted {
+            notices.insert(0, "the policy was found, not named by --policy: it is not trusted".into());
+        }
+        notices.extend(exception::apply(policy, recording.run.taken_at.date_naive(), &mut results));
+        let run = &recording.run;
+        Self {
+            version: Self::VERSION,
+            tool: Tool { name: recording.tool.name.clone(), version: recording.tool.version.clone() },
+            policy: PolicyLine {
+                name: policy.name.clone(),
+                file: policy.source.file.clone(),
+                sha256: policy.sha256.clone(),
+                trusted: policy.source.trusted,
+            },
+            run: RunLine {
+                id: run.id.clone(),
+                started: run.taken_at,
+                finished: run.finished,
+                complete: run.complete,
+                scheduled: run.scheduled,
+                vantage: run.vantage.clone(),
+                authorised: run.authorised.clone(),
+            },
+            summary: summary(&results),
+            boxes: BOXES
+                .iter()
+                .map(|tick| BoxLine {
+                    number: tick.number,
+                    text: tick.text.into(),
+                    status: sum(tick.checks, &results),
+                    checks: tick.checks.iter().map(ToString::to_string).collect(),
+                })
+                .collect(),
+            statements: STATEMENTS
+                .iter()
+                .map(|statement| {
+                    let checks: Vec<&str> = ALL
+                        .iter()
+                        .filter(|module| module.about.statements.contains(&statement.id))
+                        .map(|module| module.about.id)
+                        .collect();
+                    StatementLine {
+                        id: statement.id.into(),
+                        text: statement.text.into(),
+                        status: sum(&checks, &results),
+                        checks: checks.into_iter().map(str::to_owned).collect(),
+                    }
+                })
+                .collect(),
+            coverage: coverage(policy, recording),
+            results,
+            notices,
+        }
+    }
+}
+
+/// How a box or a statement stands: a check that did not run leaves it undecided, whatever the others say.
+fn sum(checks: &[&str], results: &[ResultLine]) -> Status {
+    if checks.is_empty() {
+        return Status::Inconclusive;
+    }
+    Status::sum(checks.iter().flat_map(|check| {
+        let mut statuses: Vec<Status> =
+            results.iter().filter(|result| result.check == *check).map(|result| result.status).collect();
+        if statuses.is_empty() {
+            statuses.push(Status::Inconclusive);
+        }
+        statuses
+    }))
+}
+
+fn summary(results: &[ResultLine]) -> Summary {
+    results.iter().fold(Summary::default(), |mut summary, result| {
+        match result.status {
+            Status::Pass => summary.pass += 1,
+            Status::Fail => summary.fail += 1,
+            Status::Inconclusive => summary.inconclusive += 1,
+            Status::NotApplicable => summary.not_applicable += 1,
+            Status::Waived => summary.waived += 1,
+        }
+        summary
+    })
+}
+
+fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine {
+    let Judged { check, target, verdict } = judged;
+    let about = check.about();
+    let findings: Vec<FindingLine> = verdict
+        .findings()
+        .iter()
+        .map(|finding| FindingLine {
+            what: finding.what.clone(),
+            severity: finding.severity.unwrap_or(about.severity),
+            place: finding.place.clone(),
+            id: identity(about.id, &target.name, finding),
+            waived: false,
+        })
+        .collect();
+    let mut notes = verdict.all_notes().to_vec();
+    notes.extend(verdict.why_not_applicable().map(str::to_owned));
+    let mut unseen: Vec<String> = verdict.unseen().iter().map(ToString::to_string).collect();
+    if verdict.status() == Status::Inconclusive && unseen.is_empty() {
+        unseen.push("nothing was observed that would decide it".into());
+    }
+    let evidence = recording
+        .targets
+        .iter()
+        .find(|record| record.target == target.name)
+        .map(|record| {
+            let answers = record.answers.iter().map(|seen| (seen.ask.clone(), seen.answer.clone().into())).collect();
+            let known: BTreeSet<&Ask> = record.answers.iter().map(|seen| &seen.ask).collect();
+            let evidence = Evidence::new(&recording.run, policy.declared(), answers);
+            let asked: BTreeSet<Ask> = crate::plan::asks_of(check.as_ref(), target, &evidence)
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|ask| known.contains(ask))
+                .collect();
+            asked.iter().take(EVIDENCE).map(ToString::to_string).collect()
+        })
+        .unwrap_or_default();
+    let severity: Severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(about.severity);
+    ResultLine {
+        check: about.id.into(),
+        title: about.title.into(),
+        target: target.name.clone(),
+        status: verdict.status(),
+        severity,
+        statements: about.statements.iter().map(ToString::to_string).collect(),
+        grounds: verdict.grounds().to_vec(),
+        unseen,
+        notes,
+        findings,
+        remediation: about.remediation.into(),
+        references: about.references.iter().map(ToString::to_string).collect(),
+        waiver: None,
+        attestation: None,
+        evidence,
+    }
+}
+
+/// What stays when texts and lines change: check, target, place, aspect.
+fn identity(check: &str, target: &str, finding: &Finding) -> String {
+    let mut digest = Sha256::new();
+    for part in [check, target, &finding.place.stable(), &finding.aspect] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn coverage(policy: &Policy, recording: &Recording) -> Coverage {
+    let mut coverage = Coverage::default();
+    for target in &policy.targets {
+        let Some(record) = recording.targets.iter().find(|record| record.target == target.name) else { continue };
+        let answers = record.answers.iter().map(|seen| (seen.ask.clone(), seen.answer.clone().into())).collect();
+        let evidence = Evidence::new(&recording.run, policy.declared(), answers);
+        let known: BTreeSet<String> =
+            endpoints(target, &evidence).0.iter().map(|endpoint| path_of(&endpoint.path)).collect();
+        let mut answered = BTreeSet::new();
+        for observation in &record.answers {
+            coverage.requests += u64::from(observation.sent.requests);
+            coverage.connections += u64::from(observation.sent.connections);
+            match &observation.answer {
+                Recorded::Seen(seen) => count(seen, &mut coverage),
+                Recorded::Unseen(unseen) => {
+                    coverage.skipped.push(format!("{}: {}: {unseen}", target.name, observation.ask))
+                }
+            }
+            if let (Ask::Http(request), Recorded::Seen(_)) = (&observation.ask, &observation.answer) {
+                answered.insert(path_of(&request.path));
+            }
+            if let (Ask::Mcp(conversation), Recorded::Seen(_)) = (&observation.ask, &observation.answer) {
+                answered.insert(path_of(&conversation.path));
+            }
+        }
+        coverage.endpoints.known += known.len() as u64;
+        coverage.endpoints.judged += known.intersection(&answered).count() as u64;
+    }
+    coverage
+}
+
+fn path_of(path: &str) -> String {
+    path.split('?').next().unwrap_or_default().to_owned()
+}
+
+/// How much of the repository was read.
+fn count(seen: &Seen, coverage: &mut Coverage) {
+    if let Seen::Scope(read) = seen {
+        coverage.commits += u64::from(read.commits);
+        coverage.blobs += u64::from(read.blobs);
+        coverage.bytes += read.bytes;
+    }
+}

@@ -1,0 +1,152 @@
+//! Waivers and attestations: they excuse or decide an item as of the day of the evidence, and are always shown.
+
+use chrono::NaiveDate;
+
+use super::{AttestationLine, ResultLine, WaiverLine};
+use crate::check::Status;
+use crate::checks::ALL;
+use crate::policy::{Attestation, Covers, Policy, Waiver};
+
+/// Applies them to the results, in the policy's order, and says which had no effect and why.
+pub fn apply(policy: &Policy, today: NaiveDate, results: &mut [ResultLine]) -> Vec<String> {
+    let mut notices = Vec::new();
+    for attestation in &policy.attestations {
+        notices.extend(attest(policy, attestation, today, results));
+    }
+    let mut used = vec![false; policy.waivers.len()];
+    for result in results.iter_mut() {
+        waive(policy, today, result, &mut used);
+    }
+    for (waiver, used) in policy.waivers.iter().zip(used) {
+        notices.extend(without_effect(policy, waiver, used, today, results));
+    }
+    notices
+}
+
+fn attest(policy: &Policy, attestation: &Attestation, today: NaiveDate, results: &mut [ResultLine]) -> Option<String> {
+    let name = format!("the attestation for {} by {}", attestation.check, attestation.by);
+    if !policy.source.trusted {
+        return Some(format!("{name} has no effect: the policy was found, not named by --policy"));
+    }
+    if !ALL.iter().any(|module| module.about.id == attestation.check && module.about.attestable) {
+        return Some(format!("{name} has no effect: the item is measured, nobody's word decides it"));
+    }
+    if today < attestation.on {
+        return Some(format!("{name} has no effect yet: it begins on {}", attestation.on));
+    }
+    if today > attestation.until {
+        return Some(format!("{name} ended on {}", attestation.until));
+    }
+    for result in results.iter_mut() {
+        let concerns = result.check == attestation.check
+            && attestation.target.as_ref().is_none_or(|target| *target == result.target);
+        if concerns && result.status == Status::Inconclusive {
+            result.status = Status::Pass;
+            result.grounds.push(format!(
+                "attested, not measured: {} (by {} on {}, until {})",
+                attestation.statement, attestation.by, attestation.on, attestation.until
+            ));
+            result.attestation = Some(AttestationLine {
+                by: attestation.by.clone(),
+                on: attestation.on,
+                until: attestation.until,
+                statement: attestation.statement.clone(),
+            });
+        }
+    }
+    None
+}
+
+fn waive(policy: &Policy, today: NaiveDate, result: &mut ResultLine, used: &mut [bool]) {
+    if !policy.source.trusted || policy.unwaivable.contains(&result.check) {
+        return;
+    }
+    let mut excuses_unseen = None;
+    let mut excuses_finding = None;
+    for (waiver, used) in policy.waivers.iter().zip(used.iter_mut()) {
+        let concerns = waiver.check == result.check
+            && waiver.target.as_ref().is_none_or(|target| *target == result.target)
+            && today <= waiver.until;
+        if !concerns {
+            continue;
+        }
+        if covers_faults(waiver.covers) {
+            for finding in result.findings.iter_mut().filter(|finding| {
+                waiver.place.as_ref().is_none_or(|place| *place == finding.id || *place == finding.place.to_string())
+            }) {
+                finding.waived = true;
+                *used = true;
+                excuses_finding = Some(waiver);
+            }
+        }
+        // What was not seen has no place, so a waiver for one place says nothing about it.
+        if covers_unseen(waiver.covers) && waiver.place.is_none() {
+            if result.status == Status::Inconclusive || (!result.unseen.is_empty() && result.status == Status::Fail) {
+                *used = true;
+            }
+            excuses_unseen = Some(waiver);
+        }
+    }
+    let standing = result.findings.iter().filter(|finding| !finding.waived).count();
+    let (status, waiver) = match result.status {
+        Status::Fail if standing > 0 => {
+            let waived = result.findings.len() - standing;
+            if waived > 0 {
+                result.notes.push(format!("{waived} of {} findings are waived", result.findings.len()));
+            }
+            (Status::Fail, excuses_finding)
+        }
+        // Waiving the faults does not show what was not seen beside them.
+        Status::Fail if !result.unseen.is_empty() && excuses_unseen.is_none() => {
+            (Status::Inconclusive, excuses_finding)
+        }
+        Status::Fail => (Status::Waived, excuses_finding),
+        Status::Inconclusive if excuses_unseen.is_some() => (Status::Waived, excuses_unseen),
+        unchanged @ (Status::Inconclusive | Status::Pass | Status::NotApplicable | Status::Waived) => (unchanged, None),
+    };
+    result.status = status;
+    result.waiver = waiver.map(|waiver| WaiverLine {
+        reason: waiver.reason.clone(),
+        owner: waiver.owner.clone(),
+        until: waiver.until,
+    });
+}
+
+fn covers_faults(covers: Covers) -> bool {
+    match covers {
+        Covers::Fail | Covers::Any => true,
+        Covers::Inconclusive => false,
+    }
+}
+
+fn covers_unseen(covers: Covers) -> bool {
+    match covers {
+        Covers::Inconclusive | Covers::Any => true,
+        Covers::Fail => false,
+    }
+}
+
+/// Why the waiver did nothing, if it did nothing.
+fn without_effect(
+    policy: &Policy,
+    waiver: &Waiver,
+    used: bool,
+    today: NaiveDate,
+    results: &[ResultLine],
+) -> Option<String> {
+    let target = waiver.target.as_deref().unwrap_or("every target");
+    let name = format!("the waiver for {} on {target} (owner {})", waiver.check, waiver.owner);
+    if !policy.source.trusted {
+        return Some(format!("{name} has no effect: the policy was found, not named by --policy"));
+    }
+    if policy.unwaivable.contains(&waiver.check) {
+        return Some(format!("{name} has no effect: the item cannot be waived"));
+    }
+    if today > waiver.until {
+        return Some(format!("{name} expired on {}", waiver.until));
+    }
+    let ran = results.iter().any(|result| {
+        result.check == waiver.check && waiver.target.as_ref().is_none_or(|target| *target == result.target)
+    });
+    (!used && ran).then(|| format!("{name} is unused: nothing there needs it"))
+}
