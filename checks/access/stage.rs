@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 use url::Url;
 
-use crate::evidence::Evidence;
-use crate::evidence::http::{BodySeen, Exchange};
+use crate::check::Check;
+use crate::evidence::api::Operations;
+use crate::evidence::http::{BodySeen, Exchange, Request};
+use crate::evidence::mcp::{Conversation, Era, Outcome, Reply, Tool, Transcript};
+use crate::evidence::{Answer, Ask, Evidence, Unseen};
+use crate::plan::Remaining;
 use crate::target::{Deployment, Endpoint, Environment, Limits, Scope, Target, Token, TokenSource, Writes};
 
 /// A production target with a token, and endpoints written as in a policy.
@@ -77,4 +81,62 @@ pub(crate) fn with_body(mut exchange: Exchange, text: &str) -> Exchange {
     exchange.body.length = text.len() as u64;
     exchange.body.text = text.into();
     exchange
+}
+
+/// A deployment made of functions.
+pub(crate) struct Service<'a> {
+    pub(crate) http: &'a dyn Fn(&Request) -> Result<Exchange, Unseen>,
+    pub(crate) mcp: &'a dyn Fn(&Conversation) -> Result<Transcript, Unseen>,
+    pub(crate) operations: Option<Operations>,
+}
+
+/// Asks and answers in rounds, as the audit does; every ask after the first round must fit the reserves.
+pub(crate) fn gathered<C: Check>(check: &C, target: &Target, service: &Service<'_>) -> Evidence {
+    let mut seen = at();
+    let mut remaining = Remaining::of(check, target);
+    for round in 0..6 {
+        let fresh: Vec<Ask> =
+            check.asks(target, &seen).into_iter().filter(|ask| !seen.answers().contains_key(ask)).collect();
+        if fresh.is_empty() {
+            return seen;
+        }
+        for ask in fresh {
+            if seen.answers().contains_key(&ask) {
+                continue;
+            }
+            if round > 0 {
+                remaining.take(&ask, target).expect("every later ask fits the reserves");
+            }
+            let answer: Answer = match &ask {
+                Ask::Http(request) => (service.http)(request).map(Into::into),
+                Ask::Mcp(conversation) => (service.mcp)(conversation).map(Into::into),
+                Ask::Api(_) => service.operations.clone().map(Into::into).ok_or(Unseen::NotAsked),
+                Ask::Lines(_) => Ok(crate::evidence::repo::Matches::default().into()),
+                other => panic!("{other} is not staged"),
+            };
+            seen.record(ask, answer);
+        }
+    }
+    panic!("the check never stops asking");
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "stands where services that fail stand")]
+pub(crate) fn no_mcp(_: &Conversation) -> Result<Transcript, Unseen> {
+    Ok(transcript(Era::NotMcp, answer(404), Vec::new()))
+}
+
+/// An opening, and the replies to the calls.
+pub(crate) fn transcript(era: Era, opening: Exchange, calls: Vec<(Exchange, Outcome)>) -> Transcript {
+    let reply = |(exchange, outcome)| Reply { exchange, outcome };
+    Transcript {
+        era,
+        opening: reply((opening, Outcome::Result)),
+        session: false,
+        server: None,
+        listing: None,
+        tools: Vec::<Tool>::new(),
+        tools_complete: true,
+        calls: calls.into_iter().map(reply).collect(),
+        unseen: Vec::new(),
+    }
 }

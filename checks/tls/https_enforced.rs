@@ -530,7 +530,7 @@ mod tests {
     #[test]
     fn a_client_that_sends_its_credential_in_clear_fails_with_file_and_line() {
         let remote = concat!("http", "://mcp.acme.dev");
-        let header = "Author\u{69}zation".replace("\u{69}", "i");
+        let header = ["Authori", "zation"].concat();
         let code = vec![line("ask.sh", 3, &format!("curl -H '{header}: Bearer $T' {remote}/mcp"))];
         let verdict = repository(code, Vec::new());
         assert_eq!(verdict.findings()[0].place, Place::file("ask.sh", Some(3)));

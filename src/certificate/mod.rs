@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 pub(crate) mod made;
+#[cfg(test)]
+mod matrix;
 pub mod path;
 pub mod roots;
 

@@ -21,6 +21,8 @@ pub struct Fault {
 pub struct Assessment {
     /// From the server's own certificate to the root, where one builds.
     pub path: Option<Vec<Certificate>>,
+    /// Where none builds: as far as the links hold, the server's own certificate first.
+    pub reached: Vec<Certificate>,
     /// The server's own certificate, where it can be read.
     pub leaf: Option<Certificate>,
     pub faults: Vec<Fault>,
@@ -93,6 +95,7 @@ pub fn assess(sent: &[Vec<u8>], host: &str, roots: &Roots, at: DateTime<Utc>) ->
             let longest = std::mem::take(&mut search.longest);
             judge_dates_and_strength(&longest, longest.len(), at, &mut assessment);
             explain(&longest, &read, roots, &mut assessment);
+            assessment.reached = longest;
         }
     }
     assessment
@@ -161,10 +164,15 @@ impl Search<'_> {
 }
 
 fn is_for(certificate: &Certificate, host: &str) -> bool {
-    let (Ok(name), der) = (ServerName::try_from(host), CertificateDer::from(certificate.der.as_slice())) else {
-        return false;
-    };
-    webpki::EndEntityCert::try_from(&der).is_ok_and(|leaf| leaf.verify_is_valid_for_subject_name(&name).is_ok())
+    bears(certificate, host).is_ok_and(|bears| bears)
+}
+
+/// Whether the certificate is for the name; an error where webpki cannot read it at all.
+fn bears(certificate: &Certificate, host: &str) -> Result<bool, webpki::Error> {
+    let Ok(name) = ServerName::try_from(host) else { return Ok(false) };
+    let der = CertificateDer::from(certificate.der.as_slice());
+    let leaf = webpki::EndEntityCert::try_from(&der)?;
+    Ok(leaf.verify_is_valid_for_subject_name(&name).is_ok())
 }
 
 /// What the server's own certificate must be, whoever signed it.
@@ -174,16 +182,21 @@ fn judge_leaf(leaf: &Certificate, host: &str, assessment: &mut Assessment) {
     }
     if ServerName::try_from(host).is_err() {
         assessment.unknown.push(format!("`{host}` is no name that a certificate can be for"));
-    } else if leaf.version >= 3 && !is_for(leaf, host) {
-        match &leaf.common_name {
+    } else if leaf.version >= 3 {
+        match (bears(leaf, host), &leaf.common_name) {
+            (Ok(true), _) => {}
             // RFC 9525 section 2: the common name is not looked at; no browser has since 2017.
-            Some(common) if leaf.names.is_empty() => assessment.fault(
+            (Ok(false), Some(common)) if leaf.names.is_empty() => assessment.fault(
                 "common-name-only",
                 format!("the certificate names `{common}` in its common name alone, where clients no longer look"),
             ),
-            Some(_) | None => {
+            (Ok(false), _) => {
                 assessment.fault("name", format!("the certificate is for {}, not for {host}", leaf.names_in_short()));
             }
+            (Err(error), _) => match refusal(&error) {
+                Some(what) => assessment.fault("chain", what),
+                None => assessment.unknown.push(format!("the certificate could not be read whole: {error}")),
+            },
         }
     }
     if leaf.is_authority() {

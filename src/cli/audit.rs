@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-use super::{CheckArguments, Error, MAX_TIME, OutputArguments, PolicyArguments, TargetArguments, code, emit, setup};
+use super::{
+    CheckArguments, Error, MAX_TIME, OutputArguments, PolicyArguments, TargetArguments, code, demo, emit, setup,
+};
 use crate::evidence::{Recording, Run};
 use crate::history::store::{File, own_path};
-use crate::history::{Finished, Store as _};
+use crate::history::{Finished, Store};
 use crate::period::Period;
 use crate::policy::Policy;
 use crate::probe::World;
@@ -65,8 +68,39 @@ pub(super) struct ScanArguments {
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     arguments.checks.agree()?;
     emit::agree(&arguments.output.formats)?;
-    let policy = setup::policy(&arguments.policy, &arguments.target)?;
-    conduct(&policy, arguments)
+    let runtime = demo::runtime()?;
+    let Some(kind) = arguments.target.demo else {
+        let policy = setup::policy(&arguments.policy, &arguments.target)?;
+        let history = runtime.block_on(history(&arguments.history));
+        let scene = Scene {
+            policy: &policy,
+            vault: Vault::default(),
+            earlier: history.clone().map(|file| Box::new(file) as Box<dyn Store>),
+            keep: history,
+        };
+        return conduct(runtime, scene, arguments);
+    };
+    emit::note(demo::SHORT_WINDOW);
+    let demo = runtime.block_on(kind.start())?;
+    let vault = Vault::default();
+    demo.prepare(&vault);
+    let mut policy = demo.policy.clone();
+    if let Some(scope) = arguments.target.scope {
+        policy.targets.iter_mut().for_each(|target| target.scope = scope);
+    }
+    // The demo has a history of its own and leaves none behind.
+    let scene = Scene { policy: &policy, vault, earlier: Some(demo.history()), keep: None };
+    conduct(runtime, scene, arguments)
+}
+
+/// What one audit works on.
+struct Scene<'a> {
+    policy: &'a Policy,
+    vault: Vault,
+    /// Where earlier runs are read.
+    earlier: Option<Box<dyn Store>>,
+    /// Where this run is kept.
+    keep: Option<File>,
 }
 
 pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
@@ -86,18 +120,14 @@ pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
     })
 }
 
-fn conduct(policy: &Policy, arguments: &Arguments) -> Result<u8, Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Error::file("the audit cannot start"))?;
+fn conduct(runtime: Runtime, scene: Scene<'_>, arguments: &Arguments) -> Result<u8, Error> {
+    let Scene { policy, vault, earlier, keep } = scene;
     let wanted = |id: &str| arguments.checks.wants(id);
     let (stop, stopped) = watch::channel(false);
-    let (recording, history) = runtime.block_on(async {
+    let recording = runtime.block_on(async {
         tokio::spawn(interrupt(stop));
-        let history = history(&arguments.history).await;
-        let mut world = World::new(begin(policy, arguments), Vault::default(), arguments.max_time.duration(), stopped);
-        world.history = history.clone().map(|file| Box::new(file) as Box<dyn crate::history::Store>);
+        let mut world = World::new(begin(policy, arguments), vault, arguments.max_time.duration(), stopped);
+        world.history = earlier;
         let bar = progress();
         if let Some(bar) = bar.clone() {
             world.progress = Box::new(move |message| bar.set_message(crate::report::escape::terminal(message)));
@@ -106,14 +136,14 @@ fn conduct(policy: &Policy, arguments: &Arguments) -> Result<u8, Error> {
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        (recording, history)
+        recording
     });
     let report = judged(policy, &recording, &wanted)?;
     if let Some(file) = &arguments.evidence {
         let text = serde_json::to_string(&recording).map_err(Error::json("the evidence"))?;
         emit::write(file, &text)?;
     }
-    if let Some(history) = history {
+    if let Some(history) = keep {
         let kept = runtime.block_on(history.keep(&Finished { report: &report, recording: &recording }));
         if let Err(failure) = kept {
             emit::note(&format!("this run was not kept: {failure}"));

@@ -2,6 +2,7 @@
 
 mod audit;
 mod checks;
+mod demo;
 mod emit;
 mod plan;
 mod replay;
@@ -33,6 +34,7 @@ use crate::target::{Endpoint, Environment, Host, Scope};
         3    nothing fails, but something could not be seen\n  \
         130  interrupted; the report is valid and partial\n\n\
         Begin with:\n  \
+        watertight audit --demo\n  \
         watertight audit --repo . --scope repository\n  \
         watertight audit --url https://mcp.example.com --endpoint /mcp --token-env MCP_TOKEN --repo . --authorised-by NAME",
     arg_required_else_help = true
@@ -65,6 +67,9 @@ enum Command {
         watertight replay evidence.json --policy stricter.yaml\n\n\
         Under another policy, what was never asked reads `not asked` and is not passed.")]
     Replay(replay::Arguments),
+    /// Prove that the audit can fail: seed each known fault into the embedded deployment and repository, and show that
+    /// exactly the items that it concerns fall. Exits 0 if they do, 1 if not.
+    Selftest(demo::SelftestArguments),
     /// Look for secrets in a repository: its work tree, index and whole history, and nothing else.
     Scan(audit::ScanArguments),
     /// Print the JSON Schema of the policy or of the report.
@@ -88,6 +93,10 @@ struct PolicyArguments {
 /// What is audited.
 #[derive(Args, Clone, Debug, Default)]
 struct TargetArguments {
+    /// Audit the embedded deployment and repository instead: `leaky` breaks every box, `sound` keeps every one.
+    #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "leaky",
+          conflicts_with_all = ["policy", "targets", "url", "repo", "token_env", "ca", "origins", "endpoints", "hosts"])]
+    demo: Option<demo::Kind>,
     /// Only this target of the policy (repeatable).
     #[arg(long = "target", value_name = "NAME")]
     targets: Vec<String>,
@@ -216,6 +225,7 @@ pub fn main() -> ExitCode {
         Command::Checks(arguments) => checks::list(&arguments),
         Command::Explain(arguments) => checks::explain(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Scan(arguments) => audit::scan(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => schema::completions::<Cli>(&arguments),

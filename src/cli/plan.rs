@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use clap::Args;
 
-use super::{CheckArguments, Error, PolicyArguments, TargetArguments, emit, setup};
+use super::{CheckArguments, Error, PolicyArguments, TargetArguments, demo, emit, setup};
 use crate::evidence::{Ask, Evidence};
 use crate::period::Period;
 use crate::plan::{Checklist, Plan};
@@ -28,7 +28,16 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     arguments.checks.agree()?;
-    let policy = setup::policy(&arguments.policy, &arguments.target)?;
+    let runtime = demo::runtime()?;
+    // Kept until the plan is printed: the demo's ports are part of it.
+    let demo = match arguments.target.demo {
+        Some(kind) => Some(runtime.block_on(kind.start())?),
+        None => None,
+    };
+    let policy = match &demo {
+        Some(demo) => demo.policy.clone(),
+        None => setup::policy(&arguments.policy, &arguments.target)?,
+    };
     let mut plans = Vec::new();
     for target in &policy.targets {
         let checklist = Checklist::of(&policy, target, |id| arguments.checks.wants(id))
@@ -107,14 +116,9 @@ fn sends_per_host(plan: &Plan) -> BTreeMap<String, u32> {
 
 /// The lower bound of time: so many windows of the declared limit as the requests need that must be served.
 fn at_least(plan: &Plan) -> Option<Duration> {
-    let (limit, window) = plan
-        .asks
-        .iter()
-        .filter_map(|planned| {
-            let Ask::Burst(burst) = &planned.ask else { return None };
-            Some((burst.limit.max(1), burst.window.duration()))
-        })
-        .next()?;
+    let (limit, window) = plan.asks.iter().find_map(|planned| {
+        if let Ask::Burst(burst) = &planned.ask { Some((burst.limit.max(1), burst.window.duration())) } else { None }
+    })?;
     let requests: BTreeSet<&Ask> =
         plan.asks.iter().map(|planned| &planned.ask).filter(|ask| matches!(ask, Ask::Http(_))).collect();
     let windows = u32::try_from(requests.len()).unwrap_or(u32::MAX) / limit;

@@ -158,7 +158,7 @@ faults! {
     BrokenSuite: "RC4 is accepted", fells ["tls-version"], blinds [];
     OldHelloUnanswered: "no answer to old TLS versions", fells [], blinds ["tls-version"];
 
-    CertificateExpired: "an expired certificate", fells ["certificate-trust", "certificate-expiry"], blinds [];
+    CertificateExpired: "an expired certificate", fells ["certificate-trust", "certificate-expiry", "certificate-renewal"], blinds [];
     CertificateExpiring: "a certificate at the end of its life", fells ["certificate-expiry"], blinds [];
     CertificateOfOther: "a certificate for another name", fells ["certificate-trust"], blinds [];
     CertificateSelfSigned: "a self-signed certificate", fells ["certificate-trust"], blinds [];
@@ -171,7 +171,7 @@ faults! {
     SecurityTxtExpired: "security.txt has expired", fells ["disclosure-channel"], blinds [];
     SecurityTxtGone: "security.txt is not there: SECURITY.md alone is enough", fells [], blinds [];
 
-    ScheduleMissing: "no scheduled audit", fells ["audit-schedule"], blinds [];
+    ScheduleMissing: "no scheduled audit", fells [], blinds ["audit-schedule"];
     ScheduleNotKept: "the last scheduled run is long ago", fells ["audit-schedule"], blinds [];
     RunsUnscheduled: "no earlier run was scheduled", fells [], blinds ["audit-schedule"];
     HistoryEmpty: "no earlier run", fells [], blinds ["audit-schedule"];

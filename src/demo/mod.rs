@@ -26,7 +26,8 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::evidence::history::Runs;
 use crate::history::{Memory, Store};
-use crate::policy::Policy;
+use crate::policy::{FingerprintKey, Policy};
+use crate::probe::fingerprint::Key;
 use crate::probe::secret::{Secret, Vault};
 use crate::target::Environment;
 use certificates::Certificates;
@@ -119,6 +120,9 @@ async fn with(faults: Faults) -> anyhow::Result<Demo> {
     let certificates = certificates::issue(&faults, HOST, now)?;
     let values = values(&faults)?;
     let token = Secret::new(values.token.clone());
+    let fingerprint_key = at("fingerprint.key");
+    std::fs::write(&fingerprint_key, random::word(32)?)?;
+    let key = Key::load(&FingerprintKey::File(fingerprint_key.clone()))?;
     let places = Places {
         now,
         address,
@@ -131,14 +135,13 @@ async fn with(faults: Faults) -> anyhow::Result<Demo> {
         repository: at("stock"),
         root: at("root.pem"),
         log: at("activity.log"),
-        fingerprint_key: at("fingerprint.key"),
+        fingerprint_key,
         pins: certificates.pins.clone(),
         tools: BTreeMap::new(),
-        registered: Vec::new(),
+        registered: registered(&values, &key),
         leaked: "DATABASE_URL".into(),
     };
     std::fs::write(&places.root, &certificates.root_pem)?;
-    std::fs::write(&places.fingerprint_key, random::word(32)?)?;
     make_repository(&places, values, &faults).await?;
     let site = Arc::new(Site::new(Making {
         faults: faults.clone(),
@@ -151,7 +154,8 @@ async fn with(faults: Faults) -> anyhow::Result<Demo> {
     let listeners = Listeners { main, plain, metrics, prometheus, model };
     serve(&mut running, listeners, &site, &certificates, &faults)?;
     let policy = policy::of(&places, &faults)?;
-    let earlier = past::runs(now, &Then { facts: BTreeMap::new() }, &faults);
+    let leaf = certificates.chain.first().context("the demo has no certificate")?;
+    let earlier = past::runs(now, &Then { leaf, token: key.fingerprint(token.expose()) }, &faults)?;
     Ok(Demo { policy, token, earlier, _running: running, _closed: Some(closed), _folder: folder })
 }
 
@@ -227,6 +231,22 @@ fn values(faults: &Faults) -> anyhow::Result<Values> {
         leaked: random::word(18)?,
         private_key: rcgen::KeyPair::generate()?.serialize_pem(),
     })
+}
+
+/// What the rotation register says: every secret of every environment.
+fn registered(values: &Values, key: &Key) -> Vec<(String, Environment, String)> {
+    let [development, staging, production] = &values.database_passwords;
+    let tokens = [&values.development_token, &values.staging_token, &values.token];
+    let environments = [Environment::Development, Environment::Staging, Environment::Production];
+    environments
+        .into_iter()
+        .zip(tokens)
+        .zip([development, staging, production])
+        .flat_map(|((environment, token), password)| {
+            [("MCP_TOKEN", token), ("DATABASE_PASSWORD", password)]
+                .map(|(name, value)| (name.to_owned(), environment, key.fingerprint(value)))
+        })
+        .collect()
 }
 
 /// RFC 9116.

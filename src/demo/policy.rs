@@ -27,14 +27,14 @@ pub(super) fn of(places: &Places, faults: &Faults) -> anyhow::Result<Policy> {
         scope: Scope::Both,
         deployment: Some(deployment(places, faults)?),
         repository: Some(Repository { path: places.repository.clone() }),
-        checks,
+        checks: checks.clone(),
     };
     Ok(Policy {
         name: "demo: the shipped policy on the embedded deployment and repository".into(),
         sha256: String::new(),
-        source: Source { file: "(embedded demo)".into(), trusted: true, withheld: Vec::new() },
-        checks: BTreeMap::new(),
+        source: Source { file: "embedded demo".into(), trusted: true, withheld: Vec::new() },
         targets: vec![target],
+        checks,
         rotations: rotations(places, faults),
         incidents: incidents(places, faults),
         waivers: Vec::new(),

@@ -8,12 +8,14 @@ use chrono::Utc;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 
-use super::fault::{CASES, Case, Fault};
+pub use super::fault::Case;
+use super::fault::{CASES, Fault};
 use super::{Demo, start};
 use crate::audit;
 use crate::check::{Status, Verdict};
 use crate::evidence::Run;
 use crate::probe::World;
+use crate::probe::fingerprint::Key;
 use crate::probe::secret::Vault;
 
 /// Audits at a time: they mostly wait for rate windows.
@@ -159,13 +161,13 @@ fn said(check: &str, verdict: &Verdict) -> String {
 async fn verdicts(faults: &[Fault]) -> anyhow::Result<BTreeMap<String, Verdict>> {
     let demo = start(faults).await?;
     let (_stop, stopped) = watch::channel(false);
-    let world = world(&demo, stopped);
+    let world = world(&demo, stopped)?;
     let recording = audit::gather(&demo.policy, &world, &|_| true).await;
     let judged = audit::judge(&demo.policy, &recording, &|_| true)?;
     Ok(judged.into_iter().map(|judged| (judged.check.about().id.to_owned(), judged.verdict)).collect())
 }
 
-fn world(demo: &Demo, stopped: watch::Receiver<bool>) -> World {
+fn world(demo: &Demo, stopped: watch::Receiver<bool>) -> anyhow::Result<World> {
     let now = Utc::now();
     let run = Run {
         id: "selftest".into(),
@@ -178,11 +180,11 @@ fn world(demo: &Demo, stopped: watch::Receiver<bool>) -> World {
         vantage: "none".into(),
         authorised: None,
     };
-    let vault = Vault::default();
+    let vault = Vault::with_key(Key::load(&demo.policy.fingerprint_key)?);
     demo.prepare(&vault);
     let mut world = World::new(run, vault, MAX_TIME, stopped);
     world.history = Some(demo.history());
-    world
+    Ok(world)
 }
 
 #[cfg(test)]

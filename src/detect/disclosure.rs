@@ -168,8 +168,7 @@ pub fn leaks(text: &str, own: &[&str]) -> Vec<Leak> {
         }
         let fresh = pattern.captures_iter(&text).find_map(|captures| {
             let hit = captures.get(1).or_else(|| captures.get(0))?.as_str().trim();
-            let ours = own.iter().any(|sent| sent.contains(hit) || (sent.len() > 3 && hit.contains(*sent)));
-            if ours { None } else { Some(hit.to_owned()) }
+            if own.iter().any(|sent| sent.contains(hit)) { None } else { Some(hit.to_owned()) }
         });
         if let Some(hit) = fresh {
             found.push(Leak { kind: *kind, shown: shown(*kind, &hit) });

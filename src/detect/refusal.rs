@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(retry_after(&answer(429, &[("retry-after", "57")], "")), Some(Duration::from_secs(57)));
         let headers =
             &[("retry-after", "Mon, 02 Nov 2026 10:01:00 GMT"), ("date", "Mon, 02 Nov 2026 10:00:00 GMT")][..];
-        assert_eq!(retry_after(&answer(429, headers, "")), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after(&answer(429, headers, "")), Some(Duration::from_mins(1)));
         assert_eq!(retry_after(&answer(429, &[("retry-after", "soon")], "")), None);
     }
 

@@ -53,17 +53,23 @@ impl fmt::Display for Subject {
     }
 }
 
+impl Burst {
+    /// Sends at most. Each bucket takes at most twice the limit and one (a decisive burst without any refusal), one and
+    /// a half times the limit over the window where it refills steadily, the limit again after it and twice in between,
+    /// and some looks; each subject three to choose its request, and the rest while the limit is reached.
+    pub fn sends(subjects: usize, limit: u32) -> u32 {
+        let buckets = u32::try_from(subjects.saturating_add(1).min(BUCKETS)).unwrap_or(u32::MAX);
+        let subjects = u32::try_from(subjects).unwrap_or(u32::MAX);
+        let bucket = limit.saturating_mul(7).saturating_add(40);
+        buckets.saturating_mul(bucket).saturating_add(subjects.saturating_mul(10)).saturating_add(60)
+    }
+}
+
 impl Question for Burst {
     seen_as!(Burst => Measured);
 
-    /// Each bucket takes at most twice the limit and one (a decisive burst without any refusal), one and a half times
-    /// the limit over the window where it refills steadily, the limit again after it, and some looks in between; each
-    /// subject three to choose its request, and six while the limit is reached.
     fn ceiling(&self, _target: &Target) -> u32 {
-        let subjects = u32::try_from(self.subjects.len()).unwrap_or(u32::MAX);
-        let buckets = subjects.saturating_add(1).min(u32::try_from(BUCKETS).unwrap_or(u32::MAX));
-        let bucket = self.limit.saturating_mul(6).saturating_add(40);
-        buckets.saturating_mul(bucket).saturating_add(subjects.saturating_mul(9)).saturating_add(60)
+        Self::sends(self.subjects.len(), self.limit)
     }
 
     fn hosts(&self, target: &Target) -> BTreeSet<String> {

@@ -1,32 +1,211 @@
-//! Questions about the deployment's logs.
+//! Questions about who would notice: a canary in the log, denials on the metrics page, rules that are loaded.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
-use super::Question;
+use super::http::Listener;
+use super::{Question, Unseen};
+use crate::period::Period;
 use crate::seen_as;
-use crate::target::Target;
+use crate::target::{LogSource, Target};
 
-/// a canary in the log
+/// Whether calls that were already sent stand in the log: each carried a canary that nothing else carries.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-pub struct Canary {}
+pub struct Canary {
+    pub sources: Vec<LogSource>,
+    /// The canaries to wait for.
+    pub canaries: Vec<String>,
+    /// Others of the same calls, which help to tell their lines.
+    pub beside: Vec<String>,
+    /// How long a line may take to appear.
+    pub deadline: Period,
+}
 
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
-pub struct Trace {}
+/// Reads of a log store at most while waiting for a line.
+pub const POLLS: u32 = 8;
 
 impl Question for Canary {
     seen_as!(Canary => Trace);
 
     fn ceiling(&self, _target: &Target) -> u32 {
-        0
+        let stores = self.sources.iter().filter(|source| source_url(source).is_some()).count();
+        u32::try_from(stores).unwrap_or(u32::MAX).saturating_mul(POLLS)
     }
 
     fn hosts(&self, _target: &Target) -> BTreeSet<String> {
-        BTreeSet::new()
+        self.sources.iter().filter_map(source_url).map(place).collect()
     }
 
     fn describe(&self) -> String {
-        "a canary in the log".into()
+        let sources: Vec<String> = self.sources.iter().map(ToString::to_string).collect();
+        format!("{} canaries in the log ({})", self.canaries.len(), sources.join(", "))
     }
+}
+
+fn source_url(source: &LogSource) -> Option<&Url> {
+    match source {
+        LogSource::Loki { url, .. } | LogSource::Elasticsearch { url, .. } => Some(url),
+        LogSource::File(_) | LogSource::Journald(_) | LogSource::Command(_) => None,
+    }
+}
+
+/// `host:port` of a URL.
+fn place(url: &Url) -> String {
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80))
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Trace {
+    pub sources: Vec<SourceSeen>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct SourceSeen {
+    pub source: String,
+    pub read: Result<LogRead, Unseen>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct LogRead {
+    /// The lines with a canary.
+    pub lines: Vec<LogLine>,
+    /// Lines that hold the valid token, half of it, or an encoding of it.
+    pub token_lines: u32,
+    /// Whether there was a token to look for.
+    pub token_known: bool,
+    /// Bytes that were looked through.
+    pub bytes: u64,
+}
+
+/// One line of the log that holds a canary.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct LogLine {
+    pub canaries: Vec<String>,
+    /// Masked, 400 characters at most.
+    pub text: String,
+    pub time: bool,
+    pub address: bool,
+    pub tool: bool,
+    pub outcome: bool,
+}
+
+/// Whether denied attempts move a counter, and which alert rules are loaded.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub struct Watch {
+    /// Where the attempts that must be denied go.
+    pub method: String,
+    pub path: String,
+    /// So many attempts.
+    pub attempts: u8,
+    pub metrics: Option<Url>,
+    pub counter: Option<String>,
+    pub prometheus: Option<Url>,
+    pub alertmanager: Option<Url>,
+    pub loki: Option<Url>,
+    /// How long the counter may take to move.
+    pub deadline: Period,
+}
+
+impl Question for Watch {
+    seen_as!(Watch => Watched);
+
+    /// Each attempt with its requeue and retry; the metrics page before and after; one read of each rule source.
+    fn ceiling(&self, _target: &Target) -> u32 {
+        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * u32::from(self.attempts) + 1 + POLLS);
+        let rules = [&self.prometheus, &self.alertmanager, &self.loki].into_iter().flatten().count();
+        metrics + u32::try_from(rules).unwrap_or(3)
+    }
+
+    fn hosts(&self, target: &Target) -> BTreeSet<String> {
+        let urls = [&self.metrics, &self.prometheus, &self.alertmanager, &self.loki];
+        let main = self.metrics.as_ref().and_then(|_| Listener::Main.host(target));
+        urls.into_iter().flatten().map(place).chain(main).collect()
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "whether {} denied attempts on {} {} move a counter, and which alert rules are loaded",
+            self.attempts, self.method, self.path
+        )
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Watched {
+    /// Attempts that were denied with 401 or 403.
+    pub denied: u32,
+    /// Why an attempt was not, if one was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_denied: Option<String>,
+    /// The counters of denials before and after; `None` where no metrics page is named.
+    pub counters: Option<Result<Vec<Counter>, Unseen>>,
+    /// The alerting rules that Prometheus and Loki have loaded.
+    pub prometheus: Option<Result<Vec<Rule>, Unseen>>,
+    pub loki: Option<Result<Vec<Rule>, Unseen>>,
+    /// The names of Alertmanager's receivers.
+    pub receivers: Option<Result<Vec<String>, Unseen>>,
+}
+
+/// One series. Values stand as the page has them.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Counter {
+    pub series: String,
+    /// `None` where the series was not there before the attempts.
+    pub before: Option<String>,
+    pub after: String,
+}
+
+impl Counter {
+    /// Whether it rose.
+    pub fn moved(&self) -> bool {
+        let number = |text: &str| text.parse::<f64>().ok();
+        match (self.before.as_deref().map_or(Some(0.0), number), number(&self.after)) {
+            (Some(before), Some(after)) => after > before,
+            (None, _) | (_, None) => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Rule {
+    pub name: String,
+    pub query: String,
+}
+
+/// Words that name a denied attempt in a counter, a rule or a query.
+pub fn is_about_denials(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let words = [
+        "denied",
+        "denial",
+        "unauthor",
+        "unauthenticated",
+        "forbidden",
+        "auth_fail",
+        "authfail",
+        "authentication_fail",
+        "login_fail",
+        "failed_auth",
+        "failed_login",
+        "failedlogin",
+        "failed attempt",
+        "invalid_token",
+        "invalid token",
+        "bruteforce",
+        "brute-force",
+        "brute_force",
+        "rejected",
+        "401",
+        "403",
+    ];
+    words.iter().any(|word| text.contains(word))
+}
+
+/// Words that name the end of a certificate.
+pub fn is_about_expiry(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let certificate = ["cert", "ssl", "tls", "x509"].iter().any(|word| text.contains(word));
+    certificate && ["expir", "not_after", "notafter", "earliest_cert"].iter().any(|word| text.contains(word))
 }

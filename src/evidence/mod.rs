@@ -7,6 +7,7 @@ pub mod history;
 pub mod http;
 pub mod limit;
 pub mod logs;
+pub mod manifest;
 pub mod mcp;
 pub mod repo;
 pub mod service;
@@ -109,7 +110,9 @@ questions! {
     EnvFiles: repo::EnvFilesAsk => repo::EnvFiles,
     Ignored: repo::IgnoredAsk => repo::Ignored,
     Lines: repo::Lines => repo::Matches,
+    Manifests: manifest::Manifests => manifest::Found,
     Canary: logs::Canary => logs::Trace,
+    Watch: logs::Watch => logs::Watched,
 }
 
 /// The answer to an ask: what was seen, or why nothing was.

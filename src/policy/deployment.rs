@@ -409,7 +409,7 @@ fn token(reader: &mut Reader<'_>, node: &Node) -> Option<Token> {
         (None, Some(file), None) => TokenSource::File(reader.path(file, "a path")?),
         (None, None, Some(command)) => TokenSource::Command(command_line(reader, command)?),
         (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) | (None, None, None) => {
-            reader.fault(node.span, "one source of the token is needed", right);
+            reader.hidden(node.span, "one source of the token is needed", right);
             return None;
         }
     };

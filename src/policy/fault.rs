@@ -1,6 +1,9 @@
 //! What is wrong with a policy as written: where, with a caret, and what would be right.
 
 use std::fmt;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use crate::report::escape;
 
@@ -49,7 +52,7 @@ impl Fault {
         right: impl Into<String>,
         show: Show,
     ) -> Self {
-        let line = source.lines().nth(span.line.saturating_sub(1) as usize).unwrap_or_default();
+        let line = masked(source.lines().nth(span.line.saturating_sub(1) as usize).unwrap_or_default());
         let column = span.column.saturating_sub(1) as usize;
         let before: String = line.chars().take(column).collect();
         let marked: String = line.chars().skip(column).take(span.length as usize).collect();
@@ -78,6 +81,25 @@ impl Fault {
         }
     }
 }
+
+/// The line with dots in place of whatever stands as a literal behind a word for a secret: a fault elsewhere on the
+/// line must not repeat it.
+fn masked(line: &str) -> String {
+    let mut shown = line.to_owned();
+    for literal in LITERAL.captures_iter(line).filter_map(|captures| captures.get(1)) {
+        let dots = "·".repeat(literal.as_str().chars().count());
+        shown = shown.replace(literal.as_str(), &dots);
+    }
+    shown
+}
+
+static LITERAL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?i)[\w-]*(?:token|secret|passw|authorization|bearer|cookie|key|credential|value)[\w-]*["']?\s*:\s*([^\s{\[,}\]][^,}\]]*)"#,
+    )
+    .or_else(|_| Regex::new("(.+)"))
+    .unwrap_or_else(|_| unreachable!("a constant pattern compiles"))
+});
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -228,3 +228,6 @@ pub(super) fn checks(reader: &mut Reader<'_>, node: &Node, unwaivable: &mut Vec<
     }
     blocks
 }
+
+#[cfg(test)]
+mod tests;

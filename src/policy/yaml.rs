@@ -149,7 +149,11 @@ impl<'a> Builder<'a> {
                 let line = self.source.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default();
                 let show = if names_a_secret(line) { Show::UpToSpan } else { Show::All };
                 let span = if names_a_secret(line) { Span { column: 1, ..span } } else { span };
-                Err(Fault::new(self.source, self.file, span, format!("not YAML: {}", error.info()), "", show))
+                let what = match error.info() {
+                    "recursion limit exceeded" => "this is nested too deeply".to_owned(),
+                    info => format!("not YAML: {info}"),
+                };
+                Err(Fault::new(self.source, self.file, span, what, "", show))
             }
             None => Ok((Event::StreamEnd, Span::default())),
         }

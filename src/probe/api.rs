@@ -318,7 +318,8 @@ components:
         let mut text = String::from("openapi: 3.0.0\na0: &a0 [x, x]\n");
         for level in 1..40 {
             let before = level - 1;
-            text.push_str(&format!("a{level}: &a{level} [*a{before}, *a{before}]\n"));
+            let line = format!("a{level}: &a{level} [*a{before}, *a{before}]\n");
+            text.push_str(&line);
         }
         assert!(operations(&text).is_err());
     }

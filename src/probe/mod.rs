@@ -6,8 +6,11 @@ mod fetch;
 pub mod fingerprint;
 mod history;
 mod http;
+mod logs;
+mod manifests;
 mod mcp;
 pub mod meter;
+mod metrics;
 pub mod repo;
 pub mod secret;
 mod services;
@@ -15,6 +18,9 @@ mod sockets;
 mod tcp;
 mod tls;
 mod token;
+
+#[cfg(test)]
+pub(crate) use http::rig as http_rig;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -139,17 +145,23 @@ impl World {
         let tokens = pick(asks, |ask| if let Ask::Token(asked) = ask { Some(asked) } else { None });
         let services = pick(asks, |ask| if let Ask::Services(ask) = ask { Some(ask) } else { None });
         let sockets = pick(asks, |ask| if let Ask::Sockets(ask) = ask { Some(ask) } else { None });
+        let canaries = pick(asks, |ask| if let Ask::Canary(ask) = ask { Some(ask) } else { None });
+        let watches = pick(asks, |ask| if let Ask::Watch(ask) = ask { Some(ask) } else { None });
+        let manifests = pick(asks, |ask| if let Ask::Manifests(ask) = ask { Some(ask) } else { None });
         tokio::join!(
-            guard(http::measure(self, target, bursts, sink)),
-            guard(http::answer(self, target, requests, sink)),
+            guard(Box::pin(http::measure(self, target, bursts, sink))),
+            guard(Box::pin(http::answer(self, target, requests, sink))),
             guard(api::answer(self, target, descriptions, sink)),
             guard(history::answer(self, target, earlier, sink)),
             guard(mcp::answer(self, target, conversations, sink)),
-            guard(token::answer(self, target, tokens, sink)),
             guard(tls::answer(self, target, asks, sink)),
             guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
             guard(services::answer(self, target, services, sink)),
             guard(sockets::answer(self, sockets, sink)),
+            guard(token::answer(self, target, tokens, sink)),
+            guard(logs::answer(self, target, canaries, sink)),
+            guard(metrics::answer(self, target, watches, sink)),
+            guard(manifests::answer(target, manifests, sink)),
             // one line per family
         );
     }

@@ -21,6 +21,11 @@ pub fn terminal(text: &str) -> String {
     })
 }
 
+/// As [`terminal`], line breaks kept.
+pub fn lines(text: &str) -> String {
+    text.lines().map(terminal).collect::<Vec<_>>().join("\n")
+}
+
 /// Whether a terminal or a reader could be misled by the character.
 pub fn is_unsafe(character: char) -> bool {
     character.is_control()

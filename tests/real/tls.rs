@@ -8,7 +8,7 @@ fn serve(folder: &Path, port: u16, certificate: &(std::path::PathBuf, std::path:
     // Debian's OpenSSL speaks TLS 1.0 and 1.1 only at security level 0.
     let servers = format!(
         "server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {}; ssl_certificate_key {};\n\
-         ssl_protocols {protocols}; ssl_ciphers 'ALL:@SECLEVEL=0'; return 401; }}",
+         ssl_protocols {protocols}; ssl_ciphers 'ALL:!aNULL:@SECLEVEL=0'; return 401; }}",
         certificate.0.display(),
         certificate.1.display(),
     );

@@ -158,7 +158,9 @@ fn told(mutation: &Mutation) -> Told {
         | Mutation::JwtNoneMixedCase
         | Mutation::JwtEdited => Told::Fault(Severity::Critical),
         // A URL is kept in logs, histories and Referer headers (RFC 6750 section 5.3).
-        Mutation::Query(_) | Mutation::Form(_) => Told::Fault(Severity::High),
+        Mutation::Query(_) => Told::Fault(Severity::High),
+        // RFC 6750 section 2.2 allows a form field; this policy names one header.
+        Mutation::Form(_) => Told::Fault(Severity::Medium),
         // Browsers send cookies and Basic credentials by themselves, to whatever page asks.
         Mutation::Cookie(_) | Mutation::BasicScheme | Mutation::NoScheme => Told::Fault(Severity::Medium),
         // The valid token is there, and which of two headers counts is not said anywhere.

@@ -71,9 +71,9 @@ fn passwords_are_found_in_each_syntax() {
     let value = ["Qw7", "rt!Zx", "9pLm"].concat();
     for (path, text) in [
         (".env", format!("PORT=1\nDB_PASSWORD={value}\n")),
-        ("prod.env", format!("export DB_PASSWORD='{value}'\n")),
+        ("prod.env", format!("\nexport DB_PASSWORD='{value}'\n")),
         ("app.ini", format!("[db]\npassword = {value}\n")),
-        ("app.properties", format!("spring.datasource.password={value}\n")),
+        ("app.properties", format!("\nspring.datasource.password={value}\n")),
         ("app.yaml", format!("db:\n  password: {value}\n")),
         ("app.json", format!("{{\n\"dbPassword\": \"{value}\"}}\n")),
         ("app.toml", format!("[db]\npassword = \"{value}\"\n")),

@@ -40,6 +40,7 @@ const SECRET: &[&str] = &[
     "dsn",
 ];
 const PASSWORD: &[&str] = &[
+    "pgpass",
     "password",
     "passwd",
     "passwort",

@@ -59,7 +59,7 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
     let ledger = sender.world.clients.ledgers.of(&host, sender.target);
     let window = burst.window.duration();
     let _alone = ledger.measure().await?;
-    let needed = window * 5 / 2;
+    let needed = window * 3;
     if sender.world.time_left() < needed {
         return Err(Unseen::OverBudget(format!(
             "measuring the limit takes about {} s; --max-time leaves {} s",
@@ -108,6 +108,14 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
                     Unseen::NotAllowed("it is listed as `costly` and counts apart: no burst is sent to it".into());
                 return (line.subject, Err(why));
             }
+            let line = if line.subject.named || credential == Credential::None {
+                line
+            } else {
+                match shot::choose(gunner, &line.subject, &credential).await {
+                    Ok((request, in_words)) => Line { request, in_words, ..line },
+                    Err(unseen) => return (line.subject, Err(unseen)),
+                }
+            };
             let measured = gunner.bucket(&line, &credential, &mut Asides::None).await;
             (line.subject, measured)
         })
@@ -240,6 +248,7 @@ impl Gunner<'_> {
     async fn burst(&self, line: &Line, tape: &mut Tape) -> Result<(), Unseen> {
         let most = 2 * self.limit + 1;
         let batch = self.deployment.limits.burst.map_or(BATCH, |burst| burst.clamp(1, BATCH));
+        let mut row = 0;
         while tape.refused() == 0 && tape.served() < most {
             let served = tape.served();
             // Up to the limit side by side; the one that should be refused alone, so that one refusal shows it.
@@ -248,10 +257,12 @@ impl Gunner<'_> {
                 Some(left) => left.min(batch),
                 None => (most - served).min(batch),
             };
-            self.volley(line, count, tape).await?;
-            if self.deployment.limits.burst.is_some_and(|burst| tape.served() % burst.max(1) < count) {
+            if self.deployment.limits.burst.is_some_and(|burst| row + count > burst) {
                 tokio::time::sleep(Duration::from_secs(1)).await;
+                row = 0;
             }
+            row += count;
+            self.volley(line, count, tape).await?;
         }
         if tape.refused() == 0 && tape.elapsed() > self.window {
             return Err(Unseen::NotComparable(format!(
@@ -270,13 +281,18 @@ impl Gunner<'_> {
         // others one whose window is shorter than the policy's.
         let refused_by_error = tape.refusal().is_some_and(|refusal| refusal.status >= 500);
         let step = if refused_by_error { self.window / 3 } else { self.window / 9 };
-        let mut next = Instant::now() + (self.window * 5 / (2 * self.limit)).min(step);
         let mut since = Instant::now();
-        let mut last_refused = Instant::now();
-        while next < since + self.window - self.window / 30 {
+        let mut last_refused = since;
+        let mut next = since + (self.window * 5 / (2 * self.limit)).min(step);
+        loop {
             tokio::time::sleep_until(next.into()).await;
-            next = Instant::now() + step;
+            let last_look = since + self.window * 19 / 20;
+            let is_last = next >= last_look;
+            next = (Instant::now() + step).min(last_look.max(Instant::now()));
             if !self.record(line, tape).await? {
+                if is_last {
+                    return Ok(false);
+                }
                 last_refused = Instant::now();
                 continue;
             }
@@ -295,7 +311,6 @@ impl Gunner<'_> {
             since = last_refused;
             last_refused = Instant::now();
         }
-        Ok(false)
     }
 
     /// One and a half times the limit, evenly over a window: more than a limiter that keeps to the policy serves.
@@ -412,6 +427,9 @@ impl Gunner<'_> {
 
     /// One variation: served counts only where the plain request right after it is refused, twice over.
     async fn aside(&self, line: &Line, request: &Request, route: Route, tape: &mut Tape) -> Outcome {
+        if tape.most_after_refusal() > self.limit + 2 {
+            return Outcome::Unclear(Unseen::NotComparable("the limit itself does not hold".into()));
+        }
         match self.try_aside(line, request, route, tape).await {
             Ok(outcome) => outcome,
             Err(unseen) => Outcome::Unclear(unseen),

@@ -133,9 +133,9 @@ pub(super) async fn read(
 /// Whether a path is under a prefix that the policy names, however it is spelled: `never` must hold for path tricks, too.
 fn is_under(path: &str, prefix: &str) -> bool {
     let plain = |path: &str| {
-        Url::parse("http://host/")
-            .and_then(|base| base.join(path))
-            .map_or_else(|_| path.to_owned(), |url| url.path().to_ascii_lowercase().replace("//", "/"))
+        let url = Url::parse(&format!("http://host{path}"));
+        let path = url.map_or_else(|_| path.to_owned(), |url| url.path().to_ascii_lowercase());
+        path.replace("//", "/")
     };
     path.starts_with(prefix) || plain(path).starts_with(&prefix.to_ascii_lowercase())
 }
@@ -315,17 +315,14 @@ async fn make(sender: &Sender<'_>, deployment: &Deployment, listener: Listener, 
         .read_timeout(READ)
         .tls_backend_preconfigured(tls.clone());
     let mut addresses = Vec::new();
-    match &deployment.proxy {
+    if let Some(proxy) = &deployment.proxy {
         // Behind a proxy the proxy resolves; the proxy's own address is what this machine contacts.
-        Some(proxy) => {
-            let proxy = reqwest::Proxy::all(proxy.clone())
-                .map_err(|error| Unseen::NotConfigured(format!("the proxy cannot be used: {error}")))?;
-            builder = builder.proxy(proxy);
-        }
-        None => {
-            addresses = address::addresses(sender.world, sender.target, host, port).await?;
-            builder = builder.no_proxy().resolve_to_addrs(host, &addresses);
-        }
+        let proxy = reqwest::Proxy::all(proxy.clone())
+            .map_err(|error| Unseen::NotConfigured(format!("the proxy cannot be used: {error}")))?;
+        builder = builder.proxy(proxy);
+    } else {
+        addresses = address::addresses(sender.world, sender.target, host, port).await?;
+        builder = builder.no_proxy().resolve_to_addrs(host, &addresses);
     }
     let client = builder.build().map_err(|error| Unseen::Bug(format!("the HTTP client cannot be built: {error}")))?;
     for value in deployment.headers.values() {
@@ -345,6 +342,23 @@ async fn make(sender: &Sender<'_>, deployment: &Deployment, listener: Listener, 
         }
     };
     Ok(Ready { client, tls: Arc::new(tls), url, addresses, exempt })
+}
+
+/// Gives the target's host these addresses, as DNS would.
+#[cfg(test)]
+pub(super) async fn resolve_for_test(
+    world: &crate::probe::World,
+    target: &crate::target::Target,
+    addresses: Vec<SocketAddr>,
+) {
+    let ask = crate::evidence::Ask::from(Request::get("/"));
+    let sender = Sender { world, target, ask: &ask };
+    let deployment = target.deployment.as_ref().unwrap();
+    for trust in [Trust::Checked, Trust::Unchecked] {
+        let made = make(&sender, deployment, Listener::Main, trust).await.unwrap();
+        let key = (target.name.clone(), Listener::Main, trust);
+        world.clients.ready.lock().await.insert(key, Ok(Ready { addresses: addresses.clone(), ..made }));
+    }
 }
 
 #[cfg(test)]

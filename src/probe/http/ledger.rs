@@ -14,8 +14,6 @@ use crate::target::Target;
 
 /// Requests in flight at most, to one origin.
 const IN_FLIGHT: u32 = 8;
-/// Added to every wait that the origin names: its clock and ours tick apart.
-const SLACK: Duration = Duration::from_millis(250);
 /// How long nobody may want to send before a measurement begins.
 const QUIET: Duration = Duration::from_millis(150);
 
@@ -27,6 +25,11 @@ pub(crate) struct Prior {
 }
 
 impl Prior {
+    /// Added to every wait: the origin's clock and ours tick apart.
+    fn slack(self) -> Duration {
+        (self.window / 20).clamp(Duration::from_millis(20), Duration::from_millis(250))
+    }
+
     /// The knobs of `rate-limit`; MCP-4's own 30 requests in 60 seconds without any.
     pub(crate) fn of(target: &Target) -> Self {
         let knobs = target.checks.get("rate-limit");
@@ -35,7 +38,7 @@ impl Prior {
         let window = knob("window").and_then(serde_json::Value::as_str).and_then(|text| text.parse::<Period>().ok());
         Self {
             limit: limit.unwrap_or(30).max(1),
-            window: window.map_or(Duration::from_secs(60), Period::duration).max(Duration::from_millis(100)),
+            window: window.map_or(Duration::from_mins(1), Period::duration).max(Duration::from_millis(100)),
         }
     }
 }
@@ -271,7 +274,7 @@ impl State {
             closed.knocking = true;
             return self.go(true);
         }
-        let window = self.prior.window + self.prior.window / 20;
+        let window = self.prior.window + self.prior.slack();
         while self.served.front().is_some_and(|first| now.saturating_duration_since(*first) > window) {
             self.served.pop_front();
         }
@@ -297,7 +300,7 @@ impl State {
             // One is kept back: the origin's clock and ours tick apart.
             if used >= limit.saturating_sub(1).max(1) {
                 return match self.served.front() {
-                    Some(first) if self.in_flight == 0 => Step::At(*first + window + SLACK),
+                    Some(first) if self.in_flight == 0 => Step::At(*first + window),
                     Some(_) | None => Step::Changed,
                 };
             }
@@ -355,7 +358,7 @@ impl State {
             // It said that none is left, waited for the reset, was served, and says so still.
             self.claims_lie = true;
         }
-        self.claim = claim.reset.map(|reset| (claim, now + reset.min(longest) + SLACK));
+        self.claim = claim.reset.map(|reset| (claim, now + reset.min(longest) + self.prior.slack()));
     }
 
     fn close(&mut self, origin: &str, path: &str, knock: bool, wait: Option<Duration>, now: Instant) {
@@ -384,7 +387,7 @@ impl State {
             // One of those in flight when the limit was reached: it tells nothing new.
             return;
         }
-        let longest = (2 * self.prior.window).max(Duration::from_secs(120));
+        let longest = (2 * self.prior.window).max(Duration::from_mins(2));
         let closed = match wait {
             Some(wait) if wait > longest => {
                 self.stopped = Some(Unseen::Limited(format!(
@@ -393,16 +396,12 @@ impl State {
                 )));
                 return;
             }
-            Some(wait) => Closed { until: now + wait + SLACK, trial: false, knocking: false },
+            Some(wait) => Closed { until: now + wait + self.prior.slack(), trial: false, knocking: false },
             // Nothing said: after two and a half refills a steady limiter serves again, a windowed one does not.
             None if !knock && self.pace.is_none() => {
                 Closed { until: now + self.prior.window * 5 / (2 * self.prior.limit), trial: true, knocking: false }
             }
-            None => Closed {
-                until: now + self.prior.window + self.prior.window / 20 + SLACK,
-                trial: false,
-                knocking: false,
-            },
+            None => Closed { until: now + self.prior.window + self.prior.slack(), trial: false, knocking: false },
         };
         self.closed = Some(closed);
     }

@@ -1,14 +1,20 @@
 //! HTTP: every request of the audit to a deployment goes out through [`Sender::send`].
 
 mod burst;
+#[cfg(test)]
+mod burst_tests;
 mod client;
 mod credential;
 mod ledger;
 mod raw;
 mod received;
+#[cfg(test)]
+pub(crate) mod rig;
 mod shot;
 mod tape;
 mod trust;
+#[cfg(test)]
+mod wire_tests;
 
 use std::time::Duration;
 mod reading;
@@ -93,7 +99,7 @@ impl Sender<'_> {
             match answered(&exchange) {
                 Answered::Service => {
                     permit.settle(&Fate::Served { claim: claim(&exchange), error: exchange.status >= 500 });
-                    self.mind(deployment, &ledger, &exchange);
+                    Self::mind(deployment, &ledger, &exchange);
                     return Ok((exchange, body));
                 }
                 Answered::Limiter => {
@@ -106,7 +112,7 @@ impl Sender<'_> {
                 }
                 Answered::Shedder => {
                     permit.settle(&Fate::Served { claim: None, error: true });
-                    self.mind(deployment, &ledger, &exchange);
+                    Self::mind(deployment, &ledger, &exchange);
                     last = Unseen::Limited(format!(
                         "{host} answered {} for overload or a missing upstream",
                         exchange.status
@@ -122,7 +128,7 @@ impl Sender<'_> {
     }
 
     /// Stops where the target's own limits say so.
-    fn mind(&self, deployment: &Deployment, ledger: &Ledger, exchange: &Exchange) {
+    fn mind(deployment: &Deployment, ledger: &Ledger, exchange: &Exchange) {
         let most = deployment.limits.stop_on_errors;
         if most > 0 && ledger.errors_in_a_row() >= most {
             ledger.stop(Unseen::OverBudget(format!("`stop-on` of the target: {most} answers of 5xx in a row")));

@@ -222,13 +222,13 @@ impl<S: AsyncRead + Unpin> Reader<S> {
         if self.ended {
             return Ok(false);
         }
-        let mut chunk = [0; 8192];
-        let read = tokio::time::timeout(READ, self.stream.read(&mut chunk))
+        self.buffer.reserve(8192);
+        let read = tokio::time::timeout(READ, self.stream.read_buf(&mut self.buffer))
             .await
             .map_err(|_| Failure::TimedOut(format!("nothing more came in {} s", READ.as_secs())))?;
         match read {
             Ok(0) => self.ended = true,
-            Ok(count) => self.buffer.extend(chunk.iter().take(count)),
+            Ok(_) => {}
             // Many servers end TLS without a close_notify. Whether the body was whole, its own length says.
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => self.ended = true,
             Err(error) if self.buffer.is_empty() => return Err(Failure::Unreachable(error.to_string())),

@@ -35,6 +35,8 @@ const CONNECTING: Duration = Duration::from_secs(5);
 const PROMPT: Duration = Duration::from_secs(3);
 /// For the second try: servers that take four seconds to answer are real, and no scanner's three seconds judge them.
 const PATIENT: Duration = Duration::from_secs(12);
+/// Before a wordless end is asked about again: a server that takes few connections at a time has to see the last one go.
+const PAUSE: Duration = Duration::from_millis(250);
 /// Addresses looked at side by side.
 const ABREAST: usize = 4;
 
@@ -193,6 +195,7 @@ impl Line<'_> {
             if let Some((_, later)) = patient.iter().find(|(asked, _)| asked == version) {
                 met.clone_from(later);
             } else if is_wordless(&met.outcome) {
+                tokio::time::sleep(PAUSE).await;
                 let every = hello::every_suite(*version);
                 *met = self.send(address, ask, *version, &every, PATIENT).await;
             }
@@ -313,7 +316,11 @@ impl Line<'_> {
     /// A hello, and once more with patience where it met no word.
     async fn insist(&self, address: SocketAddr, ask: &Ask, version: Version, suites: &[u16]) -> Met {
         let met = self.send(address, ask, version, suites, PROMPT).await;
-        if is_wordless(&met.outcome) || matches!(met.outcome, Outcome::Silent(_)) {
+        if is_wordless(&met.outcome) {
+            tokio::time::sleep(PAUSE).await;
+            return self.send(address, ask, version, suites, PATIENT).await;
+        }
+        if matches!(met.outcome, Outcome::Silent(_)) {
             return self.send(address, ask, version, suites, PATIENT).await;
         }
         met

@@ -1,0 +1,259 @@
+use super::*;
+use crate::check::Status;
+use crate::checks::access::stage::{Service, answer, deployed, gathered, no_mcp, transcript, with_header};
+use crate::evidence::api::{Operation, Operations};
+use crate::evidence::mcp::Transcript;
+use crate::target::{Environment, OpenApi};
+
+const APP: &str = "https://app.example.com";
+
+fn target() -> Target {
+    let mut target = deployed("https://mcp.example.com", &["GET /api/items", "POST /api/items", "GET /api/me"]);
+    target.deployment.as_mut().unwrap().origins = Some(vec![APP.into()]);
+    target
+}
+
+/// Denies without the token, knows its three operations, and grants by `grant`.
+fn service(grant: &dyn Fn(&str) -> Option<String>, credentials: bool, request: &Request) -> Exchange {
+    let status = match request {
+        Request { method, .. } if method == "OPTIONS" => 204,
+        Request { credential: Credential::None, .. } => 401,
+        Request { path, .. } if !path.starts_with("/api/") => 404,
+        Request { method, .. } if method == "POST" => 400,
+        _ => 200,
+    };
+    let mut answer = with_header(answer(status), "vary", "Origin");
+    if let Some(granted) = grant(request.origin.as_deref().unwrap_or_default()) {
+        answer = with_header(answer, "access-control-allow-origin", &granted);
+        if credentials {
+            answer = with_header(answer, "access-control-allow-credentials", "true");
+        }
+    }
+    answer
+}
+
+fn judged(target: &Target, http: &dyn Fn(&Request) -> Result<Exchange, Unseen>) -> Verdict {
+    let check = CorsOrigins::default();
+    let evidence = gathered(&check, target, &Service { http, mcp: &no_mcp, operations: None });
+    check.judge(target, &evidence)
+}
+
+fn granting(grant: impl Fn(&str) -> Option<String>) -> Verdict {
+    judged(&target(), &|request| Ok(service(&grant, false, request)))
+}
+
+fn aspects(verdict: &Verdict) -> BTreeSet<&str> {
+    verdict.findings().iter().map(|finding| finding.aspect.as_str()).collect()
+}
+
+fn when(granted: bool, origin: &str) -> Option<String> {
+    granted.then(|| origin.to_owned())
+}
+
+#[test]
+fn the_allowed_origin_alone_holds_and_so_does_none_at_all() {
+    let verdict = granting(|origin| when(origin == APP, origin));
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
+    assert!(verdict.grounds()[0].ends_with("granted: https://app.example.com alone"), "{verdict:?}");
+    let verdict = granting(|_| None);
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
+    assert!(verdict.all_notes()[0].contains("is not granted"));
+}
+
+#[test]
+fn each_way_of_granting_too_much_falls_by_its_own_name() {
+    type Grant = fn(&str) -> Option<String>;
+    let cases: [(&str, Grant); 9] = [
+        ("wildcard", |_| Some("*".into())),
+        ("reflection", |origin| when(!origin.is_empty(), origin)),
+        ("null", |origin| when(origin == "null" || origin == APP, origin)),
+        ("suffix", |origin| when(origin.starts_with(APP) && !origin.starts_with(&format!("{APP}:")), origin)),
+        ("prefix", |origin| {
+            when(
+                origin.ends_with("app.example.com") && !origin.starts_with("http:") && !origin.contains(".app"),
+                origin,
+            )
+        }),
+        ("unescaped-dot", |origin| when(origin == APP || origin == "https://appxexample.com", origin)),
+        ("http-twin", |origin| when(origin == APP || origin == "http://app.example.com", origin)),
+        ("port", |origin| when(origin == APP || origin == "https://app.example.com:8443", origin)),
+        ("unlisted", |_| Some("https://old.example.com".into())),
+    ];
+    for (aspect, grant) in cases {
+        let verdict = granting(grant);
+        assert_eq!(aspects(&verdict), BTreeSet::from([aspect]), "{verdict:?}");
+    }
+    let verdict = granting(|origin| when(origin.ends_with(".app.example.com") || origin == APP, origin));
+    assert_eq!(aspects(&verdict), BTreeSet::from(["subdomain"]));
+}
+
+#[test]
+fn the_targets_own_name_is_varied_too() {
+    let verdict = granting(|origin| when(origin.starts_with("https://mcp.example.com"), origin));
+    assert_eq!(aspects(&verdict), BTreeSet::from(["suffix"]));
+}
+
+#[test]
+fn credentials_make_it_critical() {
+    let reflect = |origin: &str| when(!origin.is_empty(), origin);
+    let verdict = judged(&target(), &|request| Ok(service(&reflect, true, request)));
+    assert!(verdict.findings().iter().all(|finding| finding.severity == Some(Severity::Critical)), "{verdict:?}");
+}
+
+#[test]
+fn several_origins_in_one_answer_fail() {
+    let verdict = granting(|_| Some(format!("{APP}, https://b.example.com")));
+    assert_eq!(aspects(&verdict), BTreeSet::from(["multiple"]));
+}
+
+#[test]
+fn a_grant_on_errors_alone_is_seen() {
+    for status in [401, 404] {
+        let verdict = judged(&target(), &|request| {
+            let seen = service(&|_| None, false, request);
+            let granted = seen.status == status && request.origin.is_some();
+            Ok(if granted { with_header(seen, "access-control-allow-origin", "*") } else { seen })
+        });
+        assert_eq!(aspects(&verdict), BTreeSet::from(["wildcard"]), "{status}");
+    }
+}
+
+#[test]
+fn a_grant_on_one_endpoint_alone_is_seen() {
+    let verdict = judged(&target(), &|request| {
+        let seen = service(&|_| None, false, request);
+        let reflects = request.path == "/api/me";
+        Ok(match &request.origin {
+            Some(origin) if reflects => with_header(seen, "access-control-allow-origin", origin),
+            _ => seen,
+        })
+    });
+    assert_eq!(verdict.findings()[0].place, Place::url("https://mcp.example.com/api/me"));
+}
+
+#[test]
+fn a_cached_answer_without_vary_fails_and_an_uncached_one_is_noted() {
+    let grant = |origin: &str| when(origin == APP, origin);
+    let without_vary = |request: &Request| {
+        let mut seen = service(&grant, false, request);
+        seen.headers.retain(|(name, _)| name != "vary");
+        seen
+    };
+    let noted = judged(&target(), &|request| Ok(without_vary(request)));
+    assert_eq!(noted.status(), Status::Pass);
+    assert!(noted.all_notes().iter().any(|note| note.contains("Vary")), "{noted:?}");
+    let cached =
+        judged(&target(), &|request| Ok(with_header(without_vary(request), "cache-control", "public, max-age=60")));
+    assert_eq!(aspects(&cached), BTreeSet::from(["vary"]));
+}
+
+#[test]
+fn denials_catch_alls_limits_and_silence_are_inconclusive() {
+    let all = |status: u16| move |_: &Request| Ok(answer(status));
+    let limited = |_: &Request| Err(Unseen::Limited("429".into()));
+    for http in [&all(401) as &dyn Fn(&Request) -> _, &all(200), &all(500), &limited] {
+        assert_eq!(judged(&target(), http).status(), Status::Inconclusive);
+    }
+    let mut nothing = target();
+    nothing.deployment.as_mut().unwrap().endpoints.clear();
+    assert_eq!(judged(&nothing, &all(200)).status(), Status::Inconclusive);
+}
+
+#[test]
+fn one_answer_that_was_limited_is_no_pass_and_hides_no_fault() {
+    let limited = |request: &Request, grant: &dyn Fn(&str) -> Option<String>| match request {
+        Request { path, .. } if path == "/api/me" => Err(Unseen::Limited("429".into())),
+        request => Ok(service(grant, false, request)),
+    };
+    assert_eq!(judged(&target(), &|request| limited(request, &|_| None)).status(), Status::Inconclusive);
+    let wildcard = judged(&target(), &|request| limited(request, &|_| Some("*".into())));
+    assert_eq!(wildcard.status(), Status::Fail);
+}
+
+#[test]
+fn the_wildcard_is_excused_in_development_on_loopback_alone() {
+    let wildcard = |request: &Request| Ok(service(&|_| Some("*".into()), false, request));
+    let mut local = deployed("http://127.0.0.1:8080", &["GET /api/items"]);
+    assert_eq!(judged(&local, &wildcard).status(), Status::Fail);
+    local.environment = Environment::Development;
+    assert_eq!(judged(&local, &wildcard).status(), Status::Pass);
+    let mut remote = target();
+    remote.environment = Environment::Development;
+    assert_eq!(judged(&remote, &wildcard).status(), Status::Fail);
+}
+
+fn mcp_target() -> Target {
+    let mut target = deployed("https://mcp.example.com", &["/mcp"]);
+    target.deployment.as_mut().unwrap().origins = Some(Vec::new());
+    target
+}
+
+fn mcp_judged(mcp: &dyn Fn(&Conversation) -> Result<Transcript, Unseen>) -> Verdict {
+    let (check, target) = (CorsOrigins::default(), mcp_target());
+    let http = |_: &Request| Ok(answer(404));
+    let evidence = gathered(&check, &target, &Service { http: &http, mcp, operations: None });
+    check.judge(&target, &evidence)
+}
+
+#[test]
+fn an_mcp_endpoint_that_refuses_every_hostile_origin_holds() {
+    let verdict = mcp_judged(&|conversation| {
+        Ok(match conversation.origin {
+            None => transcript(Era::Legacy, answer(200), Vec::new()),
+            Some(_) => transcript(Era::Denied, answer(403), Vec::new()),
+        })
+    });
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
+}
+
+#[test]
+fn an_mcp_endpoint_that_serves_a_hostile_origin_fails() {
+    let open = mcp_judged(&|_| Ok(transcript(Era::Modern, answer(200), Vec::new())));
+    assert_eq!(aspects(&open), BTreeSet::from(["mcp-reflection"]));
+    let prefix = mcp_judged(&|conversation| {
+        let served = conversation.origin.as_deref().is_none_or(|origin| origin.starts_with("https://mcp.example.com"));
+        Ok(if served {
+            transcript(Era::Legacy, answer(200), Vec::new())
+        } else {
+            transcript(Era::Denied, answer(403), Vec::new())
+        })
+    });
+    assert_eq!(aspects(&prefix), BTreeSet::from(["mcp-suffix"]));
+}
+
+#[test]
+fn an_mcp_endpoint_that_denies_the_token_beside_an_origin_is_inconclusive() {
+    let verdict = mcp_judged(&|conversation| {
+        let era = if conversation.origin.is_none() { Era::Legacy } else { Era::Denied };
+        let status = if conversation.origin.is_none() { 200 } else { 401 };
+        Ok(transcript(era, answer(status), Vec::new()))
+    });
+    assert_eq!(verdict.status(), Status::Inconclusive);
+    assert_eq!(mcp_judged(&|_| Err(Unseen::TimedOut("10 s".into()))).status(), Status::Inconclusive);
+}
+
+#[test]
+fn described_endpoints_are_asked_about_within_the_reserves() {
+    let mut target = deployed("https://mcp.example.com", &["/mcp"]);
+    target.deployment.as_mut().unwrap().openapi = Some(OpenApi::Path("/openapi.json".into()));
+    let operation = |path: &str| Operation {
+        method: "GET".into(),
+        template: path.into(),
+        path: path.into(),
+        secured: true,
+        parameters: Vec::new(),
+        body: None,
+        body_required: false,
+        example: None,
+    };
+    let operations = Operations {
+        operations: (0..40).map(|number| operation(&format!("/api/{number}"))).collect(),
+        unread: Vec::new(),
+    };
+    let check = CorsOrigins::default();
+    let http = |request: &Request| Ok(service(&|_| None, false, request));
+    let service = Service { http: &http, mcp: &no_mcp, operations: Some(operations) };
+    let evidence = gathered(&check, &target, &service);
+    assert!(evidence.exchanges().any(|(request, _)| request.path == "/api/39"));
+    assert_eq!(check.judge(&target, &evidence).status(), Status::Pass);
+}

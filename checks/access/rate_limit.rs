@@ -1,0 +1,419 @@
+//! Nobody gets more than so many requests served in a window, whatever the endpoint, the header or the connection.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
+use crate::detect::refusal::{Answered, answered, retry_after};
+use crate::evidence::api::{Description, OPERATIONS, endpoints};
+use crate::evidence::http::{Credential, Exchange};
+use crate::evidence::limit::{Aside, Bucket, Burst, Measured, Outcome, Subject, Varied};
+use crate::evidence::{Ask, Evidence, Unseen};
+use crate::period::Period;
+use crate::target::{Deployment, Target};
+
+/// The knobs of the item.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RateLimit {
+    /// Requests at most that one client address gets served in a window. MCP-4: 30.
+    pub limit: u32,
+    /// The window. MCP-4: one minute.
+    pub window: Period,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { limit: 30, window: Period::seconds(60) }
+    }
+}
+
+impl Check for RateLimit {
+    const ABOUT: About = About {
+        id: "rate-limit",
+        title: "Rate limiting on every API endpoint",
+        statements: &["MCP-4"],
+        severity: Severity::High,
+        decided_from: DecidedFrom::Deployment,
+        attestable: false,
+        remediation: "Put one limiter before every API endpoint and before authentication, counting per client address \
+                      as the connection shows it: at most 30 requests in 60 seconds, then 429 with Retry-After. Behind a \
+                      proxy take the address from X-Forwarded-For only as far as your own proxy wrote it, and keep one \
+                      count for all replicas.",
+        references: &["RFC 6585 section 4", "RFC 9110 section 10.2.3", "OWASP API4:2023", "CWE-770"],
+    };
+
+    fn asks(&self, target: &Target, seen: &Evidence) -> Vec<Ask> {
+        if target.deployment().is_err() {
+            return Vec::new();
+        }
+        match Description::of(target) {
+            // Which endpoints there are must be known first: one measurement serves them all.
+            Some(description) if seen.of(&description) == Err(Unseen::NotAsked) => vec![description.into()],
+            Some(_) | None => self.burst(target, seen).map(Ask::from).into_iter().collect(),
+        }
+    }
+
+    fn reserves(&self, target: &Target) -> Vec<Reserve> {
+        let Some(deployment) = Description::of(target).and(target.deployment().ok()) else { return Vec::new() };
+        let sends = Burst::sends(deployment.endpoints.len() + OPERATIONS, self.limit.max(1));
+        vec![Reserve { what: "the burst over the operations that the description lists".into(), asks: 1, sends }]
+    }
+
+    fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
+        let deployment = match target.deployment() {
+            Ok(deployment) => deployment,
+            Err(absent) => return Verdict::absent(absent),
+        };
+        let mut verdict = Verdict::default();
+        let (known, unseen) = endpoints(target, evidence);
+        for unseen in unseen {
+            verdict.not_seen(unseen);
+        }
+        for endpoint in &known {
+            if let Some(reason) = &endpoint.public {
+                verdict.notes(format!("{endpoint} is declared public ({reason}) and was not measured"));
+            }
+        }
+        let Some(burst) = self.burst(target, evidence) else {
+            verdict.not_seen(Unseen::NoEvidence("no API endpoint is known that could be measured".into()));
+            return verdict;
+        };
+        match evidence.of(&burst) {
+            Ok(measured) => self.weigh(deployment, measured, &mut verdict),
+            Err(unseen) => verdict.not_seen(unseen),
+        }
+        verdict
+    }
+}
+
+impl RateLimit {
+    /// The one measurement of all endpoints that are not declared public; `None` where there is none.
+    fn burst(&self, target: &Target, seen: &Evidence) -> Option<Burst> {
+        let subjects: Vec<Subject> = endpoints(target, seen)
+            .0
+            .iter()
+            .filter(|endpoint| endpoint.public.is_none())
+            .map(|endpoint| Subject::of(endpoint, target))
+            .collect();
+        (!subjects.is_empty()).then(|| Burst { subjects, limit: self.limit.max(1), window: self.window })
+    }
+
+    fn weigh(&self, deployment: &Deployment, measured: &Measured, verdict: &mut Verdict) {
+        for bucket in &measured.buckets {
+            self.weigh_bucket(deployment, bucket, verdict);
+        }
+        if let Some(main) = measured.buckets.first() {
+            for aside in &measured.asides {
+                self.weigh_aside(deployment, main, aside, verdict);
+            }
+            let shared: Vec<&Aside> = measured.asides.iter().filter(|aside| is_shared_sibling(aside)).collect();
+            if !shared.is_empty() {
+                verdict.holds(format!("{} more endpoints share the count of {}", shared.len(), main.subject));
+            }
+        }
+        for (subject, unseen) in &measured.unmeasured {
+            verdict.not_seen(about(subject, unseen));
+        }
+    }
+
+    fn weigh_bucket(&self, deployment: &Deployment, bucket: &Bucket, verdict: &mut Verdict) {
+        let place = Place::url(deployment.at(&bucket.subject.path));
+        let Bucket { request, sent, served, took, after, .. } = bucket;
+        let allowed = format!("{} in {} are allowed", self.limit, self.window);
+        let aspect = |word: &str| match bucket.credential {
+            Credential::None => format!("{word}-anonymous"),
+            Credential::Valid
+            | Credential::Wrong
+            | Credential::Mutated(_)
+            | Credential::Leaked(_)
+            | Credential::Dummy => word.to_owned(),
+        };
+        if matches!(bucket.status, 404 | 405 | 500..) {
+            verdict.not_seen(Unseen::NotComparable(format!(
+                "{request} answers {}: its limit says nothing about the endpoint",
+                bucket.status
+            )));
+            return;
+        }
+        let Some(refusal) = &bucket.refusal else {
+            let what = format!(
+                "{served} of {sent} requests ({request}) were answered with {} in {took} ms and none refused, {allowed}",
+                bucket.status
+            );
+            verdict.finds(Finding::new(what, place).aspect(aspect("no-limit")));
+            return;
+        };
+        if self.exceeds(bucket) {
+            let what = format!(
+                "{served} requests ({request}) were served before the first refusal and up to {after} more in a window \
+                 after one, {allowed}"
+            );
+            verdict.finds(Finding::new(what, place).aspect(aspect("limit")));
+            return;
+        }
+        let window = u64::try_from(self.window.duration().as_millis()).unwrap_or(u64::MAX);
+        if bucket.watched < window / 5 * 4 {
+            verdict.not_seen(Unseen::Partial(format!(
+                "{request} was watched for {} ms of the window of {}",
+                bucket.watched, self.window
+            )));
+            return;
+        }
+        if bucket.recovered.is_none() && !bucket.steady && *served != self.limit {
+            verdict.not_seen(Unseen::Partial(format!(
+                "{request}: {served} were served before the first refusal, and none after it even when the window was \
+                 over: earlier requests or a ban may have blurred the count"
+            )));
+            return;
+        }
+        self.weigh_refusal(bucket, refusal, place, &aspect("status"), verdict);
+    }
+
+    fn weigh_refusal(&self, bucket: &Bucket, refusal: &Exchange, place: Place, aspect: &str, verdict: &mut Verdict) {
+        let Bucket { request, served, .. } = bucket;
+        if refusal.status != 429 {
+            match answered(refusal) {
+                Answered::Firewall => verdict.not_seen(Unseen::Limited(format!(
+                    "{request}: a firewall's page with {} stood in for the limiter after {served} requests",
+                    refusal.status
+                ))),
+                Answered::Service | Answered::Limiter | Answered::Shedder if bucket.recovered.is_some() => {
+                    let what =
+                        format!("the limit is enforced with {}, not with 429 ({request})", refusal.status);
+                    verdict.finds(Finding::new(what, place).of_severity(Severity::Medium).aspect(aspect));
+                }
+                Answered::Service | Answered::Limiter | Answered::Shedder => verdict.not_seen(Unseen::Limited(format!(
+                    "{request}: after {served} requests it answered {}, and never served again: overload or a limit",
+                    refusal.status
+                ))),
+            }
+            return;
+        }
+        let retry = retry_after(refusal).map(|wait| format!(", Retry-After {} s", wait.as_secs()));
+        if retry.is_none() {
+            verdict.notes(format!("the 429 of {request} says no Retry-After"));
+        }
+        let retry = retry.unwrap_or_default();
+        match bucket.recovered {
+            Some(recovered) => verdict.notes(format!("{request} was served again after {recovered} ms")),
+            None => verdict.notes(format!("{request} was still refused two windows later")),
+        }
+        let make = if bucket.steady { "refilled steadily" } else { "within any window" };
+        verdict.holds(format!(
+            "{request}: {served} served, the next refused with 429{retry}; {} at most {make} after a refusal, of {} in {}",
+            bucket.after, self.limit, self.window
+        ));
+    }
+
+    /// Whether more was served than any limiter of the policy's limit would serve.
+    fn exceeds(&self, bucket: &Bucket) -> bool {
+        let window = u64::try_from(self.window.duration().as_millis()).unwrap_or(u64::MAX).max(1);
+        let limit = u64::from(self.limit.max(1));
+        let (served, after) = (u64::from(bucket.served), u64::from(bucket.after));
+        if bucket.steady {
+            // What refilled during the burst is no part of the capacity; one or two requests fall on the edges.
+            let refilled = limit.saturating_mul(bucket.took) / window;
+            after > limit + 2 || served > limit + refilled + 2
+        } else {
+            // A fixed window may begin within the burst: then twice the limit is served, but only once.
+            after > limit || served > 2 * limit
+        }
+    }
+
+    fn weigh_aside(&self, deployment: &Deployment, main: &Bucket, aside: &Aside, verdict: &mut Verdict) {
+        let place = || Place::url(deployment.at(&main.subject.path));
+        let request = &main.request;
+        match (&aside.varied, &aside.outcome) {
+            (Varied::Spoofed(header), Outcome::Served { .. }) => {
+                let what = format!("while {request} is refused, it is served with another address in {header}");
+                verdict.finds(Finding::new(what, place()).aspect("spoofed-address"));
+            }
+            (Varied::Spoofed(header), Outcome::Refused) => {
+                verdict.holds(format!("an invented client address is refused alike ({header})"));
+            }
+            (Varied::Spelled(path), Outcome::Served { status, .. }) => {
+                if (200..300).contains(status) && (200..300).contains(&main.status) {
+                    let what = format!("while {request} is refused, it is served as {path}");
+                    verdict.finds(Finding::new(what, place()).aspect("spelling"));
+                }
+            }
+            (Varied::Anonymous, Outcome::Refused) => {
+                verdict.holds("requests without a credential share the count".to_owned());
+            }
+            (Varied::Address { address, same_family }, Outcome::Served { count, .. }) => {
+                if *same_family && main.served + count > self.limit {
+                    let what = format!(
+                        "{address} counts apart: {count} more requests were served there after {} on the first address",
+                        main.served
+                    );
+                    verdict.finds(Finding::new(what, Place::host(address)).aspect("address"));
+                } else {
+                    verdict.notes(format!("{address} counts apart from the host's first address"));
+                }
+            }
+            (Varied::Address { address, .. }, Outcome::Refused) => {
+                verdict.holds(format!("{address} shares the count"));
+            }
+            (Varied::Address { address, .. }, Outcome::Unclear(Unseen::Unreachable(why))) => {
+                verdict.notes(format!("{address} could not be reached, so nothing is served there ({why})"));
+            }
+            (Varied::Source(address), Outcome::Served { .. }) => {
+                verdict.notes(format!("counted per client address: {address} was served meanwhile"));
+            }
+            (Varied::Source(address), Outcome::Refused) => {
+                verdict.notes(format!(
+                    "{address} was refused meanwhile: one count for all clients (or for all behind one proxy), so one \
+                     client can shut out the rest"
+                ));
+            }
+            (Varied::Sibling { subject, stand_in: Some(request) }, Outcome::Refused) => {
+                verdict.notes(format!("{subject} is never sent; {request} was refused in its place"));
+            }
+            (Varied::Sibling { subject, stand_in: Some(request) }, Outcome::Served { .. }) => {
+                verdict.not_seen(Unseen::NotAllowed(format!("{subject} is never sent, and {request} counts apart")));
+            }
+            // Those that count apart have a bucket of their own, or are among the unmeasured.
+            (Varied::Sibling { stand_in: None, .. }, Outcome::Refused | Outcome::Served { .. })
+            | (Varied::Anonymous, Outcome::Served { .. })
+            | (Varied::Spelled(_), Outcome::Refused)
+            | (Varied::Spelled(_) | Varied::Source(_), Outcome::Unclear(_)) => {}
+            (Varied::Sibling { subject, .. }, Outcome::Unclear(unseen)) => verdict.not_seen(about(subject, unseen)),
+            (Varied::Spoofed(_) | Varied::Anonymous | Varied::Address { .. }, Outcome::Unclear(unseen)) => {
+                verdict.not_seen(unseen.clone());
+            }
+        }
+    }
+}
+
+fn is_shared_sibling(aside: &Aside) -> bool {
+    matches!((&aside.varied, &aside.outcome), (Varied::Sibling { .. }, Outcome::Refused))
+}
+
+/// The reason, with the endpoint it concerns.
+fn about(subject: &Subject, unseen: &Unseen) -> Unseen {
+    Unseen::Partial(format!("the limit on {subject}: {unseen}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Status;
+    use crate::evidence::http::BodySeen;
+    use crate::probe::http_rig::target;
+
+    fn check() -> RateLimit {
+        RateLimit::default()
+    }
+
+    fn refusal(status: u16) -> Exchange {
+        Exchange {
+            status,
+            headers: vec![("retry-after".into(), "57".into())],
+            body: BodySeen::default(),
+            address: String::new(),
+            at: 0,
+            took: 1,
+        }
+    }
+
+    fn bucket() -> Bucket {
+        Bucket {
+            subject: Subject { method: "GET".into(), path: "/a".into(), named: true, costly: false },
+            credential: Credential::Valid,
+            request: "GET /a".into(),
+            status: 200,
+            sent: 31,
+            served: 30,
+            took: 80,
+            refusal: Some(refusal(429)),
+            after: 0,
+            steady: false,
+            watched: 58_000,
+            recovered: Some(63_000),
+            refused: 12,
+        }
+    }
+
+    fn judged(bucket: Bucket, asides: Vec<Aside>) -> Verdict {
+        let target = target("http://127.0.0.1:1", &["GET /a"]);
+        let burst = check().burst(&target, &Evidence::at(chrono::DateTime::UNIX_EPOCH)).unwrap();
+        let measured = Measured { buckets: vec![bucket], asides, unmeasured: Vec::new() };
+        let evidence = Evidence::at(chrono::DateTime::UNIX_EPOCH).with(burst, measured);
+        check().judge(&target, &evidence)
+    }
+
+    #[test]
+    fn a_pass_says_how_many_were_served() {
+        let verdict = judged(bucket(), Vec::new());
+        assert_eq!(verdict.status(), Status::Pass);
+        assert_eq!(
+            verdict.grounds(),
+            ["GET /a: 30 served, the next refused with 429, Retry-After 57 s; 0 at most within any window after a \
+              refusal, of 30 in 60s"]
+        );
+    }
+
+    #[test]
+    fn what_was_served_after_the_first_refusal_counts() {
+        let verdict = judged(Bucket { served: 6, after: 300, steady: true, ..bucket() }, Vec::new());
+        assert_eq!(verdict.findings()[0].aspect, "limit");
+    }
+
+    #[test]
+    fn a_steady_refill_at_the_limit_is_no_fault_and_a_larger_one_is() {
+        assert_eq!(judged(Bucket { after: 32, steady: true, ..bucket() }, Vec::new()).status(), Status::Pass);
+        assert_eq!(judged(Bucket { after: 33, steady: true, ..bucket() }, Vec::new()).status(), Status::Fail);
+    }
+
+    #[test]
+    fn a_burst_on_the_boundary_of_a_window_is_no_fault() {
+        let straddling = Bucket { served: 45, after: 30, ..bucket() };
+        assert_eq!(judged(straddling.clone(), Vec::new()).status(), Status::Pass);
+        assert_eq!(judged(Bucket { after: 31, ..straddling.clone() }, Vec::new()).status(), Status::Fail);
+        assert_eq!(judged(Bucket { recovered: None, ..straddling }, Vec::new()).status(), Status::Inconclusive);
+    }
+
+    #[test]
+    fn a_window_that_was_not_watched_to_its_end_is_inconclusive() {
+        assert_eq!(judged(Bucket { watched: 30_000, ..bucket() }, Vec::new()).status(), Status::Inconclusive);
+    }
+
+    #[test]
+    fn a_missing_endpoint_or_an_overload_shows_no_limit() {
+        let missing = Bucket { status: 404, refusal: None, served: 61, ..bucket() };
+        assert_eq!(judged(missing, Vec::new()).status(), Status::Inconclusive);
+        let overload = Bucket { refusal: Some(refusal(503)), recovered: None, ..bucket() };
+        assert_eq!(judged(overload, Vec::new()).status(), Status::Inconclusive);
+    }
+
+    #[test]
+    fn an_address_that_counts_apart_is_a_fault_only_within_one_family() {
+        let aside = |same_family| Aside {
+            varied: Varied::Address { address: "127.0.0.5:1".into(), same_family },
+            outcome: Outcome::Served { status: 200, count: 2 },
+        };
+        assert_eq!(judged(bucket(), vec![aside(true)]).findings()[0].aspect, "address");
+        assert_eq!(judged(bucket(), vec![aside(false)]).status(), Status::Pass);
+    }
+
+    #[test]
+    fn no_answer_and_no_endpoint_pass_nothing() {
+        let nothing = Evidence::at(chrono::DateTime::UNIX_EPOCH);
+        for endpoints in [&["GET /a"][..], &[]] {
+            let target = target("http://127.0.0.1:1", endpoints);
+            assert_eq!(check().judge(&target, &nothing).status(), Status::Inconclusive);
+        }
+    }
+
+    #[test]
+    fn a_description_is_read_before_anything_is_measured() {
+        let mut target = target("http://127.0.0.1:1", &["GET /a"]);
+        target.deployment.as_mut().unwrap().openapi = Some(crate::target::OpenApi::Path("/openapi.json".into()));
+        let description = Description::of(&target).unwrap();
+        let nothing = Evidence::at(chrono::DateTime::UNIX_EPOCH);
+        assert_eq!(check().asks(&target, &nothing), [Ask::from(description.clone())]);
+        let seen = nothing.without(description, Unseen::TimedOut("10 s".into()));
+        assert!(matches!(check().asks(&target, &seen)[..], [Ask::Burst(_)]));
+    }
+}

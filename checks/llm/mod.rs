@@ -1,0 +1,3 @@
+//! Section: LLM servers.
+
+pub mod llm_ports;

@@ -1,0 +1,308 @@
+//! Audits come round by themselves: a schedule exists, and earlier runs show that it is kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::{About, Check, DecidedFrom, Place, Severity, Verdict};
+use crate::evidence::history::{Earlier, Past};
+use crate::evidence::repo::{Line, Lines};
+use crate::evidence::{Ask, Evidence, Unseen};
+use crate::period::Period;
+use crate::target::Target;
+
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AuditSchedule {
+    /// The last scheduled run may be so old at most.
+    pub max_age: Period,
+    /// Earlier scheduled runs, each on a day of its own, that show that the schedule is kept.
+    pub runs: u32,
+    /// Commands whose scheduled run counts as an audit.
+    pub tools: Vec<String>,
+}
+
+impl Default for AuditSchedule {
+    fn default() -> Self {
+        // A monthly schedule with some days of grace.
+        Self { max_age: Period::days(35), runs: 2, tools: vec!["watertight".into()] }
+    }
+}
+
+impl Check for AuditSchedule {
+    const ABOUT: About = About {
+        id: "audit-schedule",
+        title: "audits are scheduled, and the schedule is kept",
+        statements: &["OPS-2"],
+        severity: Severity::Medium,
+        decided_from: DecidedFrom::Both,
+        attestable: true,
+        remediation: "Run `watertight audit --scheduled` from a scheduled workflow, a systemd timer or a CronJob that stands \
+                      in the repository, and keep its history file between the runs.",
+        references: &["NIST SP 800-53 CA-7", "OWASP ASVS 5.0 V15.1"],
+    };
+
+    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
+        let mut asks = vec![Earlier {}.into()];
+        if target.repository().is_ok() {
+            asks.push(self.schedules().into());
+        }
+        asks
+    }
+
+    fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
+        let mut verdict = Verdict::default();
+        match target.repository() {
+            Ok(_) => self.exists(evidence, &mut verdict),
+            Err(absent) if absent.is_out_of_scope() => {
+                verdict.notes("whether a schedule stands in the repository is out of scope");
+            }
+            Err(absent) => verdict.not_seen(Unseen::NotNamed(absent.to_string())),
+        }
+        self.is_kept(evidence, &mut verdict);
+        verdict
+    }
+}
+
+impl AuditSchedule {
+    /// The lines that make a schedule, and those that run an audit.
+    fn schedules(&self) -> Lines {
+        let tools: Vec<String> = self.tools.iter().map(|tool| regex::escape(tool)).collect();
+        Lines {
+            globs: ["*.yml", "*.yaml", "*.timer", "*.service", "crontab", "*.cron", "**/cron.d/*", "Jenkinsfile"]
+                .map(str::to_owned)
+                .to_vec(),
+            pattern: format!(
+                r#"cron|OnCalendar|OnUnitActiveSec|^\s*schedule\s*:|[Pp]ipeline.?[Ss]ource|PIPELINE_SOURCE|^\s*[@*0-9]\S*\s+\S|\b({})\b"#,
+                tools.join("|")
+            ),
+        }
+    }
+
+    fn exists(&self, evidence: &Evidence, verdict: &mut Verdict) {
+        let matches = match evidence.of(&self.schedules()) {
+            Ok(matches) => matches,
+            Err(unseen) => return verdict.not_seen(unseen),
+        };
+        let mut files: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+        for line in matches.lines.iter().filter(|line| !is_comment(&line.text)) {
+            files.entry(&line.path).or_default().push(line);
+        }
+        let runs_audit =
+            |lines: &[&Line]| lines.iter().any(|line| self.tools.iter().any(|tool| mentions(&line.text, tool)));
+        let found = files.iter().find_map(|(path, lines)| {
+            let schedule = lines.iter().find(|line| is_schedule(path, &line.text))?;
+            // A timer starts the service of its own name (systemd.timer(5)).
+            let service = path.strip_suffix(".timer").map(|stem| format!("{stem}.service"));
+            let audits = runs_audit(lines)
+                || service.is_some_and(|service| files.get(service.as_str()).is_some_and(|lines| runs_audit(lines)));
+            audits.then_some(*schedule)
+        });
+        match found {
+            Some(line) => verdict.holds(format!("{}:{} schedules an audit", line.path, line.line)),
+            None if matches.truncated || !matches.unread.is_empty() => verdict.not_seen(Unseen::Partial(
+                "no schedule of an audit was found, and some files could not be read whole".into(),
+            )),
+            None => verdict.not_seen(Unseen::NoEvidence(format!(
+                "no schedule in the repository runs {} (scheduled workflow, systemd timer, CronJob, crontab)",
+                self.tools.join(" or ")
+            ))),
+        }
+    }
+
+    fn is_kept(&self, evidence: &Evidence, verdict: &mut Verdict) {
+        let earlier = match evidence.of(&Earlier {}) {
+            Ok(earlier) => earlier,
+            Err(unseen) => return verdict.not_seen(unseen),
+        };
+        let scheduled: Vec<&Past> = earlier.runs.iter().filter(|past| past.scheduled && past.complete).collect();
+        let days: BTreeSet<_> = scheduled.iter().map(|past| past.finished.date_naive()).collect();
+        let Some(last) = scheduled.iter().map(|past| past.finished).max() else {
+            return verdict.not_seen(Unseen::NoEvidence(format!(
+                "the history has no earlier run marked --scheduled ({} needed; this run does not count)",
+                self.runs
+            )));
+        };
+        let age = evidence.taken_at - last;
+        if age > self.max_age.delta() {
+            verdict.finds(
+                crate::check::Finding::new(
+                    format!(
+                        "the last scheduled run was on {}, {} days ago, and {} is allowed",
+                        last.date_naive(),
+                        age.num_days(),
+                        self.max_age
+                    ),
+                    Place::policy(evidence.declared.policy_file.clone(), None),
+                )
+                .aspect("stale"),
+            );
+        } else if (days.len() as u64) < u64::from(self.runs) {
+            verdict.not_seen(Unseen::NoEvidence(format!(
+                "the history has scheduled runs on {} earlier day(s), and {} are needed",
+                days.len(),
+                self.runs
+            )));
+        } else {
+            verdict.holds(format!("scheduled runs on {} earlier days, the last on {}", days.len(), last.date_naive()));
+        }
+    }
+}
+
+fn is_comment(text: &str) -> bool {
+    text.trim_start().starts_with(['#', ';']) || text.trim_start().starts_with("//")
+}
+
+/// Whether the line makes what its file is about come round by itself.
+fn is_schedule(path: &str, text: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let text = text.trim();
+    let has_ending = |ending: &str| name.len() > ending.len() && name.ends_with(ending);
+    if has_ending(".timer") {
+        return text.starts_with("OnCalendar=") || text.starts_with("OnUnitActiveSec=");
+    }
+    if name == "jenkinsfile" {
+        return text.contains("cron(") || text.contains("cron '") || text.contains("cron \"");
+    }
+    if has_ending(".yml") || has_ending(".yaml") {
+        let key = text.trim_start_matches("- ");
+        return key.starts_with("cron:")
+            || (key.starts_with("schedule:") && key.len() > "schedule:".len())
+            || (text.contains("PIPELINE_SOURCE") && text.contains("schedule"));
+    }
+    // crontab(5): five fields of time, or a word such as @daily, before the command.
+    (name == "crontab" || has_ending(".cron") || path.contains("cron.d/"))
+        && (text.starts_with('@') || text.split_whitespace().take(5).filter(|field| is_cron_field(field)).count() == 5)
+}
+
+fn is_cron_field(field: &str) -> bool {
+    field.chars().all(|character| character.is_ascii_alphanumeric() || "*,-/".contains(character))
+        && field.contains(|character: char| character.is_ascii_digit() || character == '*')
+}
+
+/// The tool as a word, not as a part of one (`watertight-notes.txt` runs nothing).
+fn mentions(text: &str, tool: &str) -> bool {
+    text.match_indices(tool).any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + tool.len()..).and_then(|after| after.chars().next());
+        let is_word = |character: char| character.is_alphanumeric() || matches!(character, '_' | '-' | '.');
+        !before.is_some_and(is_word) && !after.is_some_and(is_word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::*;
+    use crate::check::Status;
+    use crate::evidence::history::Runs;
+    use crate::evidence::repo::Matches;
+    use crate::target::{Environment, Repository, Scope};
+
+    fn target() -> Target {
+        Target {
+            name: "t".into(),
+            environment: Environment::Production,
+            scope: Scope::Both,
+            deployment: None,
+            repository: Some(Repository { path: ".".into() }),
+            checks: BTreeMap::new(),
+        }
+    }
+
+    fn at() -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339("2026-11-20T12:00:00Z").unwrap().to_utc()
+    }
+
+    fn past(days: i64, scheduled: bool) -> Past {
+        Past {
+            id: format!("{days}"),
+            finished: at() - TimeDelta::days(days),
+            complete: true,
+            scheduled,
+            facts: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+        }
+    }
+
+    fn lines(files: &[(&str, &str)]) -> Matches {
+        let mut lines = Vec::new();
+        for (path, text) in files {
+            lines.extend((1..).zip(text.lines()).map(|(line, text)| Line {
+                path: (*path).into(),
+                line,
+                text: text.into(),
+            }));
+        }
+        Matches { lines, files: 1, ..Matches::default() }
+    }
+
+    const WORKFLOW: (&str, &str) = (
+        ".github/workflows/audit.yml",
+        "on:\n  schedule:\n    - cron: '17 3 * * 1'\n    - run: watertight audit --scheduled",
+    );
+
+    fn judged(files: &[(&str, &str)], runs: Vec<Past>) -> Verdict {
+        let check = AuditSchedule::default();
+        let evidence = Evidence::at(at()).with(Earlier {}, Runs { runs }).with(check.schedules(), lines(files));
+        Check::judge(&check, &target(), &evidence)
+    }
+
+    #[test]
+    fn a_schedule_with_two_fresh_earlier_runs_passes() {
+        let verdict = judged(&[WORKFLOW], vec![past(14, true), past(7, true)]);
+        assert_eq!(verdict.status(), Status::Pass);
+        assert_eq!(
+            verdict.grounds(),
+            [
+                ".github/workflows/audit.yml:3 schedules an audit",
+                "scheduled runs on 2 earlier days, the last on 2026-11-13"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_first_run_and_the_second_are_inconclusive() {
+        assert_eq!(judged(&[WORKFLOW], vec![]).status(), Status::Inconclusive);
+        assert_eq!(judged(&[WORKFLOW], vec![past(7, true)]).status(), Status::Inconclusive);
+        assert_eq!(judged(&[WORKFLOW], vec![past(7, true), past(7, true)]).status(), Status::Inconclusive);
+        assert_eq!(judged(&[WORKFLOW], vec![past(7, false), past(3, false)]).status(), Status::Inconclusive);
+    }
+
+    #[test]
+    fn a_schedule_that_is_no_longer_kept_fails() {
+        let verdict = judged(&[WORKFLOW], vec![past(90, true), past(60, true)]);
+        assert_eq!(verdict.status(), Status::Fail);
+        assert_eq!(
+            verdict.findings()[0].what,
+            "the last scheduled run was on 2026-09-21, 60 days ago, and 35d is allowed"
+        );
+    }
+
+    #[test]
+    fn every_kind_of_schedule_is_recognised() {
+        let runs = || vec![past(14, true), past(7, true)];
+        for files in [
+            &[("deploy/a.timer", "OnCalendar=weekly"), ("deploy/a.service", "ExecStart=/usr/bin/watertight audit")][..],
+            &[("k8s/audit.yaml", "kind: CronJob\n  schedule: \"0 3 * * 1\"\n  command: [watertight, audit]")],
+            &[("etc/cron.d/audit", "0 3 * * 1 root /usr/bin/watertight audit --scheduled")],
+            &[(".gitlab-ci.yml", "- if: $CI_PIPELINE_SOURCE == \"schedule\"\n- watertight audit")],
+        ] {
+            assert_eq!(judged(files, runs()).status(), Status::Pass, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_of_something_else_or_in_a_comment_is_none() {
+        let runs = || vec![past(14, true), past(7, true)];
+        for files in [
+            &[("a.yml", "schedule:\n  - cron: '0 3 * * 1'\n    - run: npm test")][..],
+            &[("a.yml", "#   - cron: '0 3 * * 1'\n    - run: watertight audit")],
+            &[("a.timer", "OnCalendar=weekly"), ("b.service", "ExecStart=/usr/bin/watertight audit")],
+        ] {
+            assert_eq!(judged(files, runs()).status(), Status::Inconclusive, "{files:?}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Clients can trust the certificate: its chain leads to a root, it bears the right name, and nothing in it is weak.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Shown, chain, chains, plain_http};
+use crate::certificate::Signature;
+use crate::check::{About, Check, DecidedFrom, Finding, Severity, Status, Verdict};
+use crate::evidence::history::Earlier;
+use crate::evidence::{Ask, Evidence, Unseen};
+use crate::target::{Deployment, Target};
+
+#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CertificateTrust {}
+
+impl Check for CertificateTrust {
+    const ABOUT: About = About {
+        id: "certificate-trust",
+        title: "The certificate is trusted, for the right name, and sound",
+        statements: &["TLS-4", "TLS-7"],
+        severity: Severity::High,
+        decided_from: DecidedFrom::Deployment,
+        attestable: false,
+        remediation: "Send the server's own certificate first and every intermediate after it (`fullchain.pem`), for a \
+                      name in its subject alternative names, with a key of RSA 2048 or P-256 at least, signed with \
+                      SHA-256; where the root is private, name it as the target's `ca:`.",
+        references: &[
+            "RFC 5280 section 6",
+            "RFC 9525 (names)",
+            "CA/Browser Forum Baseline Requirements 6.1.5, 7.1 and ballot SC-081v3",
+            "CWE-295",
+            "OWASP ASVS 5.0 12.2.2",
+        ],
+    };
+
+    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
+        if target.deployment().is_ok_and(Deployment::is_https) { vec![chain(), Earlier {}.into()] } else { Vec::new() }
+    }
+
+    fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
+        let deployment = match target.deployment() {
+            Ok(deployment) => deployment,
+            Err(absent) => return Verdict::absent(absent),
+        };
+        if let Some(verdict) = plain_http(target, deployment, evidence) {
+            return verdict;
+        }
+        let mut verdict = Verdict::default();
+        let chains = match chains(deployment, evidence) {
+            Ok(chains) => chains,
+            Err(unseen) => {
+                verdict.not_seen(unseen);
+                return verdict;
+            }
+        };
+        for unseen in chains.unseen {
+            verdict.not_seen(unseen);
+        }
+        for note in chains.notes {
+            verdict.notes(note);
+        }
+        for shown in &chains.shown {
+            for fault in &shown.assessment.faults {
+                verdict.finds(Finding::new(&fault.what, shown.place.clone()).aspect(fault.aspect));
+            }
+            for unknown in &shown.assessment.unknown {
+                verdict.not_seen(Unseen::NotComparable(format!("{}{unknown}", shown.addresses)));
+            }
+            for note in &shown.assessment.notes {
+                verdict.notes(format!("{}{note}", shown.addresses));
+            }
+            if shown.sent.stapled {
+                verdict.notes(format!("{}an OCSP response came with it, and was not judged", shown.addresses));
+            }
+            if shown.assessment.faults.is_empty()
+                && let Some(grounds) = grounds(shown, deployment, chains.public)
+            {
+                verdict.holds(grounds);
+            }
+        }
+        if chains.public && !chains.shown.is_empty() {
+            verdict.notes("whether the certificate was revoked was not asked");
+        }
+        note_earlier(evidence, &mut verdict);
+        verdict
+    }
+}
+
+/// What trust rests on, in one line.
+fn grounds(shown: &Shown, deployment: &Deployment, public: bool) -> Option<String> {
+    let path = shown.assessment.path.as_ref()?;
+    let (leaf, root) = (path.first()?, path.last()?);
+    let signature = match &leaf.signature {
+        Signature::Sound(name) | Signature::Broken(name) => *name,
+        Signature::Unknown(oid) => oid,
+    };
+    let names: Vec<String> = path.iter().map(|certificate| format!("`{}`", certificate.subject)).collect();
+    let kind = if public { "public" } else { "the target's own" };
+    Some(format!(
+        "{}{} leads to {kind} root `{}` and is for {}; {} key, signed with {signature}",
+        shown.addresses,
+        names.get(..names.len().saturating_sub(1).max(1))?.join(" by "),
+        root.subject,
+        deployment.host(),
+        leaf.key
+    ))
+}
+
+/// That validation is tested regularly (TLS-7) shows in the earlier runs.
+fn note_earlier(evidence: &Evidence, verdict: &mut Verdict) {
+    let Ok(earlier) = evidence.of(&Earlier {}) else {
+        verdict.notes("no earlier run is on record that tested the certificate, too");
+        return;
+    };
+    let decided = |status: Option<&Status>| matches!(status, Some(Status::Pass | Status::Fail | Status::Waived));
+    let tested: Vec<_> =
+        earlier.runs.iter().filter(|past| decided(past.statuses.get(CertificateTrust::ABOUT.id))).collect();
+    match tested.last() {
+        Some(last) => verdict.notes(format!(
+            "{} earlier run{} tested it too, the last one on {}",
+            tested.len(),
+            if tested.len() == 1 { "" } else { "s" },
+            last.finished.date_naive()
+        )),
+        None => verdict.notes("no earlier run is on record that tested the certificate, too"),
+    }
+}

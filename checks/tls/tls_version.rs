@@ -1,0 +1,278 @@
+//! No version older than TLS 1.2 is spoken, and no cipher suite that is broken.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{place, plain_http};
+use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
+use crate::evidence::repo::Lines;
+use crate::evidence::tls::{ChosenAt, Greeted, Hello, Outcome, Strictness, Suites, UNRECOGNIZED_NAME, Version};
+use crate::evidence::{Ask, Evidence, Unseen};
+use crate::target::{Deployment, Target};
+use crate::tls::{configuration, suites};
+
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TlsVersion {
+    /// The oldest version that may be accepted.
+    pub minimum: Version,
+    /// How strict to be about cipher suites up to TLS 1.2.
+    pub suites: Strictness,
+}
+
+impl Default for TlsVersion {
+    fn default() -> Self {
+        Self { minimum: Version::Tls12, suites: Strictness::Sane }
+    }
+}
+
+impl Check for TlsVersion {
+    const ABOUT: About = About {
+        id: "tls-version",
+        title: "TLS 1.2 or newer, and nothing older",
+        statements: &["TLS-3"],
+        severity: Severity::High,
+        decided_from: DecidedFrom::Deployment,
+        attestable: false,
+        remediation: "Allow TLS 1.2 and 1.3 only, with Mozilla's intermediate suites; in nginx: `ssl_protocols TLSv1.2 \
+                      TLSv1.3;`, in Apache `SSLProtocol -all +TLSv1.2 +TLSv1.3`, in HAProxy `ssl-min-ver TLSv1.2`.",
+        references: &[
+            "RFC 8996 (TLS 1.0 and 1.1 must not be used)",
+            "RFC 7568 (SSL 3.0 must not be used)",
+            "RFC 9325 section 3.1.1",
+            "Mozilla Server Side TLS 6.0",
+            "OWASP ASVS 5.0 12.1.1",
+        ],
+    };
+
+    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        if target.deployment().is_ok_and(Deployment::is_https) {
+            asks.push(Hello {}.into());
+            if self.suites != Strictness::Off {
+                asks.push(self.weak_suites().into());
+            }
+        }
+        if target.repository().is_ok() {
+            asks.push(configured().into());
+        }
+        asks
+    }
+
+    fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
+        let deployment = match target.deployment() {
+            Ok(deployment) => deployment,
+            Err(absent) => return Verdict::absent(absent),
+        };
+        if let Some(verdict) = plain_http(target, deployment, evidence) {
+            return verdict;
+        }
+        let mut verdict = Verdict::default();
+        match evidence.of(&Hello {}) {
+            Ok(greeting) => {
+                let several = greeting.addresses.len() > 1;
+                let answering = greeting.addresses.iter().any(|at| !is_absent(at));
+                for at in &greeting.addresses {
+                    if answering && is_absent(at) {
+                        verdict.notes(format!("nothing listens on {}", at.address));
+                    } else {
+                        self.judge_address(at, &place(deployment, &at.address, several), &mut verdict);
+                    }
+                }
+                if !greeting.left_out.is_empty() {
+                    let left_out = greeting.left_out.join(", ");
+                    verdict.not_seen(Unseen::Partial(format!("further addresses were not judged: {left_out}")));
+                }
+            }
+            Err(unseen) => verdict.not_seen(unseen),
+        }
+        if self.suites != Strictness::Off {
+            match evidence.of(&self.weak_suites()) {
+                Ok(chosen) => {
+                    let several = chosen.addresses.len() > 1;
+                    let answering = chosen.addresses.iter().any(|at| at.last != Outcome::NotListening);
+                    for at in &chosen.addresses {
+                        if !answering || at.last != Outcome::NotListening {
+                            judge_suites(at, &place(deployment, &at.address, several), &mut verdict);
+                        }
+                    }
+                }
+                Err(unseen) => verdict.not_seen(unseen),
+            }
+        }
+        self.compare_with_repository(target, evidence, &mut verdict);
+        let advertised = |(_, exchange): (_, &crate::evidence::http::Exchange)| {
+            exchange.all_headers("alt-svc").any(|value| value.contains("h3"))
+        };
+        if evidence.exchanges().any(advertised) {
+            verdict.notes("HTTP/3 is advertised (Alt-Svc); its TLS was not judged, and QUIC has no version before 1.3");
+        }
+        verdict
+    }
+}
+
+impl TlsVersion {
+    fn weak_suites(&self) -> Suites {
+        Suites { strictness: self.suites }
+    }
+
+    fn judge_address(&self, at: &Greeted, place: &Place, verdict: &mut Verdict) {
+        let speaks_http = |(_, outcome): &(Version, Outcome)| *outcome == Outcome::PlainHttp;
+        if !at.hellos.is_empty() && at.hellos.iter().all(speaks_http) {
+            let what = "answers a TLS hello in plain HTTP: there is no TLS on the port that its URL names";
+            verdict.finds(Finding::new(what, place.clone()).aspect("plain-http"));
+            return;
+        }
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+        let mut unsure = false;
+        for version in Version::ALL {
+            let Some(outcome) = at.outcome(version) else {
+                unsure = true;
+                verdict.not_seen(Unseen::Partial(format!("{version} was not asked of {}", at.address)));
+                continue;
+            };
+            let too_old = version < self.minimum;
+            match outcome {
+                Outcome::Accepted { suite } if too_old => {
+                    let what = format!("{version} is accepted (with {})", suites::name(*suite));
+                    verdict.finds(Finding::new(what, place.clone()).aspect(version.word()));
+                }
+                Outcome::Accepted { suite } => {
+                    accepted.push(version.to_string());
+                    if !suites::has_forward_secrecy(*suite) {
+                        let suite = suites::name(*suite);
+                        verdict.notes(format!("{}: {version} chooses {suite}, without forward secrecy", at.address));
+                    }
+                }
+                Outcome::Alert(number) if *number != UNRECOGNIZED_NAME => refused.push((version, outcome)),
+                Outcome::Downgraded { .. } | Outcome::Closed | Outcome::Reset => refused.push((version, outcome)),
+                // The versions that may be spoken need not all be; what they met is no fault.
+                _ if !too_old => verdict.notes(format!("{}: {version}: {outcome}", at.address)),
+                Outcome::Silent(_) => {
+                    unsure = true;
+                    verdict.not_seen(Unseen::TimedOut(format!("{}: {version}: {outcome}", at.address)));
+                }
+                Outcome::Alert(_) | Outcome::PlainHttp | Outcome::NotTls(_) => {
+                    unsure = true;
+                    verdict.not_seen(Unseen::NotComparable(format!("{}: {version}: {outcome}", at.address)));
+                }
+                Outcome::NotListening | Outcome::Unreachable(_) => {
+                    unsure = true;
+                    verdict.not_seen(Unseen::Unreachable(format!("{}: {version}: {outcome}", at.address)));
+                }
+            }
+        }
+        if accepted.is_empty() {
+            verdict.not_seen(Unseen::NotComparable(format!(
+                "{}: neither {} nor anything newer is accepted, so refusals prove nothing",
+                at.address, self.minimum
+            )));
+            return;
+        }
+        match &at.control {
+            Some(Outcome::Accepted { .. }) if !unsure => {
+                let refused: Vec<String> =
+                    refused.iter().map(|(version, outcome)| format!("{version} {outcome}")).collect();
+                let refused = if refused.is_empty() { String::new() } else { format!("{}; ", refused.join(", ")) };
+                verdict.holds(format!(
+                    "{}: {refused}{} accepted, again afterwards",
+                    at.address,
+                    accepted.join(" and ")
+                ));
+            }
+            Some(Outcome::Accepted { .. }) => {}
+            Some(other) => verdict.not_seen(Unseen::NotComparable(format!(
+                "{}: the good hello after the refusals met this: {other}; they may be a firewall's",
+                at.address
+            ))),
+            None => verdict.not_seen(Unseen::Partial(format!("{}: no good hello followed the refusals", at.address))),
+        }
+    }
+
+    /// What the repository's server configuration states, held against what the server accepts.
+    fn compare_with_repository(&self, target: &Target, evidence: &Evidence, verdict: &mut Verdict) {
+        if target.repository().is_err() {
+            return;
+        }
+        // The live server decides; what the repository says of it explains.
+        let Ok(matches) = evidence.of(&configured()) else { return };
+        let spoken = evidence.of(&Hello {}).ok().and_then(|greeting| {
+            let accepted = greeting.addresses.iter().flat_map(|at| &at.hellos);
+            accepted.filter(|(_, outcome)| outcome.is_accepted()).map(|(version, _)| *version).min()
+        });
+        for line in &matches.lines {
+            let Some(oldest) = configuration::oldest(&line.text) else { continue };
+            let place = Place::file(&line.path, Some(line.line));
+            match spoken {
+                Some(spoken) if oldest < self.minimum && spoken < self.minimum => {
+                    let what = format!("the configuration allows {oldest}");
+                    verdict.finds(Finding::new(what, place).aspect("configured"));
+                }
+                Some(spoken) if oldest < self.minimum => verdict.notes(format!(
+                    "{place} allows {oldest}, and the server accepts nothing before {spoken}: another configuration is \
+                     deployed, or the TLS library forbids more"
+                )),
+                Some(spoken) if spoken < self.minimum => verdict.notes(format!(
+                    "{place} allows nothing before {oldest}, and the server accepts {spoken}: another configuration is \
+                     deployed"
+                )),
+                None if oldest < self.minimum => verdict.notes(format!("{place} allows {oldest}")),
+                Some(_) | None => {}
+            }
+        }
+    }
+}
+
+/// The lines in which the repository states versions.
+fn configured() -> Lines {
+    Lines {
+        globs: configuration::GLOBS.iter().map(|glob| (*glob).to_owned()).collect(),
+        pattern: configuration::PATTERN.into(),
+    }
+}
+
+fn is_absent(at: &Greeted) -> bool {
+    at.hellos.iter().all(|(_, outcome)| *outcome == Outcome::NotListening)
+}
+
+/// The Diffie-Hellman group that is too small (RFC 9325 section 4.3; CVE-2015-4000).
+const SMALLEST_GROUP: u32 = 2048;
+
+fn judge_suites(at: &ChosenAt, place: &Place, verdict: &mut Verdict) {
+    for suite in &at.suites {
+        let (name, kind) = (suites::name(*suite), suites::find(*suite).map_or(suites::Kind::Sound, |suite| suite.kind));
+        let (severity, why) = match kind {
+            suites::Kind::Null | suites::Kind::Anonymous | suites::Kind::Export => {
+                (Severity::Critical, format!(" ({kind})"))
+            }
+            suites::Kind::Rc4 | suites::Kind::Des => (Severity::High, format!(" ({kind})")),
+            suites::Kind::TripleDes => (Severity::Medium, format!(" ({kind})")),
+            suites::Kind::Sound => (Severity::Low, ", which the policy's profile does not list".to_owned()),
+        };
+        let what = format!("the cipher suite {name} is accepted{why}");
+        verdict.finds(Finding::new(what, place.clone()).of_severity(severity).aspect(format!("suite-{kind}")));
+    }
+    if let Some(bits) = at.group_bits.filter(|bits| *bits < SMALLEST_GROUP) {
+        let what = format!("the Diffie-Hellman group has {bits} bits, under {SMALLEST_GROUP}");
+        verdict.finds(Finding::new(what, place.clone()).of_severity(Severity::Medium).aspect("group"));
+    }
+    let endings = std::iter::once(&at.last).chain(&at.group);
+    for ending in endings {
+        match ending {
+            Outcome::Accepted { .. } | Outcome::Downgraded { .. } | Outcome::Closed | Outcome::Reset => {}
+            Outcome::Alert(number) if *number != UNRECOGNIZED_NAME => {}
+            Outcome::Silent(_) => {
+                verdict.not_seen(Unseen::TimedOut(format!("{}: a hello with weak suites alone: {ending}", at.address)));
+            }
+            Outcome::Alert(_)
+            | Outcome::PlainHttp
+            | Outcome::NotTls(_)
+            | Outcome::NotListening
+            | Outcome::Unreachable(_) => verdict
+                .not_seen(Unseen::NotComparable(format!("{}: a hello with weak suites alone: {ending}", at.address))),
+        }
+    }
+    if matches!(at.group, Some(Outcome::Accepted { .. } | Outcome::Downgraded { .. })) && at.group_bits.is_none() {
+        verdict.not_seen(Unseen::Partial(format!("{}: the size of the Diffie-Hellman group was not sent", at.address)));
+    }
+}

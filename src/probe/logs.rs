@@ -1,0 +1,278 @@
+//! Looks for canaries in the deployment's log, wherever the policy says it is kept.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use regex::Regex;
+
+use super::{Sink, World, fetch};
+use crate::evidence::logs::{Canary, LogLine, LogRead, POLLS, SourceSeen, Trace};
+use crate::evidence::{Ask, Unseen};
+use crate::target::{LogSource, Target};
+
+/// Bytes at the end of a log that are looked through.
+const TAIL: u64 = 8 * 1024 * 1024;
+/// Characters of a line that are kept.
+const LINE: usize = 400;
+
+pub(super) async fn answer(world: &World, target: &Target, asks: Vec<Canary>, sink: &Sink) {
+    let looking = asks.into_iter().map(|ask| async move {
+        let sources = ask.sources.iter().map(|source| async {
+            let read = look(world, target, &ask, source).await;
+            SourceSeen { source: source.to_string(), read }
+        });
+        let sources = futures_util::future::join_all(sources).await;
+        sink.put(&ask, Ok(Trace { sources }));
+    });
+    futures_util::future::join_all(looking).await;
+}
+
+/// Reads until every canary is there or the deadline is over.
+async fn look(world: &World, target: &Target, ask: &Canary, source: &LogSource) -> Result<LogRead, Unseen> {
+    let account = Ask::from(ask.clone());
+    let token = match target.deployment.as_ref().and_then(|deployment| deployment.token.as_ref()) {
+        Some(_) => world.vault.token(target).await.ok(),
+        None => None,
+    };
+    let needles = token.as_ref().map(|token| needles(token.expose())).unwrap_or_default();
+    let until = Instant::now() + ask.deadline.duration();
+    let pause = (ask.deadline.duration() / POLLS).max(Duration::from_millis(200));
+    loop {
+        let text = read(world, target, &account, source).await?;
+        let canaries: Vec<String> = ask.canaries.iter().chain(&ask.beside).cloned().collect();
+        let found = search(&text, &canaries, &needles);
+        let all = ask.canaries.iter().all(|canary| found.lines.iter().any(|line| line.canaries.contains(canary)));
+        if all || Instant::now() + pause > until {
+            let lines = found.lines.into_iter().map(|line| LogLine { text: world.vault.masked(&line.text), ..line });
+            let lines = lines.map(|line| LogLine { text: line.text.chars().take(LINE).collect(), ..line }).collect();
+            return Ok(LogRead { lines, ..found });
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn read(world: &World, target: &Target, account: &Ask, source: &LogSource) -> Result<String, Unseen> {
+    match source {
+        LogSource::File(path) => {
+            let path = path.clone();
+            tokio::task::spawn_blocking(move || tail(&path))
+                .await
+                .unwrap_or_else(|error| Err(Unseen::Bug(format!("the log could not be read: {error}"))))
+        }
+        LogSource::Journald(unit) => {
+            let since = format!("@{}", world.run().taken_at.timestamp());
+            let arguments = ["--unit", unit, "--since", &since, "--output", "short-iso", "--no-pager", "--quiet"];
+            output("journalctl", &arguments.map(str::to_owned)).await
+        }
+        LogSource::Command(argv) => match argv.as_slice() {
+            [program, arguments @ ..] => output(program, arguments).await,
+            [] => Err(Unseen::NotConfigured("the log command is empty".into())),
+        },
+        LogSource::Loki { url, query } => {
+            let mut url = beneath(url, "loki/api/v1/query_range");
+            let start = world.run().taken_at.timestamp_nanos_opt().unwrap_or(0);
+            url.query_pairs_mut()
+                .append_pair("query", query)
+                .append_pair("start", &start.to_string())
+                .append_pair("limit", "2000")
+                .append_pair("direction", "backward");
+            let answer = store(world, target, account, &url).await?;
+            Ok(loki_lines(&answer))
+        }
+        LogSource::Elasticsearch { url, index } => {
+            let mut url = beneath(url, &format!("{index}/_search"));
+            url.query_pairs_mut().append_pair("size", "1000").append_pair("sort", "@timestamp:desc");
+            let answer = store(world, target, account, &url).await?;
+            let hits = answer.pointer("/hits/hits").and_then(serde_json::Value::as_array);
+            let lines = hits.into_iter().flatten().filter_map(|hit| hit.get("_source")).map(ToString::to_string);
+            Ok(lines.collect::<Vec<_>>().join("\n"))
+        }
+    }
+}
+
+/// `path` below the URL's own path.
+pub(super) fn beneath(url: &url::Url, path: &str) -> url::Url {
+    let mut url = url.clone();
+    url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
+    url
+}
+
+async fn store(world: &World, target: &Target, account: &Ask, url: &url::Url) -> Result<serde_json::Value, Unseen> {
+    let fetched = fetch::page(world, target, account, url, TAIL as usize).await?;
+    if fetched.status != 200 {
+        return Err(Unseen::Unreachable(format!("{} answered {}", fetch::place(url), fetched.status)));
+    }
+    if !fetched.complete {
+        return Err(Unseen::Partial(format!("the answer of {} is over {} MiB", fetch::place(url), TAIL >> 20)));
+    }
+    serde_json::from_str(&fetched.body).map_err(|error| Unseen::Malformed(format!("{}: {error}", fetch::place(url))))
+}
+
+/// Loki keeps the time beside the line (nanoseconds); it is put before it.
+fn loki_lines(answer: &serde_json::Value) -> String {
+    let streams = answer.pointer("/data/result").and_then(serde_json::Value::as_array);
+    let mut lines = Vec::new();
+    for value in streams.into_iter().flatten().filter_map(|stream| stream.get("values")?.as_array()).flatten() {
+        if let (Some(time), Some(line)) = (value.get(0).and_then(|t| t.as_str()), value.get(1).and_then(|l| l.as_str()))
+        {
+            let time = time.parse().ok().map(chrono::DateTime::from_timestamp_nanos).map(|time| time.to_rfc3339());
+            lines.push(format!("{} {}", time.unwrap_or_default(), line.replace('\n', " ")));
+        }
+    }
+    lines.join("\n")
+}
+
+fn tail(path: &Path) -> Result<String, Unseen> {
+    let failed = |error: std::io::Error| Unseen::Unreachable(format!("the log {}: {error}", path.display()));
+    // A FIFO or a device would block for ever.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Unseen::NotConfigured(format!("the log {} is no regular file", path.display())));
+    }
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let length = file.metadata().map_err(failed)?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(TAIL).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+async fn output(program: &str, arguments: &[String]) -> Result<String, Unseen> {
+    let running = tokio::process::Command::new(program)
+        .args(arguments)
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let failed = |why: String| Unseen::Unreachable(format!("the log command {program}: {why}"));
+    let output = tokio::time::timeout(Duration::from_secs(10), running)
+        .await
+        .map_err(|_| Unseen::TimedOut(format!("the log command {program}: no end in 10 s")))?
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(output.status.to_string()));
+    }
+    let from = output.stdout.len().saturating_sub(TAIL as usize);
+    Ok(String::from_utf8_lossy(output.stdout.get(from..).unwrap_or_default()).into_owned())
+}
+
+/// The token, its halves where they still identify it, and its Base64 form.
+fn needles(token: &str) -> Vec<String> {
+    let middle = (token.len() / 2..=token.len()).find(|&at| token.is_char_boundary(at)).unwrap_or(0);
+    let (first, second) = token.split_at(middle);
+    let encoded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(token);
+    let halves = [first, second].into_iter().filter(|half| half.len() >= 12).map(str::to_owned);
+    // A token of a few characters stands in any text.
+    [token.to_owned(), encoded].into_iter().chain(halves).filter(|needle| needle.len() >= 8).collect()
+}
+
+fn search(text: &str, canaries: &[String], needles: &[String]) -> LogRead {
+    let mut found = LogRead { token_known: !needles.is_empty(), bytes: text.len() as u64, ..LogRead::default() };
+    for line in text.lines() {
+        if needles.iter().any(|needle| line.contains(needle.as_str())) {
+            found.token_lines += 1;
+        }
+        let held: Vec<String> = canaries.iter().filter(|canary| line.contains(canary.as_str())).cloned().collect();
+        if held.is_empty() || found.lines.len() >= 64 {
+            continue;
+        }
+        // The canary itself must not pass for a time, an address or an outcome.
+        let rest = held.iter().fold(line.to_owned(), |rest, canary| rest.replace(canary.as_str(), "CANARY"));
+        found.lines.push(LogLine {
+            canaries: held,
+            text: line.to_owned(),
+            time: TIME.is_match(&rest),
+            address: ADDRESS.is_match(&rest),
+            tool: TOOL.is_match(&rest),
+            outcome: OUTCOME.is_match(&rest),
+        });
+    }
+    found
+}
+
+#[expect(clippy::unwrap_used, reason = "constant patterns; a test uses each of them")]
+fn pattern(pattern: &str) -> Regex {
+    Regex::new(pattern).unwrap()
+}
+
+/// RFC 3339 and its relatives, the common log format, syslog, and seconds or milliseconds since 1970.
+static TIME: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d|\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\b1[6-9]\d{8}(\d{3}|\.\d+)?\b",
+    )
+});
+/// An IPv4 address, or something with enough colons to be an IPv6 one (and no time of day).
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(^|[^\d.])(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}($|[^\d.])|(?i)::1\b|::ffff:|\b[0-9a-f]{1,4}(:[0-9a-f]{0,4}){3,7}\b",
+    )
+});
+/// The canary where a tool or a method is named, or any tool by its key.
+static TOOL: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"(?i)"?(tool|tool_?name|mcp_?name|name)"?\s*[:=]\s*"?[\w./-]+|tools/call"#));
+/// An HTTP status, or a word for how it ended.
+static OUTCOME: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)"?(status(_?code)?|code|http_status)"?\s*[:=]\s*"?[1-5]\d\d\b|" [1-5]\d\d \d|\b(denied|refused|rejected|unauthori[sz]ed|forbidden|allowed|granted|accepted|succe(ss|eded)|failed|failure|error)\b"#,
+    )
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CANARY: &str = "wtcanary0a1b2c";
+
+    fn one(line: &str) -> LogLine {
+        search(line, &[CANARY.to_owned()], &[]).lines.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn a_whole_line_shows_time_address_tool_and_outcome() {
+        for line in [
+            format!(
+                r#"{{"time":"2026-11-23T09:00:00.123Z","address":"127.0.0.1","tool":"{CANARY}","outcome":"denied","status":401}}"#
+            ),
+            format!("2026-11-23 09:00:00 ERROR 192.0.2.7 tools/call name={CANARY} error"),
+        ] {
+            let seen = one(&line);
+            assert!(seen.time && seen.address && seen.tool && seen.outcome, "{line}: {seen:?}");
+        }
+        let combined =
+            format!("127.0.0.1 - - [23/Nov/2026:09:00:00 +0000] \"POST /mcp HTTP/1.1\" 401 12 \"-\" \"{CANARY}\"");
+        let seen = one(&combined);
+        assert!(seen.time && seen.address && seen.outcome, "{seen:?}");
+    }
+
+    #[test]
+    fn what_is_missing_is_missed() {
+        let line = format!(
+            r#"{{"address":"","method":"POST","path":"/mcp","outcome":"","status":0,"user_agent":"{CANARY}"}}"#
+        );
+        let seen = one(&line);
+        assert!(!seen.time && !seen.address && !seen.outcome, "{seen:?}");
+        let timed = one(&format!("2026-11-23T09:00:00Z 10:11:12 {CANARY}"));
+        assert!(timed.time && !timed.address);
+    }
+
+    #[test]
+    fn the_token_and_its_halves_are_counted() {
+        let token = "Zx81-made-up-token-0123456789abcdef";
+        let text = format!("a {token}\nb {}\nc nothing\n", &token[..token.len() / 2]);
+        let found = search(&text, &[], &needles(token));
+        assert_eq!((found.token_lines, found.token_known), (2, true));
+    }
+
+    #[test]
+    fn lines_of_loki_carry_their_time() {
+        let answer = serde_json::json!({ "data": { "result": [{ "stream": {}, "values": [["1763888400000000000", "denied x"]] }] } });
+        assert_eq!(loki_lines(&answer), "2025-11-23T09:00:00+00:00 denied x");
+    }
+
+    #[test]
+    fn a_log_that_is_no_file_is_not_read() {
+        assert!(matches!(tail(Path::new("/dev/zero")), Err(Unseen::NotConfigured(_))));
+    }
+}

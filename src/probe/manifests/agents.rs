@@ -1,0 +1,324 @@
+//! Settings of coding agents and lists of MCP servers: what runs unasked, what is unpinned, which credentials stand
+//! there. Each key with its product's documentation.
+
+use serde_json::{Map, Value};
+
+use super::{File, base};
+use crate::evidence::manifest::{Mark, Weight};
+
+pub(super) fn is(name: &str) -> bool {
+    let lists = [".mcp.json", "mcp.json", "mcp_settings.json", "cline_mcp_settings.json", "claude_desktop_config.json"];
+    let settings = [
+        ".vscode/settings.json",
+        ".claude/settings.json",
+        ".claude/settings.local.json",
+        ".cursor/permissions.json",
+        ".cursor/cli.json",
+        ".codex/config.toml",
+        ".gemini/settings.json",
+        ".zed/settings.json",
+    ];
+    let whole = format!("/{name}");
+    lists.contains(&base(name))
+        || settings.iter().any(|setting| whole.ends_with(&format!("/{setting}")))
+        || name.ends_with(".code-workspace")
+}
+
+/// `None` where the file says nothing of agents.
+pub(super) fn marks(file: &File<'_>) -> Result<Option<Vec<Mark>>, String> {
+    let mut marks = Vec::new();
+    let value: Value = if file.name.ends_with(".toml") {
+        toml::from_str(file.text).map_err(|error| error.to_string())?
+    } else {
+        serde_json::from_str(&plain_json(file.text)).map_err(|error| error.to_string())?
+    };
+    let settings = value.get("settings").filter(|_| file.name.ends_with(".code-workspace")).unwrap_or(&value);
+    // `mcpServers`: Claude, Cursor, Cline, Gemini; `servers`: VS Code; `mcp_servers`: Codex; `context_servers`: Zed.
+    for key in ["mcpServers", "servers", "mcp_servers", "context_servers"] {
+        for (name, server) in settings.get(key).and_then(Value::as_object).into_iter().flatten() {
+            server_marks(file, name, server, &mut marks);
+        }
+    }
+    claude(file, settings, &mut marks);
+    vs_code(file, settings, &mut marks);
+    cursor(file, settings, &mut marks);
+    others(file, settings, &mut marks);
+    let workspace = file.name.ends_with(".code-workspace") || file.name.ends_with(".vscode/settings.json");
+    Ok((!workspace || !marks.is_empty() || file.text.contains("chat.")).then_some(marks))
+}
+
+fn server_marks(file: &File<'_>, name: &str, server: &Value, marks: &mut Vec<Mark>) {
+    let from = file.line_of(&format!("\"{name}\""), 1).unwrap_or(1);
+    let command = server.get("command").and_then(Value::as_str).unwrap_or_default();
+    let arguments: Vec<&str> =
+        server.get("args").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    if let Some(package) = unpinned(base(command), &arguments) {
+        let what = format!("the MCP server {name} runs whatever version of {package} is newest");
+        marks.push(file.mark(file.line_of(package, from), Weight::Fault, "unpinned", what));
+    }
+    for key in ["headers", "env"] {
+        for (header, value) in server.get(key).and_then(Value::as_object).into_iter().flatten() {
+            if value.as_str().is_some_and(|value| is_secret(header, value)) {
+                let what = format!("the MCP server {name} has a literal credential in its {key} ({header})");
+                marks.push(file.mark(file.line_of(header, from), Weight::Fault, "literal-credential", what));
+            }
+        }
+    }
+    // Cline and Kiro: `autoApprove`; Roo Code and Cline: `alwaysAllow`: names of tools that run unasked.
+    for key in ["autoApprove", "alwaysAllow"] {
+        let line = file.line_of(key, from);
+        match server.get(key) {
+            Some(Value::Bool(true)) => {
+                let what = format!("every tool of the MCP server {name} runs unasked ({key})");
+                marks.push(file.mark(line, Weight::Fault, "auto-approve", what));
+            }
+            Some(Value::Array(tools)) if tools.iter().any(|tool| tool.as_str() == Some("*")) => {
+                let what = format!("every tool of the MCP server {name} runs unasked ({key})");
+                marks.push(file.mark(line, Weight::Fault, "auto-approve", what));
+            }
+            Some(Value::Array(tools)) if !tools.is_empty() => {
+                let what = format!("{} tools of the MCP server {name} run unasked ({key})", tools.len());
+                marks.push(file.mark(line, Weight::Note, "auto-approve", what));
+            }
+            Some(_) | None => {}
+        }
+    }
+    // Gemini CLI: `trust` skips every confirmation for the server.
+    if server.get("trust") == Some(&Value::Bool(true)) {
+        let what = format!("every tool of the MCP server {name} runs unasked (trust)");
+        marks.push(file.mark(file.line_of("\"trust\"", from), Weight::Fault, "auto-approve", what));
+    }
+}
+
+/// The package that a runner fetches without a version.
+fn unpinned<'a>(command: &str, arguments: &[&'a str]) -> Option<&'a str> {
+    let mut rest = arguments.iter().copied().filter(|argument| !argument.starts_with('-'));
+    let package = match command {
+        "npx" | "bunx" | "uvx" => rest.next(),
+        "npm" | "pnpm" | "yarn" if arguments.first().is_some_and(|verb| ["exec", "dlx", "x"].contains(verb)) => {
+            rest.nth(1)
+        }
+        "pipx" if arguments.first() == Some(&"run") => rest.nth(1),
+        _ => None,
+    }?;
+    // A path or an archive names its version itself.
+    if package.starts_with(['.', '/']) || package.contains("://") {
+        return None;
+    }
+    let version = package.rsplit_once("==").or_else(|| package.get(1..).and_then(|rest| rest.rsplit_once('@')));
+    let pinned = version.is_some_and(|(_, version)| version.starts_with(|first: char| first.is_ascii_digit()));
+    (!pinned).then_some(package)
+}
+
+/// Claude Code: `permissions.allow`, `permissions.defaultMode`, `enableAllProjectMcpServers`
+/// (code.claude.com/docs/en/settings-reference); Cursor's CLI has the same `permissions.allow` with `Shell(..)`
+/// (cursor.com/docs/cli/reference/permissions).
+fn claude(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
+    let permissions = settings.get("permissions");
+    if permissions.and_then(|permissions| permissions.get("defaultMode")).and_then(Value::as_str)
+        == Some("bypassPermissions")
+    {
+        let what = "the agent runs everything unasked (defaultMode: bypassPermissions)";
+        marks.push(file.mark(file.line_of("bypassPermissions", 1), Weight::Fault, "bypass", what));
+    }
+    let allowed = permissions.and_then(|permissions| permissions.get("allow")).and_then(Value::as_array);
+    for rule in allowed.into_iter().flatten().filter_map(Value::as_str) {
+        if ["Bash", "Bash(*)", "Bash(:*)", "Bash(**)", "Shell(*)", "Shell(**)", "*"].contains(&rule) {
+            let what = format!("the agent runs every command unasked (allow: {rule})");
+            marks.push(file.mark(file.line_of(&format!("\"{rule}\""), 1), Weight::Fault, "every-command", what));
+        }
+    }
+    if settings.get("enableAllProjectMcpServers") == Some(&Value::Bool(true)) {
+        let what = "every MCP server of the project is trusted unasked (enableAllProjectMcpServers)";
+        marks.push(file.mark(file.line_of("enableAllProjectMcpServers", 1), Weight::Fault, "every-server", what));
+    }
+}
+
+/// VS Code: `chat.tools.global.autoApprove`, `chat.tools.autoApprove` before it, and
+/// `chat.tools.terminal.autoApprove` (code.visualstudio.com/docs/agents/approvals).
+fn vs_code(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
+    for key in ["chat.tools.global.autoApprove", "chat.tools.autoApprove"] {
+        if settings.get(key) == Some(&Value::Bool(true)) {
+            let what = format!("every tool runs unasked ({key})");
+            marks.push(file.mark(file.line_of(key, 1), Weight::Fault, "auto-approve", what));
+        }
+    }
+    let key = "chat.tools.terminal.autoApprove";
+    let every = |rules: &Map<String, Value>| {
+        rules.iter().any(|(rule, value)| {
+            ["*", "/.*/", "/^.*$/", "/.+/"].contains(&rule.as_str()) && *value == Value::Bool(true)
+        })
+    };
+    match settings.get(key) {
+        Some(Value::Object(rules)) if !every(rules) => {
+            let what = format!("{} kinds of command have a rule of their own ({key})", rules.len());
+            marks.push(file.mark(file.line_of(key, 1), Weight::Note, "every-command", what));
+        }
+        Some(Value::Object(_) | Value::Bool(true)) => {
+            let what = format!("every command runs unasked ({key})");
+            marks.push(file.mark(file.line_of(key, 1), Weight::Fault, "every-command", what));
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// Cursor: `terminalAllowlist` and `mcpAllowlist` (cursor.com/docs/reference/permissions).
+fn cursor(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
+    for (key, aspect) in [("terminalAllowlist", "every-command"), ("mcpAllowlist", "auto-approve")] {
+        let rules: Vec<&str> =
+            settings.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        if rules.iter().any(|rule| ["*", "*:*", "**"].contains(rule)) {
+            let what = format!("everything runs unasked ({key}: *)");
+            marks.push(file.mark(file.line_of(key, 1), Weight::Fault, aspect, what));
+        } else if !rules.is_empty() {
+            let what = format!("{} entries run unasked ({key})", rules.len());
+            marks.push(file.mark(file.line_of(key, 1), Weight::Note, aspect, what));
+        }
+    }
+}
+
+/// Codex: `sandbox_mode`, `approval_policy` (its configuration reference); Zed: `agent.always_allow_tool_actions` and
+/// `agent.tool_permissions.default` (zed.dev/docs/ai/agent-settings).
+fn others(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
+    if settings.get("sandbox_mode").and_then(Value::as_str) == Some("danger-full-access") {
+        let what = "the agent runs without a sandbox (sandbox_mode: danger-full-access)";
+        marks.push(file.mark(file.line_of("sandbox_mode", 1), Weight::Fault, "bypass", what));
+    }
+    if settings.get("approval_policy").and_then(Value::as_str) == Some("never") {
+        let what = "the agent never asks (approval_policy: never); its sandbox alone holds it";
+        marks.push(file.mark(file.line_of("approval_policy", 1), Weight::Note, "bypass", what));
+    }
+    let agent = settings.get("agent");
+    let always = agent.and_then(|agent| agent.get("always_allow_tool_actions")) == Some(&Value::Bool(true));
+    let default = agent.and_then(|agent| agent.pointer("/tool_permissions/default")).and_then(Value::as_str);
+    if always || default == Some("allow") {
+        let what = "every tool runs unasked (agent: tool permissions)";
+        marks.push(file.mark(file.line_of("agent", 1), Weight::Fault, "auto-approve", what));
+    }
+}
+
+/// A value that is no reference and no placeholder, under a name that holds credentials.
+fn is_secret(name: &str, value: &str) -> bool {
+    let name = name.to_lowercase();
+    let named = ["authorization", "token", "secret", "password", "api_key", "api-key", "apikey", "access_key"];
+    let value = value.trim();
+    let value = value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("Basic ")).unwrap_or(value).trim();
+    let reference = value.contains("${") || value.contains("{{") || value.starts_with(['$', '<', '%']);
+    let lower = value.to_lowercase();
+    let placeholder =
+        ["your", "example", "changeme", "placeholder", "xxx", "..."].iter().any(|word| lower.contains(word));
+    named.iter().any(|word| name.contains(word))
+        && value.len() >= 12
+        && !reference
+        && !placeholder
+        && !value.contains(char::is_whitespace)
+        && !value.starts_with(['/', '.'])
+}
+
+/// JSON without comments and trailing commas, line breaks kept.
+fn plain_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut characters = text.trim_start_matches('\u{feff}').chars().peekable();
+    let (mut string, mut escaped) = (false, false);
+    while let Some(character) = characters.next() {
+        if string {
+            out.push(character);
+            (string, escaped) = (escaped || character != '"', !escaped && character == '\\');
+            continue;
+        }
+        match (character, characters.peek()) {
+            ('/', Some('/')) => {
+                while characters.peek().is_some_and(|next| *next != '\n') {
+                    characters.next();
+                }
+            }
+            ('/', Some('*')) => {
+                characters.next();
+                let mut last = ' ';
+                for next in characters.by_ref() {
+                    if next == '\n' {
+                        out.push('\n');
+                    }
+                    if (last, next) == ('*', '/') {
+                        break;
+                    }
+                    last = next;
+                }
+            }
+            (']' | '}', _) => {
+                let kept = out.trim_end().len();
+                if out.get(..kept).is_some_and(|kept| kept.ends_with(',')) {
+                    out.replace_range(kept - 1..kept, "");
+                }
+                out.push(character);
+            }
+            (character, _) => {
+                string = character == '"';
+                out.push(character);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, text: &str) -> Vec<(String, Weight, Option<u32>)> {
+        assert!(is(name), "{name}");
+        let marks = marks(&File { name, text }).unwrap().unwrap_or_default();
+        marks.into_iter().map(|mark| (mark.aspect, mark.weight, mark.line)).collect()
+    }
+
+    #[test]
+    fn what_runs_unasked_is_a_fault() {
+        for (name, text, aspect) in [
+            (".claude/settings.json", "{\"permissions\":{\"defaultMode\":\"bypassPermissions\"}}", "bypass"),
+            (".claude/settings.json", "{\"permissions\":{\"allow\":[\"Bash(*)\"]}}", "every-command"),
+            (".claude/settings.local.json", "{\"enableAllProjectMcpServers\":true}", "every-server"),
+            (".vscode/settings.json", "{ // yes\n \"chat.tools.global.autoApprove\": true, }", "auto-approve"),
+            (".vscode/settings.json", "{\"chat.tools.terminal.autoApprove\":{\"/.*/\":true}}", "every-command"),
+            (".cursor/permissions.json", "{\"terminalAllowlist\":[\"*\"]}", "every-command"),
+            (".cursor/cli.json", "{\"permissions\":{\"allow\":[\"Shell(*)\"]}}", "every-command"),
+            (".codex/config.toml", "sandbox_mode = \"danger-full-access\"", "bypass"),
+            (".gemini/settings.json", "{\"mcpServers\":{\"a\":{\"trust\":true}}}", "auto-approve"),
+            (
+                ".mcp.json",
+                "{\"mcpServers\":{\"a\":{\"command\":\"npx\",\"args\":[\"-y\",\"@scope/server\"]}}}",
+                "unpinned",
+            ),
+        ] {
+            let marks = read(name, text);
+            assert_eq!(marks.len(), 1, "{name} {text} {marks:?}");
+            assert_eq!((marks[0].0.as_str(), marks[0].1), (aspect, Weight::Fault), "{name} {text}");
+        }
+    }
+
+    #[test]
+    fn narrow_rules_pinned_servers_and_references_are_no_fault() {
+        for (name, text) in [
+            (
+                ".claude/settings.json",
+                "{\"permissions\":{\"allow\":[\"Read(./src/**)\",\"Bash(npm test)\"],\"deny\":[\"Bash(curl:*)\"]}}",
+            ),
+            (".mcp.json", "{\"mcpServers\":{\"a\":{\"command\":\"npx\",\"args\":[\"-y\",\"@scope/server@1.2.3\"]}}}"),
+            (
+                ".mcp.json",
+                "{\"mcpServers\":{\"a\":{\"url\":\"https://x\",\"headers\":{\"Authorization\":\"Bearer ${TOKEN}\"}}}}",
+            ),
+            (".cursor/mcp.json", "{\"mcpServers\":{\"a\":{\"command\":\"uvx\",\"args\":[\"server==2.0\"]}}}"),
+        ] {
+            assert_eq!(read(name, text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_literal_credential_is_a_fault_and_never_shown() {
+        let made_up = ["made", "up", "value", "0123456789"].concat();
+        let text = format!("{{\"servers\":{{\"a\":{{\n\"headers\":{{\n\"Authorization\":\"Bearer {made_up}\"}}}}}}}}");
+        let found = marks(&File { name: ".vscode/mcp.json", text: &text }).unwrap().unwrap();
+        assert_eq!((found.len(), found[0].line), (1, Some(3)));
+        assert!(!found[0].what.contains(&made_up));
+    }
+}

@@ -1,0 +1,200 @@
+//! Units, scripts, container recipes and environment files: binds on every address, and switches that turn
+//! authentication off.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::compose::weigh;
+use super::{File, base};
+use crate::evidence::catalogue::{self, Product};
+use crate::evidence::manifest::{Mark, Weight};
+use crate::target::Reach;
+
+pub(super) fn is(name: &str) -> bool {
+    let base = base(name).to_lowercase();
+    let ends = [".service", ".sh", ".bash", ".ps1", ".env", ".dockerfile", ".container", ".plist", ".nomad"];
+    let names = ["makefile", "justfile", "procfile", "taskfile.yml", "package.json"];
+    ends.iter().any(|end| base.ends_with(end))
+        || names.contains(&base.as_str())
+        || is_recipe(&base)
+        || base.starts_with(".env")
+        || (base.ends_with(".conf") && (name.contains(".service.d/") || name.contains("supervisor")))
+}
+
+/// In a container every address is the container's own; what publishes it decides.
+fn is_recipe(base: &str) -> bool {
+    base.starts_with("dockerfile") || base.starts_with("containerfile") || base.ends_with(".dockerfile")
+}
+
+#[expect(clippy::unwrap_used, reason = "constant patterns; tests use each of them")]
+fn pattern(pattern: &str) -> Regex {
+    Regex::new(pattern).unwrap()
+}
+
+static OLLAMA_WIDE: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"OLLAMA_HOST["']?\s*[=: ]\s*["']?(https?://)?(0\.0\.0\.0|\[::\]|::|:\d+)"#));
+static OLLAMA_ORIGINS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"OLLAMA_ORIGINS["']?\s*[=: ]\s*["']?([^"'\s]*,)?(https?://)?\*(["'\s,:]|$)"#));
+static DANGEROUS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"(?i)\b(\w*DANGEROUSLY_\w+)["']?\s*[=: ]\s*["']?(true|1|yes|on)\b"#));
+static NO_LOGIN: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"(?i)\b(WEBUI_AUTH)["']?\s*[=: ]\s*["']?(false|0|no)\b"#));
+static NO_TOKEN: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"--(NotebookApp|ServerApp|IdentityProvider)\.token(=|\s+)(''|""|\\"\\"|\s|"|$)"#));
+static WIDE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?:--(?:host|ip|bind|bind-all|address|dashboard-host|server-name|server\.address|listen-host|http-address)|-H)[ =]+[^\s]*(?:0\.0\.0\.0|\[?::\]?|\*)",
+    )
+});
+static LISTEN: LazyLock<Regex> = LazyLock::new(|| pattern(r"--listen(\s|$|=0\.0\.0\.0|=\s*$)"));
+
+/// `None` where the file has nothing to do with an LLM server.
+pub(super) fn marks(file: &File<'_>) -> Option<Vec<Mark>> {
+    let recipe = is_recipe(&file.base().to_lowercase());
+    let lines = joined(file.text);
+    let speaks = lines.iter().any(|(_, line)| program(line).is_some() || line.contains("OLLAMA_"));
+    let mut marks = flags(file);
+    for (number, line) in &lines {
+        let number = Some(*number);
+        let weight = |fault: Weight| if recipe { Weight::Note } else { fault };
+        if OLLAMA_WIDE.is_match(line) {
+            let what = "OLLAMA_HOST binds Ollama to every address";
+            marks.push(file.published(number, weight(Weight::Fault), Reach::Private, what));
+        }
+        if let Some(product) = program(line)
+            && (WIDE.is_match(line)
+                || (LISTEN.is_match(line) && matches!(product.product.as_str(), "ComfyUI" | "text-generation-webui")))
+        {
+            let what = format!("{} is started on every address", product.product);
+            marks.push(file.published(
+                number,
+                weight(weigh(product, std::slice::from_ref(line))),
+                Reach::Private,
+                what,
+            ));
+        }
+    }
+    (speaks || !marks.is_empty()).then_some(marks)
+}
+
+/// Switches that are wrong wherever they stand.
+pub(super) fn flags(file: &File<'_>) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    for (number, line) in joined(file.text) {
+        let number = Some(number);
+        if OLLAMA_ORIGINS.is_match(&line) {
+            let what = "OLLAMA_ORIGINS lets every web page use Ollama";
+            marks.push(file.mark(number, Weight::Fault, "any-origin", what));
+        }
+        if let Some(found) = DANGEROUS.captures(&line).and_then(|found| found.get(1)) {
+            let what = format!("{} is set", found.as_str());
+            marks.push(file.mark(number, Weight::Fault, "authentication-off", what));
+        }
+        if NO_LOGIN.is_match(&line) {
+            marks.push(file.mark(
+                number,
+                Weight::Fault,
+                "authentication-off",
+                "WEBUI_AUTH turns Open WebUI's login off",
+            ));
+        }
+        if NO_TOKEN.is_match(&line) {
+            marks.push(file.mark(
+                number,
+                Weight::Fault,
+                "authentication-off",
+                "Jupyter is started with an empty token",
+            ));
+        }
+    }
+    marks
+}
+
+/// Lines without comments, those that end in a backslash joined with the next, each with its first line's number.
+fn joined(text: &str) -> Vec<(u32, String)> {
+    let mut lines: Vec<(u32, String)> = Vec::new();
+    let mut open = false;
+    for (number, line) in (1u32..).zip(text.lines()) {
+        let trimmed = line.trim();
+        let continues = trimmed.ends_with('\\');
+        let line = trimmed.trim_end_matches('\\');
+        if trimmed.starts_with('#') || trimmed.starts_with("//") {
+            continue;
+        }
+        match lines.last_mut().filter(|_| open) {
+            Some((_, last)) => {
+                last.push(' ');
+                last.push_str(line);
+            }
+            None => lines.push((number, line.to_owned())),
+        }
+        open = continues;
+    }
+    lines
+}
+
+/// The LLM server that the line starts.
+fn program(line: &str) -> Option<&'static Product> {
+    let words: Vec<&str> = line
+        .split(|character: char| character.is_whitespace() || "\"'`[](),;=&|".contains(character))
+        .filter(|word| !word.is_empty())
+        .map(base)
+        .collect();
+    catalogue::products().iter().find(|product| {
+        product.programs.iter().any(|program| {
+            // Names of everyday words count only where the line also serves something.
+            let serves =
+                program.len() > 4 || words.iter().any(|word| ["serve", "start", "server", "run", "lab"].contains(word));
+            serves && words.iter().any(|word| *word == base(program))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, text: &str) -> Vec<Mark> {
+        assert!(is(name), "{name}");
+        marks(&File { name, text }).unwrap_or_default()
+    }
+
+    #[test]
+    fn binds_on_every_address_are_found_with_their_line() {
+        for (name, text) in [
+            ("ollama.service", "[Service]\nEnvironment=\"OLLAMA_HOST=0.0.0.0:11434\""),
+            ("run.sh", "#!/bin/sh\nexport OLLAMA_HOST=0.0.0.0"),
+            ("run.sh", "set -e\nvllm serve model \\\n  --host 0.0.0.0 --port 8000"),
+            ("run.sh", "\nllama-server -m x.gguf --host 0.0.0.0"),
+            ("Makefile", "up:\n\tjupyter lab --ip=0.0.0.0 --ServerApp.token=''"),
+        ] {
+            let marks = read(name, text);
+            assert!(!marks.is_empty(), "{text}");
+            assert!(marks.iter().all(|mark| mark.line == Some(2)), "{marks:?}");
+            assert!(marks.iter().any(|mark| mark.weight == Weight::Fault), "{marks:?}");
+        }
+    }
+
+    #[test]
+    fn loopback_keys_and_other_programs_are_no_fault() {
+        for text in [
+            "export OLLAMA_HOST=127.0.0.1:11434",
+            "vllm serve model --host 127.0.0.1",
+            "uvicorn app:app --host 0.0.0.0",
+            "# OLLAMA_HOST=0.0.0.0",
+            "vllm serve model --host 0.0.0.0 --api-key $KEY",
+        ] {
+            assert!(read("run.sh", text).iter().all(|mark| mark.weight == Weight::Note), "{text}");
+        }
+        assert_eq!(read("Dockerfile", "ENV OLLAMA_HOST=0.0.0.0")[0].weight, Weight::Note);
+    }
+
+    #[test]
+    fn switches_that_turn_authentication_off_are_faults() {
+        for text in ["OLLAMA_ORIGINS=*", "DANGEROUSLY_OMIT_AUTH=true npx inspector", "WEBUI_AUTH=False"] {
+            assert_eq!(read("x.sh", text)[0].weight, Weight::Fault, "{text}");
+        }
+        assert_eq!(read("x.sh", "OLLAMA_ORIGINS=https://*.example.com"), []);
+    }
+}

@@ -1,0 +1,199 @@
+//! Sends attempts that must be denied and watches the counters; reads which alert rules are loaded.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::http::Sender;
+use super::logs::beneath;
+use super::{Sink, World, fetch};
+use crate::evidence::http::{Credential, Request};
+use crate::evidence::logs::{Counter, POLLS, Rule, Watch, Watched, is_about_denials};
+use crate::evidence::{Ask, Unseen};
+use crate::target::Target;
+
+/// Bytes of a metrics page or a list of rules at most.
+const CAP: usize = 4 * 1024 * 1024;
+
+pub(super) async fn answer(world: &World, target: &Target, asks: Vec<Watch>, sink: &Sink) {
+    let watching = asks.into_iter().map(|ask| async move {
+        let account = Ask::from(ask.clone());
+        let watching = Watching { world, target, account: &account, ask: &ask };
+        sink.put(&ask, Ok(watching.all().await));
+    });
+    futures_util::future::join_all(watching).await;
+}
+
+struct Watching<'a> {
+    world: &'a World,
+    target: &'a Target,
+    account: &'a Ask,
+    ask: &'a Watch,
+}
+
+impl Watching<'_> {
+    async fn all(&self) -> Watched {
+        let mut watched = Watched::default();
+        if let Some(metrics) = &self.ask.metrics {
+            let counters = self.counters(metrics, &mut watched).await;
+            watched.counters = Some(counters);
+        }
+        if let Some(url) = &self.ask.prometheus {
+            watched.prometheus = Some(self.prometheus(url).await);
+        }
+        if let Some(url) = &self.ask.loki {
+            watched.loki = Some(self.loki(url).await);
+        }
+        if let Some(url) = &self.ask.alertmanager {
+            watched.receivers = Some(self.receivers(url).await);
+        }
+        watched
+    }
+
+    async fn counters(&self, metrics: &url::Url, watched: &mut Watched) -> Result<Vec<Counter>, Unseen> {
+        let before = self.samples(metrics).await?;
+        let sender = Sender { world: self.world, target: self.target, ask: self.account };
+        for nth in 0..self.ask.attempts {
+            let mut request =
+                Request::new(self.ask.method.clone(), self.ask.path.clone()).with(Credential::Wrong).again(nth);
+            if self.ask.method == "POST" {
+                request = request
+                    .header("accept", "application/json, text/event-stream")
+                    .json(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#);
+            }
+            match sender.send(&request).await {
+                Ok(exchange) if exchange.is_denied() => watched.denied += 1,
+                Ok(exchange) => watched.not_denied = Some(format!("answered {}", exchange.status)),
+                Err(unseen) => watched.not_denied = Some(unseen.to_string()),
+            }
+        }
+        let until = Instant::now() + self.ask.deadline.duration();
+        let pause = (self.ask.deadline.duration() / POLLS).max(Duration::from_millis(100));
+        let mut counters = Vec::new();
+        for _ in 0..POLLS {
+            counters = self
+                .samples(metrics)
+                .await?
+                .into_iter()
+                .map(|(series, after)| Counter { before: before.get(&series).cloned(), series, after })
+                .collect();
+            if counters.iter().any(Counter::moved) || Instant::now() + pause > until {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        Ok(counters)
+    }
+
+    /// The series of the named counter, or every series that names denials.
+    async fn samples(&self, metrics: &url::Url) -> Result<BTreeMap<String, String>, Unseen> {
+        let page = self.get(metrics).await?;
+        Ok(samples(&page, self.ask.counter.as_deref()))
+    }
+
+    async fn get(&self, url: &url::Url) -> Result<String, Unseen> {
+        let fetched = fetch::page(self.world, self.target, self.account, url, CAP).await?;
+        if fetched.status != 200 {
+            return Err(Unseen::Unreachable(format!("{url} answered {}", fetched.status)));
+        }
+        if !fetched.complete {
+            return Err(Unseen::Partial(format!("the answer of {url} is over {} MiB", CAP >> 20)));
+        }
+        Ok(fetched.body)
+    }
+
+    async fn json(&self, url: &url::Url) -> Result<serde_json::Value, Unseen> {
+        let text = self.get(url).await?;
+        serde_json::from_str(&text).map_err(|error| Unseen::Malformed(format!("{url}: {error}")))
+    }
+
+    async fn prometheus(&self, url: &url::Url) -> Result<Vec<Rule>, Unseen> {
+        let answer = self.json(&beneath(url, "api/v1/rules")).await?;
+        rules_of(&answer).ok_or_else(|| Unseen::Malformed(format!("{url} lists no rule groups")))
+    }
+
+    /// Loki answers in the form of Prometheus at this path; its own form is YAML.
+    async fn loki(&self, url: &url::Url) -> Result<Vec<Rule>, Unseen> {
+        let answer = self.json(&beneath(url, "prometheus/api/v1/rules")).await?;
+        rules_of(&answer).ok_or_else(|| Unseen::Malformed(format!("{url} lists no rule groups")))
+    }
+
+    async fn receivers(&self, url: &url::Url) -> Result<Vec<String>, Unseen> {
+        let answer = self.json(&beneath(url, "api/v2/receivers")).await?;
+        let receivers = answer.as_array().ok_or_else(|| Unseen::Malformed(format!("{url} lists no receivers")))?;
+        Ok(receivers
+            .iter()
+            .filter_map(|receiver| receiver.get("name")?.as_str())
+            .map(|name| name.chars().take(100).collect())
+            .collect())
+    }
+}
+
+/// The Prometheus text format (version 0.0.4): `name{labels} value [timestamp]`.
+fn samples(page: &str, counter: Option<&str>) -> BTreeMap<String, String> {
+    page.lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let end = line.rfind('}').map_or_else(|| line.find(' '), |brace| Some(brace + 1))?;
+            let (series, rest) = line.split_at_checked(end)?;
+            let value = rest.split_whitespace().next()?;
+            let name = series.split_once('{').map_or(series, |(name, _)| name);
+            let wanted = match counter {
+                // OpenMetrics adds `_total` to the name of a counter.
+                Some(counter) => name == counter || name.strip_suffix("_total") == Some(counter),
+                None => is_about_denials(series) && !name.ends_with("_created") && !name.ends_with("_bucket"),
+            };
+            wanted.then(|| (series.chars().take(300).collect(), value.to_owned()))
+        })
+        .take(200)
+        .collect()
+}
+
+fn rules_of(answer: &serde_json::Value) -> Option<Vec<Rule>> {
+    let groups = answer.pointer("/data/groups")?.as_array()?;
+    let text = |rule: &serde_json::Value, key: &str| {
+        rule.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().chars().take(500).collect::<String>()
+    };
+    Some(
+        groups
+            .iter()
+            .filter_map(|group| group.get("rules")?.as_array())
+            .flatten()
+            // A recording rule tells nobody anything.
+            .filter(|rule| rule.get("type").and_then(serde_json::Value::as_str) == Some("alerting"))
+            .take(2_000)
+            .map(|rule| Rule { name: text(rule, "name"), query: text(rule, "query") })
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# HELP denied_total x\n# TYPE denied_total counter\ndenied_total{why=\"a b\"} 3\n\
+                        http_requests_total{code=\"401\"} 7 1700000000000\nhttp_requests_total{code=\"200\"} 9\nup 1\n";
+
+    #[test]
+    fn series_that_name_denials_are_found_without_a_name() {
+        let seen = samples(PAGE, None);
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen["http_requests_total{code=\"401\"}"], "7");
+    }
+
+    #[test]
+    fn a_named_counter_is_the_only_one() {
+        assert_eq!(samples(PAGE, Some("up")), BTreeMap::from([("up".to_owned(), "1".to_owned())]));
+        assert_eq!(samples(PAGE, Some("denied")).len(), 1);
+    }
+
+    #[test]
+    fn only_alerting_rules_are_rules() {
+        let answer = serde_json::json!({ "data": { "groups": [{ "rules": [
+            { "type": "alerting", "name": "Denied", "query": "rate(denied_total[5m]) > 1" },
+            { "type": "recording", "name": "denied:rate", "query": "rate(denied_total[5m])" },
+        ] }] } });
+        let rules = rules_of(&answer).unwrap();
+        assert_eq!(rules.len(), 1);
+        assert_eq!(rules[0].name, "Denied");
+    }
+}
