@@ -137,7 +137,7 @@ async fn with(faults: Faults) -> anyhow::Result<Demo> {
         log: at("activity.log"),
         fingerprint_key,
         pins: certificates.pins.clone(),
-        tools: BTreeMap::new(),
+        tools: site::tool_pins(),
         registered: registered(&values, &key),
         leaked: "DATABASE_URL".into(),
     };
