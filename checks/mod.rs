@@ -4,12 +4,20 @@ pub mod access;
 pub mod agents;
 pub mod llm;
 pub mod process;
+pub mod secrets;
 pub mod tls;
 
 use crate::check::Module;
 
 /// Every check, in checklist order.
 pub const ALL: &[Module] = &[
+    // Secrets
+    Module::of::<secrets::secrets_committed::SecretsCommitted>(),
+    Module::of::<secrets::env_files::EnvFilesCheck>(),
+    Module::of::<secrets::gitignore::Gitignore>(),
+    Module::of::<secrets::secret_rotation::SecretRotation>(),
+    Module::of::<secrets::secret_reuse::SecretReuse>(),
+    Module::of::<secrets::incident_record::IncidentRecord>(),
     // The MCP server and its API
     Module::of::<access::auth_enforced::AuthEnforced>(),
     Module::of::<access::token_strength::TokenStrength>(),

@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::value::{NameSays, is_ciphertext, is_password_hash, is_password_like, is_random, looks, name_says};
+use super::value::{
+    NameSays, is_ciphertext, is_password_hash, is_password_like, is_random, is_wordy, looks, name_says,
+};
 use super::{Hit, Syntax};
 use crate::evidence::repo::{Confidence, ValueKind};
 
@@ -54,8 +56,13 @@ fn assignment(syntax: Syntax, text: &[u8], at: usize) -> Option<(usize, Option<H
     if says == NameSays::No {
         return None;
     }
+    // `Status::Pass`: a path, no name.
+    if text.get(..start)?.ends_with(b"::") {
+        return None;
+    }
+    let setter = name.rsplit('.').next().is_some_and(|method| method.starts_with("set") || method.starts_with("with"));
     let previous = start.checked_sub(1).and_then(|index| text.get(index)).copied();
-    let (offset, quoted, joined) = operator(rest, previous)?;
+    let (offset, quoted, joined) = operator(rest, previous, setter)?;
     let value_at = name_end + offset;
     let raw = text.get(value_at..line_end)?;
     let (value, length) = match quoted {
@@ -99,7 +106,7 @@ fn assignment(syntax: Syntax, text: &[u8], at: usize) -> Option<(usize, Option<H
 }
 
 /// Bytes from the name's end to the value, the quote that opens it, and whether the operator is a bare `=`.
-fn operator(rest: &[u8], previous: Option<u8>) -> Option<(usize, Option<u8>, bool)> {
+fn operator(rest: &[u8], previous: Option<u8>, setter: bool) -> Option<(usize, Option<u8>, bool)> {
     let mut at = 0;
     let skip = |at: &mut usize, set: &[u8]| {
         let length = rest.get(*at..).unwrap_or_default().iter().take_while(|byte| set.contains(byte)).count();
@@ -150,14 +157,14 @@ fn operator(rest: &[u8], previous: Option<u8>) -> Option<(usize, Option<u8>, boo
             }
         }
         b'?' if rest.get(at + 1) == Some(&b'=') => at += 2,
-        b',' | b'('
-            if rest.get(at + 1..).is_some_and(|tail| matches!(tail.trim_ascii_start().first(), Some(b'"' | b'\''))) =>
-        {
-            at += 1
-        }
+        // `("password", "…")` and `setPassword("…")`; other calls and lists only mention the name.
+        b',' if matches!(previous, Some(b'"' | b'\'')) && literal_follows(rest, at) => at += 1,
+        b'(' if setter && literal_follows(rest, at) => at += 1,
         _ => return None,
     }
-    let joined = rest.get(operator_at) == Some(&b'=') && at == operator_at + 1;
+    // `Password=abc;` of a connection string: no blank on either side.
+    let joined =
+        operator_at == 0 && rest.first() == Some(&b'=') && at == 1 && !matches!(rest.get(1), Some(b' ' | b'\t'));
     skip(&mut at, b" \t");
     // Prefixes of string literals: `b"…"`, `r"…"`, `u'…'`, `@"…"`, `\"…`.
     if matches!(rest.get(at), Some(b'b' | b'r' | b'u' | b'f' | b'@')) && matches!(rest.get(at + 1), Some(b'"' | b'\''))
@@ -172,6 +179,10 @@ fn operator(rest: &[u8], previous: Option<u8>) -> Option<(usize, Option<u8>, boo
         Some(_) => Some((at, None, joined)),
         None => None,
     }
+}
+
+fn literal_follows(rest: &[u8], at: usize) -> bool {
+    rest.get(at + 1..).is_some_and(|tail| matches!(tail.trim_ascii_start().first(), Some(b'"' | b'\'')))
 }
 
 /// Length up to the closing quote; an escaped quote is part of the value.
@@ -232,7 +243,8 @@ fn decide(syntax: Syntax, says: NameSays, name: &str, value: &str, quoted: bool)
     if is_password_hash(value) {
         return Some(Confidence::Low);
     }
-    let random = is_random(value);
+    let wordy = is_wordy(value);
+    let random = is_random(value) && !wordy;
     let chosen = is_password_like(value);
     let confidence = match (says, syntax) {
         (NameSays::Password, Syntax::Config | Syntax::Shell) => {

@@ -120,8 +120,29 @@ fn settle(path: &str, text: &[u8], mut hits: Vec<Hit>) -> Vec<Hit> {
         let value = text.get(hit.span.clone()).unwrap_or_default();
         hit.random = std::str::from_utf8(value).is_ok_and(value::is_random);
         hit.confidence = at_path(hit, path);
+        if hit.name.is_none() {
+            hit.name = name_before(text, hit.span.start);
+        }
     }
     settled
+}
+
+/// The name that the line assigns to: `DATABASE_URL: postgres://…`, `"url" = …`.
+fn name_before(text: &[u8], at: usize) -> Option<String> {
+    let before = text.get(at.saturating_sub(200)..at)?;
+    let line = before.rsplit(|byte| *byte == b'\n').next()?;
+    let line = std::str::from_utf8(line).ok()?.trim_start_matches(|letter: char| " \t\"'-".contains(letter));
+    let line = ["export ", "const ", "let ", "var ", "ENV ", "ARG "]
+        .iter()
+        .find_map(|word| line.strip_prefix(word))
+        .unwrap_or(line);
+    let end = line.find(|letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '_' | '-' | '.'))?;
+    let (name, rest) = line.split_at_checked(end)?;
+    let rest = rest.trim_start_matches(|letter: char| " \t\"'".contains(letter));
+    (name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && rest.starts_with([':', '='])
+        && !rest.starts_with("://"))
+    .then(|| bounded(name, 80))
 }
 
 /// The confidence at a path. Tests and examples are full of made-up passwords; a provider's own format, a key and a
@@ -246,11 +267,11 @@ pub(crate) fn syntax(path: &str) -> Syntax {
 
 /// `.env`, `.env.production`, `prod.env`, `prod.env.local`, `.envrc`.
 pub fn is_env_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
     const CODE: &[&str] = &[
         "js", "ts", "mjs", "cjs", "py", "rs", "go", "rb", "php", "java", "md", "txt", "html", "json", "yaml", "yml",
         "toml", "d", "sh", "tsx", "jsx", "vue", "cs",
     ];
+    let name = name.to_ascii_lowercase();
     if name == ".env" || name == ".envrc" || name == "env.local" {
         return true;
     }

@@ -174,3 +174,15 @@ fn env_names_are_told_from_source_files() {
         assert!(!is_env_name(name), "{name}");
     }
 }
+
+#[test]
+fn the_name_that_a_line_assigns_to_goes_with_its_secret() {
+    let value = Made(9).text(Class::Alnum, 18);
+    for (text, name) in [
+        (format!("log: info\nDATABASE_URL: postgres://stock:{value}@db.internal/stock\n"), "DATABASE_URL"),
+        (format!("  \"url\": \"amqp://stock:{value}@mq.internal\"\n"), "url"),
+        (format!("export DSN_URL='https://{value}:{value}x@errors.internal/1'\n"), "DSN_URL"),
+    ] {
+        assert_eq!(detect("a.yaml", text.as_bytes())[0].name.as_deref(), Some(name));
+    }
+}

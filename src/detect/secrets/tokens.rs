@@ -156,6 +156,9 @@ fn pem(text: &[u8], begin: Range<usize>) -> Option<Hit> {
 
 fn putty(text: &[u8], begin: Range<usize>) -> Option<Hit> {
     let window = text.get(begin.end..text.len().min(begin.end + 16 * 1024))?;
+    if !window.first().is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
     let private = find_bytes(window, b"Private-Lines:")?;
     let end = find_bytes(window, b"Private-MAC").unwrap_or(window.len());
     (end > private + SHORTEST_KEY).then(|| Hit {
@@ -247,7 +250,8 @@ fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
     let host =
         String::from_utf8_lossy(host.split(|byte| matches!(byte, b'/' | b':' | b'?')).next().unwrap_or_default())
             .into_owned();
-    if password.is_empty() || user == password {
+    let template = password.contains('{') && password.contains('}');
+    if password.is_empty() || user == password || template {
         return None;
     }
     match super::value::looks(password) {
@@ -257,7 +261,10 @@ fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
     }
     let example = matches!(host.as_str(), "" | "host" | "hostname" | "server" | "myhost") || host.contains("example");
     let strong = super::value::is_password_like(password) || super::value::is_random(password);
-    let confidence = if example || !strong && password.len() < 8 {
+    let random = super::value::is_random(password);
+    let confidence = if example && random {
+        Confidence::Medium
+    } else if example || !strong && password.len() < 8 {
         Confidence::Low
     } else if strong {
         Confidence::High

@@ -154,6 +154,7 @@ const ABOUT: &[&str] = &[
     "method",
     "class",
     "usage",
+    "usages",
     "host",
     "port",
     "user",
@@ -567,6 +568,9 @@ fn is_plain(value: &str) -> bool {
     {
         return true;
     }
+    if value.contains(' ') && value.contains(['(', ')', '{', '}', ';']) {
+        return true;
+    }
     if value.contains(' ') && value.split_whitespace().count() > 2 {
         return true;
     }
@@ -628,6 +632,20 @@ pub(super) fn is_random(value: &str) -> bool {
     // Hexadecimal holds at most 4 bits a character, random alphanumerics of 20 characters about 4.
     let hexadecimal = value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     if hexadecimal { digits > 1 && length >= 16 && bits > 2.8 } else { kinds >= 2 && digits + upper > 1 && bits > 3.2 }
+}
+
+/// Words joined by separators, with at most a short number: the name of a thing (`CLIENT_TRAFFIC_SECRET_0`), made up for a
+/// test (`watertight-test-token-0042`), or a passphrase, which only a password's name makes one.
+pub(super) fn is_wordy(value: &str) -> bool {
+    let mut parts = 0;
+    let wordy = value.split(['_', '-', '.', '/', ' ', ':', '\\']).filter(|part| !part.is_empty()).all(|part| {
+        parts += 1;
+        let number = part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
+        let same_case = part.bytes().skip(1).all(|byte| byte.is_ascii_lowercase())
+            || part.bytes().all(|byte| byte.is_ascii_uppercase());
+        number || part.bytes().all(|byte| byte.is_ascii_alphabetic()) && same_case
+    });
+    wordy && parts > 1
 }
 
 /// Whether a person may have chosen it as a password: letters with digits or signs, no plain word.

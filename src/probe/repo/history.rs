@@ -361,9 +361,9 @@ impl Walk {
             }
         }
         let placed: HashSet<ObjectId> = standing.keys().map(|(_, blob)| *blob).collect();
-        for ((path, blob), place) in standing {
+        for ((path, blob), stood) in standing {
             let in_head = head.contains(&(path.clone(), blob));
-            self.history.occurrences.push(place.occurrence(path.to_str_lossy().into_owned(), blob, in_head));
+            self.history.occurrences.push(stood.occurrence(path.to_str_lossy().into_owned(), blob, in_head));
         }
         for blob in self.history.blobs.keys().filter(|blob| !placed.contains(*blob)) {
             let tagged = reach.objects.contains(blob);
@@ -452,7 +452,7 @@ impl Walk {
                     }
                     match reference.follow_to_object() {
                         Ok(id) if self.seen.contains(&id.detach()) => {
-                            (if is_stash { &mut stash } else { &mut tips }).push(id.detach())
+                            (if is_stash { &mut stash } else { &mut tips }).push(id.detach());
                         }
                         Ok(_) | Err(_) => self.history.broken_refs += 1,
                     }

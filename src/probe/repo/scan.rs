@@ -274,12 +274,12 @@ impl Sum<'_> {
                 );
                 continue;
             }
-            if let Some(blob) = history.blobs.get(&entry.id) {
-                if !in_head.contains(&(path.clone(), entry.id)) {
-                    self.unread(&path, blob.content, blob.oversize);
-                    for caught in &blob.caught {
-                        self.sight(caught, &path, State::Index, None, None);
-                    }
+            if let Some(blob) = history.blobs.get(&entry.id)
+                && !in_head.contains(&(path.clone(), entry.id))
+            {
+                self.unread(&path, blob.content, blob.oversize);
+                for caught in &blob.caught {
+                    self.sight(caught, &path, State::Index, None, None);
                 }
             }
             let name = path.rsplit('/').next().unwrap_or_default();

@@ -114,11 +114,11 @@ fn docker(root: &Path, entry: &Entry, folder: &str, text: &str, env: &[&str], fo
 fn is_docker_ignored(rules: &str, name: &str) -> bool {
     let mut ignored = false;
     for rule in rules.lines().map(str::trim).filter(|rule| !rule.is_empty() && !rule.starts_with('#')) {
-        let (rule, ignores) = rule.strip_prefix('!').map_or((rule, true), |rule| (rule, false));
-        let rule = rule.trim_start_matches("./").trim_matches('/');
+        let (pattern, hides) = rule.strip_prefix('!').map_or((rule, true), |pattern| (pattern, false));
+        let pattern = pattern.trim_start_matches("./").trim_matches('/');
         let above = name.match_indices('/').filter_map(|(at, _)| name.get(..at));
-        if std::iter::once(name).chain(above).any(|path| matches(rule, path)) {
-            ignored = ignores;
+        if std::iter::once(name).chain(above).any(|path| matches(pattern, path)) {
+            ignored = hides;
         }
     }
     ignored
