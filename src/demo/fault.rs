@@ -50,14 +50,16 @@ faults! {
     SecretInHistoryRecorded: "a token in an old commit, with its incident record", fells ["secrets-committed"], blinds [];
     KeyInTree: "a private key at HEAD", fells ["secrets-committed", "incident-record"], blinds [];
     SecretDangling: "a token in a commit that no branch holds", fells ["secrets-committed", "incident-record"], blinds [];
-    ShallowClone: "a shallow clone", fells [], blinds ["secrets-committed", "incident-record"];
+    ShallowClone: "a shallow clone", fells [], blinds ["secrets-committed", "incident-record", "env-files"];
     RepositoryGone: "no repository at the path", fells [], blinds REPOSITORY;
 
     EnvTracked: ".env is tracked, although ignored", fells ["env-files"], blinds [];
-    EnvExampleReal: ".env.example holds the real token", fells ["env-files", "secrets-committed", "incident-record", "token-strength"], blinds [];
+    EnvExampleReal: ".env.example holds the real token", fells [
+        "env-files", "secrets-committed", "incident-record", "token-strength", "secret-reuse", "secret-rotation",
+    ], blinds [];
     EnvIgnoredHereOnly: ".env is ignored by info/exclude alone", fells ["env-files", "gitignore"], blinds [];
 
-    IgnoreNegated: "!.env.production after .env*", fells ["gitignore", "env-files"], blinds [];
+    IgnoreNegated: "!.env.production after .env*", fells ["gitignore", "env-files", "secrets-committed"], blinds [];
     IgnoreWithoutKeys: "private keys are not ignored", fells ["gitignore"], blinds [];
 
     RotationOld: "rotated 120 days ago", fells ["secret-rotation"], blinds [];
@@ -156,7 +158,6 @@ faults! {
     PlainDropsPath: "plain HTTP redirects to the front page", fells ["https-enforced"], blinds [];
     PlainReadsCredential: "plain HTTP serves who sends a credential and redirects the rest", fells ["https-enforced"], blinds [];
     PlainSilent: "the plain listener accepts and never answers", fells [], blinds ["https-enforced"];
-    HstsMissing: "no HSTS: a note", fells [], blinds [];
 
     Tls10: "TLS 1.0 is accepted", fells ["tls-version"], blinds [];
     Tls11: "TLS 1.1 is accepted", fells ["tls-version"], blinds [];
@@ -177,7 +178,6 @@ faults! {
 
     SecurityPolicyPublicIssue: "SECURITY.md asks for public issues", fells ["disclosure-channel"], blinds [];
     SecurityTxtExpired: "security.txt has expired", fells ["disclosure-channel"], blinds [];
-    SecurityTxtGone: "security.txt is not there: SECURITY.md alone is enough", fells [], blinds [];
 
     ScheduleMissing: "no scheduled audit", fells [], blinds ["audit-schedule"];
     ScheduleNotKept: "the last scheduled run is long ago", fells ["audit-schedule"], blinds [];

@@ -162,7 +162,7 @@ impl Site {
         }
         match received.path.as_str() {
             "/health" => return Answer::json(200, &serde_json::json!({ "status": "ok" })),
-            "/.well-known/security.txt" if !faults.has(Fault::SecurityTxtGone) => {
+            "/.well-known/security.txt" => {
                 return Answer::text(200, self.security_txt.clone());
             }
             // A page that another site controls must not reach a server on the user's machine (DNS rebinding); the
@@ -258,9 +258,7 @@ impl Site {
         let faults = &self.faults;
         let mut add = |name: &'static str, value: &str| answer.headers.push((name, value.to_owned()));
         // RFC 6797: two years.
-        if !faults.has(Fault::HstsMissing) {
-            add("strict-transport-security", "max-age=63072000; includeSubDomains");
-        }
+        add("strict-transport-security", "max-age=63072000; includeSubDomains");
         add("x-content-type-options", "nosniff");
         if faults.has(Fault::CorsWithoutVary) {
             add("cache-control", "public, max-age=600");
