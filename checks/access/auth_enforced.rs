@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Place, Reserve, Severity, Verdict};
-use crate::evidence::answer::Says;
+use crate::detect::answer::Says;
 use crate::evidence::http::{Exchange, Request};
 use crate::evidence::mcp::{Conversation, Era};
 use crate::evidence::token::TokenAsk;

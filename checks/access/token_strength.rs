@@ -236,7 +236,7 @@ mod tests {
     use crate::target::Repository;
 
     fn target() -> Target {
-        crate::checks::access::deployment_for_tests("https://mcp.example.com", &[])
+        crate::checks::access::stage::deployed("https://mcp.example.com", &[])
     }
 
     fn strong() -> TokenFacts {

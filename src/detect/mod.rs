@@ -1,5 +1,6 @@
 //! Detectors: pure functions that derive facts from text and data. Probes and checks call them; they touch nothing.
 
+pub mod answer;
 pub mod disclosure;
 pub mod refusal;
 pub mod schema;

@@ -1,6 +1,5 @@
 //! What was observed, and how to ask for it. Everything here is plain data.
 
-pub mod answer;
 pub mod api;
 pub mod catalogue;
 pub mod declared;

@@ -2,7 +2,7 @@
 
 use super::place;
 use crate::check::{Finding, Severity, Verdict};
-use crate::evidence::answer::{Says, alike};
+use crate::detect::answer::{Says, alike};
 use crate::evidence::api::{Description, Operation};
 use crate::evidence::http::{Credential, Exchange, Request};
 use crate::evidence::{Ask, Evidence, Unseen};

@@ -2,7 +2,7 @@
 
 use super::{AuthEnforced, place};
 use crate::check::{Finding, Severity, Verdict};
-use crate::evidence::answer::Says;
+use crate::detect::answer::Says;
 use crate::evidence::http::{Credential, Exchange};
 use crate::evidence::mcp::{Conversation, Era, EraAsked, Outcome, Reply, Session, Step, Transcript};
 use crate::evidence::{Ask, Evidence, Unseen};

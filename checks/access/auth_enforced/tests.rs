@@ -4,7 +4,7 @@ use chrono::DateTime;
 
 use super::*;
 use crate::check::Status;
-use crate::checks::access::deployment_for_tests;
+use crate::checks::access::stage::deployed;
 use crate::evidence::Seen;
 use crate::evidence::http::{BodySeen, Credential, Mutation};
 use crate::evidence::mcp::{Conversation, EraAsked, Outcome, Reply, Session, Step, Transcript};
@@ -76,7 +76,7 @@ fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Ve
 }
 
 fn items() -> Target {
-    deployment_for_tests("https://api.example.com", &[("GET", "/api/items")])
+    deployed("https://api.example.com", &["GET /api/items"])
 }
 
 fn aspects(verdict: &Verdict) -> Vec<&str> {
@@ -139,19 +139,19 @@ fn what_answers_everyone_alike_passes_nothing() {
     let silent = || Unseen::TimedOut("10 s".into());
     let silent = Deployed { http: Box::new(move |_| Err(silent())), mcp: Box::new(move |_| Err(silent())) };
     assert_eq!(audit(&items(), &silent).status(), Status::Inconclusive);
-    let bare = deployment_for_tests("https://api.example.com", &[("", "/mcp")]);
+    let bare = deployed("https://api.example.com", &["/mcp"]);
     assert_eq!(audit(&bare, &silent).status(), Status::Inconclusive);
 }
 
 #[test]
 fn no_endpoint_is_never_a_pass() {
-    let nothing = deployment_for_tests("https://api.example.com", &[]);
+    let nothing = deployed("https://api.example.com", &[]);
     assert_eq!(audit(&nothing, &Deployed::plain(guarding(only_valid))).status(), Status::Inconclusive);
 }
 
 #[test]
 fn one_blind_answer_keeps_the_item_open_but_hides_no_fault() {
-    let target = deployment_for_tests("https://api.example.com", &[("GET", "/api/items"), ("GET", "/api/items/1")]);
+    let target = deployed("https://api.example.com", &["GET /api/items", "GET /api/items/1"]);
     let blind = |request: &Request| {
         if request.path == "/api/items/1" { answer(429, "") } else { guarding(only_valid)(request) }
     };
@@ -248,8 +248,7 @@ fn success_with_an_error_in_it_is_a_fault_of_its_own() {
 
 #[test]
 fn writes_are_tried_only_with_bodies_that_cannot_be_valid_or_by_consent() {
-    let mut target =
-        deployment_for_tests("https://api.example.com", &[("POST", "/api/items"), ("DELETE", "/api/items/1")]);
+    let mut target = deployed("https://api.example.com", &["POST /api/items", "DELETE /api/items/1"]);
     let deployed = || Deployed::plain(guarding(only_valid));
     let (verdict, asked) = audit_with(&target, &deployed(), &AuthEnforced::default());
     assert_eq!(verdict.status(), Status::Inconclusive);
@@ -266,7 +265,7 @@ fn writes_are_tried_only_with_bodies_that_cannot_be_valid_or_by_consent() {
 
 #[test]
 fn a_guarded_write_is_admitted_where_its_body_is_what_is_refused() {
-    let target = deployment_for_tests("https://api.example.com", &[("POST", "/api/items")]);
+    let target = deployed("https://api.example.com", &["POST /api/items"]);
     assert_eq!(audit(&target, &Deployed::plain(guarding(only_valid))).status(), Status::Pass);
     let validates_first = |request: &Request| {
         if is_straight(request) { answer(400, r#"{"error":"invalid"}"#) } else { answer(404, "") }
@@ -290,7 +289,7 @@ fn no_method_override_is_sent_in_production() {
 
 #[test]
 fn public_endpoints_are_exempt_with_their_reason() {
-    let mut target = deployment_for_tests("https://api.example.com", &[("GET", "/api/items"), ("GET", "/health")]);
+    let mut target = deployed("https://api.example.com", &["GET /api/items", "GET /health"]);
     target.deployment.as_mut().unwrap().endpoints[1].public = Some("probed by the load balancer".into());
     let health = |request: &Request| {
         if request.path == "/health" { answer(200, "ok") } else { guarding(only_valid)(request) }
@@ -399,7 +398,7 @@ impl Server {
 }
 
 fn serve(server: Server) -> Verdict {
-    let target = deployment_for_tests("https://mcp.example.com", &[("", "/mcp")]);
+    let target = deployed("https://mcp.example.com", &["/mcp"]);
     audit(&target, &Deployed::server(move |asked| server.answer(asked)))
 }
 
@@ -442,7 +441,7 @@ fn an_open_server_fails_with_or_without_a_token_named() {
     let open = Server { guards: |_, _| false, ..Server::sound(&[EraAsked::Legacy]) };
     let found = serve(open.clone());
     assert!(aspects(&found).contains(&"legacy-open-opening"));
-    let mut target = deployment_for_tests("https://mcp.example.com", &[("", "/mcp")]);
+    let mut target = deployed("https://mcp.example.com", &["/mcp"]);
     target.deployment.as_mut().unwrap().token = None;
     let nameless = audit(&target, &Deployed::server(move |asked| open.answer(asked)));
     assert_eq!(aspects(&nameless), ["legacy-open-opening", "legacy-open-listing"]);
@@ -450,7 +449,7 @@ fn an_open_server_fails_with_or_without_a_token_named() {
 
 #[test]
 fn discovery_may_be_open_on_purpose_and_calls_never() {
-    let target = deployment_for_tests("https://mcp.example.com", &[("", "/mcp")]);
+    let target = deployed("https://mcp.example.com", &["/mcp"]);
     let check = AuthEnforced { open_discovery: true, ..AuthEnforced::default() };
     let server = Server { guards: |_, _| false, ..Server::sound(&[EraAsked::Modern]) };
     let deployed = Deployed::server(move |asked| server.answer(asked));
@@ -470,7 +469,7 @@ fn an_altered_token_that_opens_a_server_fails() {
 #[test]
 fn a_server_that_denies_the_valid_token_proves_nothing() {
     let shut = Server { admits: |_| false, ..Server::sound(&[EraAsked::Legacy]) };
-    let target = deployment_for_tests("https://mcp.example.com", &[("", "/mcp")]);
+    let target = deployed("https://mcp.example.com", &["/mcp"]);
     let deployed =
         Deployed { http: Box::new(|_| Ok(answer(401, ""))), mcp: Box::new(move |asked| Ok(shut.answer(asked))) };
     assert_eq!(audit(&target, &deployed).status(), Status::Inconclusive);

@@ -1,11 +1,12 @@
 //! On one endpoint of each class: every altered or misplaced form of the token, and every trick of path and header.
 //!
 //! `bearer` in lower case and two spaces after the scheme are legal (RFC 9110 section 11.1), and two Authorization headers of
-//! which one is valid do carry the valid token: neither acceptance nor refusal of these is a fault, so they are not sent.
+//! which one is valid do carry the valid token: neither acceptance nor refusal of these is a fault, so they are not sent. The
+//! token in a form body is not sent either: a form could be a write that is valid.
 
 use super::{AuthEnforced, Class, Representative, endpoint, place};
 use crate::check::{Finding, Severity, Verdict};
-use crate::evidence::answer::{Says, alike};
+use crate::detect::answer::{Says, alike};
 use crate::evidence::http::{Credential, Mutation, Request};
 use crate::evidence::mcp::{Conversation, EraAsked};
 use crate::evidence::token::TokenAsk;
@@ -184,12 +185,12 @@ fn slug(mutation: &Mutation) -> String {
         Mutation::DoubleSpace => "double-space".into(),
         Mutation::Query(name) => format!("query-{name}"),
         Mutation::Form(name) => format!("form-{name}"),
-        Mutation::CommaJoined => "comma-joined".into(),
-        Mutation::JwtNoneMixedCase => "jwt-none-mixed-case".into(),
         Mutation::Cookie(name) => format!("cookie-{name}"),
         Mutation::InvalidThenValid => "invalid-then-valid".into(),
         Mutation::ValidThenInvalid => "valid-then-invalid".into(),
+        Mutation::CommaJoined => "comma-joined".into(),
         Mutation::JwtNone => "jwt-none".into(),
+        Mutation::JwtNoneMixedCase => "jwt-none-mixed-case".into(),
         Mutation::JwtEdited => "jwt-edited".into(),
     }
 }
@@ -201,7 +202,7 @@ fn mutations(check: &AuthEnforced, target: &Target, is_jwt: bool) -> Vec<Mutatio
         mutations.extend([Mutation::EmptyBearer, Mutation::ShortBearer, Mutation::BasicScheme, Mutation::NoScheme]);
     }
     if is_jwt {
-        mutations.extend([Mutation::JwtNone, Mutation::JwtEdited]);
+        mutations.extend([Mutation::JwtNone, Mutation::JwtNoneMixedCase, Mutation::JwtEdited]);
     }
     mutations.extend(check.cookies.iter().cloned().map(Mutation::Cookie));
     mutations.push(Mutation::Suffixed);

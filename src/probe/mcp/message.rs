@@ -111,6 +111,8 @@ struct Position {
     read: usize,
     /// Up to here no further end of an event was found.
     scanned: usize,
+    /// Bytes there were the last time; fewer mean that the request was sent again.
+    length: usize,
 }
 
 impl Watch {
@@ -124,6 +126,10 @@ impl Watch {
             return false;
         }
         let Ok(mut position) = self.position.lock() else { return true };
+        if body.len() < position.length {
+            *position = Position::default();
+        }
+        position.length = body.len();
         let Some(end) = last_blank_line(body, position.scanned.saturating_sub(3).max(position.read)) else {
             position.scanned = body.len();
             return false;

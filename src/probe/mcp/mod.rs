@@ -26,7 +26,7 @@ pub(super) async fn answer(world: &World, target: &Target, asked: Vec<Conversati
         .for_each_concurrent(4, |asked| async move {
             let ask = Ask::from(asked.clone());
             let sender = Sender { world, target, ask: &ask };
-            sink.put(&asked, converse(sender, &asked).await);
+            sink.put(&asked, Box::pin(converse(sender, &asked)).await);
         })
         .await;
 }
@@ -36,16 +36,16 @@ async fn converse(sender: Sender<'_>, asked: &Conversation) -> Result<Transcript
         return forged(Talk::new(sender, asked)).await;
     }
     match asked.era {
-        EraAsked::Modern => modern(Talk::new(sender, asked)).await,
-        EraAsked::Legacy => legacy(Talk::new(sender, asked)).await,
-        EraAsked::Sse => stream::converse(sender, asked).await,
+        EraAsked::Modern => Box::pin(modern(Talk::new(sender, asked))).await,
+        EraAsked::Legacy => Box::pin(legacy(Talk::new(sender, asked))).await,
+        EraAsked::Sse => Box::pin(stream::converse(sender, asked)).await,
         EraAsked::Any => any(sender, asked).await,
     }
 }
 
 /// Every era in turn until one is recognised.
 async fn any(sender: Sender<'_>, asked: &Conversation) -> Result<Transcript, Unseen> {
-    let modern = modern(Talk::new(sender, asked)).await;
+    let modern = Box::pin(modern(Talk::new(sender, asked))).await;
     if let Ok(transcript) = &modern
         && transcript.era.is_mcp()
     {
@@ -56,7 +56,7 @@ async fn any(sender: Sender<'_>, asked: &Conversation) -> Result<Transcript, Uns
     {
         return modern;
     }
-    let legacy = legacy(Talk::new(sender, asked)).await?;
+    let legacy = Box::pin(legacy(Talk::new(sender, asked))).await?;
     match legacy.era {
         Era::Modern | Era::Legacy | Era::Sse | Era::Denied => return Ok(legacy),
         Era::NotMcp => {}
@@ -70,7 +70,7 @@ async fn any(sender: Sender<'_>, asked: &Conversation) -> Result<Transcript, Uns
     if !(400..500).contains(&legacy.opening.exchange.status) {
         return Ok(legacy);
     }
-    match stream::converse(sender, asked).await {
+    match Box::pin(stream::converse(sender, asked)).await {
         Ok(transcript) if transcript.era.is_mcp() => Ok(transcript),
         Ok(_) => Ok(legacy),
         Err(unseen) => Err(unseen),

@@ -30,18 +30,20 @@ pub(super) async fn converse(sender: Sender<'_>, asked: &Conversation) -> Result
         let told = AtomicUsize::new(0);
         let feeding = feeding;
         let tell = move |body: &[u8]| {
-            let from = told.swap(body.len(), Ordering::Relaxed);
+            let before = told.swap(body.len(), Ordering::Relaxed);
+            // Fewer bytes than before: the request was refused, and sent again.
+            let from = if before > body.len() { 0 } else { before };
             // Nobody listens any more: nothing more needs to be read.
             feeding.send(body.get(from..).unwrap_or_default().to_vec()).is_err()
         };
         let reading = Reading { enough: Some(&tell), stop: Some(&stop), ..Reading::default() };
-        sender.read(&request, &reading).await
+        Box::pin(sender.read(&request, &reading)).await
     };
     let mut feed = Feed { chunks, pending: Vec::new(), events: Vec::new() };
     let talking = async {
         let talked = match feed.endpoint().await {
             None => None,
-            Some(named) => Some(opened(&mut talk, feed, &named, stolen).await),
+            Some(named) => Some(Box::pin(opened(&mut talk, feed, &named, stolen)).await),
         };
         stop.notify_one();
         talked

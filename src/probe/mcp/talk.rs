@@ -110,7 +110,7 @@ impl<'a> Talk<'a> {
         let body = message::request(None, "notifications/initialized", &json!({}));
         let request = self.post(body, "notifications/initialized", None);
         let reading = Reading { enough: Some(&|_: &[u8]| true), carries_secret: self.opened, ..Reading::default() };
-        let _ = self.sender.read(&request, &reading).await;
+        let _ = Box::pin(self.sender.read(&request, &reading)).await;
     }
 
     /// The protocol's own close of a session that this conversation opened.
@@ -121,7 +121,7 @@ impl<'a> Talk<'a> {
         let mut request = self.bare("DELETE", self.asked.path.clone());
         request.credential = credential;
         let reading = Reading { carries_secret: true, ..Reading::default() };
-        let _ = self.sender.read(&request, &reading).await;
+        let _ = Box::pin(self.sender.read(&request, &reading)).await;
     }
 
     /// One request and its answer. `name` is what the request is about, where the protocol wants it in a header.
@@ -144,7 +144,8 @@ impl<'a> Talk<'a> {
         let watch = Watch::for_answer_to(id);
         let enough = |body: &[u8]| watch.is_in(body);
         let reading = Reading { enough: Some(&enough), carries_secret: self.opened, ..Reading::default() };
-        let (exchange, body) = self.sender.read(&request, &reading).await?;
+        // Boxed: the state of one send is large, and conversations nest it deeply.
+        let (exchange, body) = Box::pin(self.sender.read(&request, &reading)).await?;
         if matches!(exchange.status, 429 | 502..=504) {
             return Err(Unseen::Limited(format!("{method} was answered with {}", exchange.status)));
         }

@@ -4,22 +4,17 @@ mod jwt;
 mod weakness;
 
 use crate::evidence::token::{TokenAsk, TokenFacts};
-use crate::probe::{Sink, World};
+use crate::probe::{Sink, World, fingerprint};
 use crate::target::Target;
 
 pub(super) async fn answer(world: &World, target: &Target, asked: Vec<TokenAsk>, sink: &Sink) {
     for ask in asked {
         let facts = world.vault.token(target).await.map(|token| {
-            let fingerprint = fingerprint_of(world, token.expose());
+            let fingerprint = Some(fingerprint::of(world, token.expose()));
             TokenFacts { fingerprint, ..facts_of(token.expose()) }
         });
         sink.put(&ask, facts);
     }
-}
-
-/// None as long as the run has no fingerprint key.
-fn fingerprint_of(_world: &World, _value: &str) -> Option<String> {
-    None
 }
 
 fn facts_of(token: &str) -> TokenFacts {
