@@ -186,13 +186,14 @@ faults! {
 }
 
 /// What needs the repository.
-const REPOSITORY: [&str; 11] = [
+const REPOSITORY: [&str; 12] = [
     "secrets-committed",
     "env-files",
     "gitignore",
     "secret-rotation",
     "secret-reuse",
     "incident-record",
+    "token-strength",
     "llm-ports",
     "agent-capabilities",
     "https-enforced",
