@@ -19,6 +19,7 @@ use crate::history::{Finished, Store};
 use crate::period::Period;
 use crate::policy::Policy;
 use crate::probe::World;
+use crate::probe::fingerprint::Key;
 use crate::probe::secret::Vault;
 use crate::report::Report;
 
@@ -75,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
         let history = runtime.block_on(history(&arguments.history));
         let scene = Scene {
             policy: &policy,
-            vault: Vault::default(),
+            vault: vault(&policy),
             earlier: history.clone().map(|file| Box::new(file) as Box<dyn Store>),
             keep: history,
         };
@@ -83,7 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     };
     emit::note(demo::SHORT_WINDOW);
     let demo = runtime.block_on(kind.start())?;
-    let vault = Vault::default();
+    let vault = vault(&demo.policy);
     demo.prepare(&vault);
     let mut policy = demo.policy.clone();
     if let Some(scope) = arguments.target.scope {
@@ -92,6 +93,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     // The demo has a history of its own and leaves none behind.
     let scene = Scene { policy: &policy, vault, earlier: Some(demo.history()), keep: None };
     conduct(runtime, scene, arguments)
+}
+
+/// With the key of fingerprints that the policy names; where it cannot be had, with one for this run alone, whose
+/// fingerprints equal nobody's.
+fn vault(policy: &Policy) -> Vault {
+    match Key::load(&policy.fingerprint_key) {
+        Ok(key) => Vault::with_key(key),
+        Err(error) => {
+            emit::note(&format!("{error}; the fingerprints of this run compare with no other's"));
+            Vault::default()
+        }
+    }
 }
 
 /// What one audit works on.

@@ -50,14 +50,16 @@ faults! {
     SecretInHistoryRecorded: "a token in an old commit, with its incident record", fells ["secrets-committed"], blinds [];
     KeyInTree: "a private key at HEAD", fells ["secrets-committed", "incident-record"], blinds [];
     SecretDangling: "a token in a commit that no branch holds", fells ["secrets-committed", "incident-record"], blinds [];
-    ShallowClone: "a shallow clone", fells [], blinds ["secrets-committed", "incident-record"];
+    ShallowClone: "a shallow clone", fells [], blinds ["secrets-committed", "incident-record", "env-files"];
     RepositoryGone: "no repository at the path", fells [], blinds REPOSITORY;
 
     EnvTracked: ".env is tracked, although ignored", fells ["env-files"], blinds [];
-    EnvExampleReal: ".env.example holds the real token", fells ["env-files", "secrets-committed", "incident-record", "token-strength"], blinds [];
+    EnvExampleReal: ".env.example holds the real token", fells [
+        "env-files", "secrets-committed", "incident-record", "token-strength", "secret-reuse", "secret-rotation",
+    ], blinds [];
     EnvIgnoredHereOnly: ".env is ignored by info/exclude alone", fells ["env-files", "gitignore"], blinds [];
 
-    IgnoreNegated: "!.env.production after .env*", fells ["gitignore", "env-files"], blinds [];
+    IgnoreNegated: "!.env.production after .env*", fells ["gitignore", "env-files", "secrets-committed"], blinds [];
     IgnoreWithoutKeys: "private keys are not ignored", fells ["gitignore"], blinds [];
 
     RotationOld: "rotated 120 days ago", fells ["secret-rotation"], blinds [];
@@ -66,26 +68,32 @@ faults! {
 
     SecretShared: "staging and production share the token", fells ["secret-reuse"], blinds [];
 
-    AuthOff: "no authentication at all", fells ["auth-enforced"], blinds [];
+    AuthOff: "no authentication at all", fells ["auth-enforced"], blinds ["monitoring"];
     EndpointOpen: "one endpoint without authentication", fells ["auth-enforced"], blinds [];
     AnyTokenAccepted: "any bearer token is accepted", fells ["auth-enforced"], blinds [];
     HalfTokenAccepted: "the first half of the token is enough", fells ["auth-enforced"], blinds [];
     TokenInQueryAccepted: "the token is accepted in the query", fells ["auth-enforced"], blinds [];
     TokenInCookieAccepted: "the token is accepted in a cookie", fells ["auth-enforced"], blinds [];
-    HeadOpen: "HEAD needs no credential", fells ["auth-enforced"], blinds [];
     OverrideHeaderOpens: "X-Original-URL goes past authentication", fells ["auth-enforced"], blinds [];
     SlashesOpen: "a doubled slash goes past authentication", fells ["auth-enforced"], blinds [];
     McpModernOpen: "MCP 2026-07-28 needs no credential, initialize does", fells ["auth-enforced"], blinds [];
     McpLegacyOpen: "MCP initialize needs no credential, 2026-07-28 does", fells ["auth-enforced"], blinds [];
     McpListOpen: "tools/list needs no credential", fells ["auth-enforced"], blinds [];
     McpSessionSuffices: "an MCP session id alone is enough", fells ["auth-enforced"], blinds [];
-    AlwaysDenied: "401 to everything", fells [], blinds LIVE;
-    AlwaysWelcome: "200 to everything", fells ["auth-enforced", "input-validation"], blinds LIVE;
-    AlwaysLimited: "429 to everything", fells [], blinds LIVE;
-    FirewallPage: "a firewall's page to everything", fells [], blinds LIVE;
+    AlwaysDenied: "401 to everything", fells [], blinds ADMITTED;
+    AlwaysWelcome: "200 to everything", fells [], blinds [
+        "auth-enforced", "rate-limit", "cors-origins", "input-validation", "error-disclosure", "monitoring",
+    ];
+    AlwaysLimited: "429 to everything", fells [], blinds SERVED;
+    FirewallPage: "a firewall's page to everything", fells [], blinds SERVED;
     DeploymentGone: "nothing listens", fells [], blinds LIVE;
-    DescriptionGone: "no OpenAPI description", fells [], blinds ["auth-enforced", "input-validation"];
-    TokenUnnamed: "no token in the policy", fells [], blinds LIVE;
+    DescriptionGone: "no OpenAPI description", fells [], blinds [
+        "auth-enforced", "rate-limit", "cors-origins", "input-validation",
+    ];
+    TokenUnnamed: "no token in the policy", fells [], blinds [
+        "auth-enforced", "token-strength", "rate-limit", "cors-origins", "input-validation", "error-disclosure",
+        "agent-capabilities", "activity-log",
+    ];
 
     TokenShort: "a token of 16 characters", fells ["token-strength"], blinds [];
     TokenRepeats: "a token that repeats", fells ["token-strength"], blinds [];
@@ -93,7 +101,7 @@ faults! {
     LimiterOff: "no limiter", fells ["rate-limit"], blinds [];
     LimitDoubled: "twice the limit", fells ["rate-limit"], blinds [];
     LimiterTrustsForwardedFor: "X-Forwarded-For dodges the limiter", fells ["rate-limit"], blinds [];
-    LimiterPerToken: "each token has a bucket of its own", fells ["rate-limit"], blinds [];
+    LimiterSkipsAnonymous: "requests without a credential are not limited", fells ["rate-limit"], blinds [];
     LimiterSkipsOne: "one endpoint is not limited", fells ["rate-limit"], blinds [];
     LimiterSkipsMcp: "the MCP endpoint is not limited", fells ["rate-limit"], blinds [];
     LimiterSays503: "refused with 503", fells ["rate-limit"], blinds [];
@@ -105,9 +113,8 @@ faults! {
     CorsGrantsPrefix: "origins that begin like the allowed one are granted", fells ["cors-origins"], blinds [];
     CorsGrantsSuffix: "origins that end like the allowed one are granted", fells ["cors-origins"], blinds [];
     CorsGrantsPlainTwin: "the allowed origin is granted over plain HTTP", fells ["cors-origins"], blinds [];
-    CorsWithoutVary: "granted by origin, without Vary", fells ["cors-origins"], blinds [];
+    CorsWithoutVary: "granted by origin and kept by caches, without Vary", fells ["cors-origins"], blinds [];
     McpOriginUnchecked: "MCP serves a hostile Origin", fells ["cors-origins"], blinds [];
-    OriginsUnsaid: "the policy names no origins", fells [], blinds ["cors-origins"];
 
     BodyUnvalidated: "bodies are not validated", fells ["input-validation"], blinds [];
     QueryUnvalidated: "queries are not validated", fells ["input-validation"], blinds [];
@@ -117,20 +124,20 @@ faults! {
     ErrorDisclosesStack: "a stack trace in errors", fells ["error-disclosure"], blinds [];
     ErrorDisclosesQuery: "SQL in errors", fells ["error-disclosure"], blinds [];
     ErrorDisclosesUpstream: "an internal address in errors", fells ["error-disclosure"], blinds [];
-    ErrorEchoesInput: "the input echoed in errors", fells ["error-disclosure"], blinds [];
+    ErrorEchoesInput: "an error page echoes the query unescaped", fells ["error-disclosure"], blinds [];
     McpErrorDisclosesStack: "a stack trace in MCP errors", fells ["error-disclosure"], blinds [];
-    VersionDisclosed: "X-Powered-By with a version", fells ["error-disclosure"], blinds [];
+    ErrorRepeatsToken: "errors repeat the credential", fells ["error-disclosure"], blinds [];
 
     ModelOpen: "an LLM server without authentication", fells ["llm-ports"], blinds [];
     ModelListOpen: "an LLM server whose models can be listed", fells ["llm-ports"], blinds [];
     ModelPublished: "compose publishes the LLM server on every address", fells ["llm-ports"], blinds [];
     ModelSilent: "the LLM port accepts and never answers", fells [], blinds ["llm-ports"];
 
-    ToolUnlisted: "a tool that the policy does not allow", fells ["agent-capabilities"], blinds [];
+    ToolUnlisted: "a tool that the policy does not allow", fells ["agent-capabilities"], blinds ["input-validation"];
     ToolShell: "a tool that runs commands", fells ["agent-capabilities"], blinds [];
     ToolChanged: "a description that is not the pinned one", fells ["agent-capabilities"], blinds [];
     AgentBypass: "an agent's settings that allow every command", fells ["agent-capabilities"], blinds [];
-    ToolsUnsaid: "the policy names no tools", fells [], blinds ["agent-capabilities"];
+    ToolsUnsaid: "the policy names no tools", fells [], blinds ["agent-capabilities", "input-validation"];
 
     LogOff: "nothing is logged", fells ["activity-log"], blinds [];
     LogSkipsDenied: "denied calls are not logged", fells ["activity-log"], blinds [];
@@ -151,25 +158,26 @@ faults! {
     PlainDropsPath: "plain HTTP redirects to the front page", fells ["https-enforced"], blinds [];
     PlainReadsCredential: "plain HTTP serves who sends a credential and redirects the rest", fells ["https-enforced"], blinds [];
     PlainSilent: "the plain listener accepts and never answers", fells [], blinds ["https-enforced"];
-    HstsMissing: "no HSTS: a note", fells [], blinds [];
 
     Tls10: "TLS 1.0 is accepted", fells ["tls-version"], blinds [];
     Tls11: "TLS 1.1 is accepted", fells ["tls-version"], blinds [];
     BrokenSuite: "RC4 is accepted", fells ["tls-version"], blinds [];
     OldHelloUnanswered: "no answer to old TLS versions", fells [], blinds ["tls-version"];
 
-    CertificateExpired: "an expired certificate", fells ["certificate-trust", "certificate-expiry", "certificate-renewal"], blinds [];
+    CertificateExpired: "an expired certificate", fells ["certificate-trust", "certificate-expiry", "certificate-renewal"], blinds ADMITTED;
     CertificateExpiring: "a certificate at the end of its life", fells ["certificate-expiry"], blinds [];
-    CertificateOfOther: "a certificate for another name", fells ["certificate-trust"], blinds [];
-    CertificateSelfSigned: "a self-signed certificate", fells ["certificate-trust"], blinds [];
-    IntermediateMissing: "the intermediate certificate is not sent", fells ["certificate-trust"], blinds [];
+    CertificateOfOther: "a certificate for another name", fells ["certificate-trust"], blinds ADMITTED;
+    CertificateSelfSigned: "a self-signed certificate", fells ["certificate-trust"], blinds ADMITTED;
+    IntermediateMissing: "the intermediate certificate is not sent", fells ["certificate-trust"], blinds [
+        "auth-enforced", "rate-limit", "cors-origins", "input-validation", "error-disclosure", "agent-capabilities",
+        "activity-log", "certificate-expiry",
+    ];
     RenewalUnseen: "no sign of automated renewal", fells [], blinds ["certificate-renewal"];
     PinOfOther: "the pin is of another key", fells ["certificate-pinning"], blinds [];
     PinWithoutBackup: "no backup pin", fells ["certificate-pinning"], blinds [];
 
     SecurityPolicyPublicIssue: "SECURITY.md asks for public issues", fells ["disclosure-channel"], blinds [];
     SecurityTxtExpired: "security.txt has expired", fells ["disclosure-channel"], blinds [];
-    SecurityTxtGone: "security.txt is not there: SECURITY.md alone is enough", fells [], blinds [];
 
     ScheduleMissing: "no scheduled audit", fells [], blinds ["audit-schedule"];
     ScheduleNotKept: "the last scheduled run is long ago", fells ["audit-schedule"], blinds [];
@@ -177,11 +185,64 @@ faults! {
     HistoryEmpty: "no earlier run", fells [], blinds ["audit-schedule"];
 }
 
-/// The items that only the repository decides.
-const REPOSITORY: [&str; 3] = ["secrets-committed", "env-files", "gitignore"];
+/// What needs the repository.
+const REPOSITORY: [&str; 12] = [
+    "secrets-committed",
+    "env-files",
+    "gitignore",
+    "secret-rotation",
+    "secret-reuse",
+    "incident-record",
+    "token-strength",
+    "llm-ports",
+    "agent-capabilities",
+    "https-enforced",
+    "disclosure-channel",
+    "audit-schedule",
+];
 
-/// The items that only the deployment decides.
-const LIVE: [&str; 3] = ["auth-enforced", "rate-limit", "cors-origins"];
+/// What needs the valid token to be let in; it is never sent to a server whose certificate is not trusted.
+const ADMITTED: [&str; 7] = [
+    "auth-enforced",
+    "rate-limit",
+    "cors-origins",
+    "input-validation",
+    "error-disclosure",
+    "agent-capabilities",
+    "activity-log",
+];
+
+/// What needs the service to answer for itself.
+const SERVED: [&str; 9] = [
+    "auth-enforced",
+    "rate-limit",
+    "cors-origins",
+    "input-validation",
+    "error-disclosure",
+    "agent-capabilities",
+    "activity-log",
+    "monitoring",
+    "disclosure-channel",
+];
+
+/// What needs the deployment to be there at all.
+const LIVE: [&str; 15] = [
+    "auth-enforced",
+    "rate-limit",
+    "cors-origins",
+    "input-validation",
+    "error-disclosure",
+    "agent-capabilities",
+    "activity-log",
+    "monitoring",
+    "disclosure-channel",
+    "https-enforced",
+    "tls-version",
+    "certificate-trust",
+    "certificate-expiry",
+    "certificate-renewal",
+    "certificate-pinning",
+];
 
 /// One fault a box at least, none that hides another.
 const LEAKY: &[Fault] = &[

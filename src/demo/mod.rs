@@ -55,9 +55,12 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Puts the token where the probes look for it.
+    /// Puts the token where the probes look for it, if the policy names one.
     pub fn prepare(&self, vault: &Vault) {
-        vault.set_token(TARGET, self.token.clone());
+        let named = |target: &crate::target::Target| target.deployment.as_ref().is_some_and(|it| it.token.is_some());
+        if self.policy.targets.iter().any(named) {
+            vault.set_token(TARGET, self.token.clone());
+        }
     }
 
     /// The two scheduled runs before this one, held in memory: the demo leaves nothing behind.
@@ -137,7 +140,7 @@ async fn with(faults: Faults) -> anyhow::Result<Demo> {
         log: at("activity.log"),
         fingerprint_key,
         pins: certificates.pins.clone(),
-        tools: BTreeMap::new(),
+        tools: site::tool_pins(),
         registered: registered(&values, &key),
         leaked: "DATABASE_URL".into(),
     };

@@ -8,7 +8,7 @@ mod history;
 mod http;
 mod logs;
 mod manifests;
-mod mcp;
+pub(crate) mod mcp;
 pub mod meter;
 mod metrics;
 pub mod repo;

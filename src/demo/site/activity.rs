@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 
+use crate::demo::fault::{Fault, Faults};
+
 /// One request, as logged. The credential is never in it.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Entry {
@@ -17,7 +19,9 @@ pub(super) struct Entry {
     pub(super) path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tool: Option<String>,
+    #[serde(skip)]
     pub(super) outcome: &'static str,
+    #[serde(skip)]
     pub(super) status: u16,
     pub(super) user_agent: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,30 +38,40 @@ struct Line<'a> {
     time: Option<String>,
     #[serde(flatten)]
     entry: &'a Entry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
 }
 
 pub(super) struct Activity {
-    file: Option<Mutex<File>>,
-    timeless: bool,
+    file: Mutex<File>,
+    faults: Faults,
     pub(super) denied: AtomicU64,
     pub(super) served: AtomicU64,
 }
 
 impl Activity {
-    /// Without a path nothing is written; the counters count all the same.
-    pub(super) fn new(path: Option<&Path>, timeless: bool) -> std::io::Result<Self> {
-        let file = match path {
-            Some(path) => Some(Mutex::new(File::options().create(true).append(true).open(path)?)),
-            None => None,
-        };
-        Ok(Self { file, timeless, denied: AtomicU64::new(0), served: AtomicU64::new(0) })
+    pub(super) fn new(path: &Path, faults: &Faults) -> std::io::Result<Self> {
+        let file = Mutex::new(File::options().create(true).append(true).open(path)?);
+        Ok(Self { file, faults: faults.clone(), denied: AtomicU64::new(0), served: AtomicU64::new(0) })
     }
 
     pub(super) fn record(&self, entry: &Entry) {
         self.served.fetch_add(1, Ordering::Relaxed);
-        let time = (!self.timeless).then(|| Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true));
-        if let (Some(file), Ok(mut line)) = (&self.file, serde_json::to_vec(&Line { time, entry }))
-            && let Ok(mut file) = file.lock()
+        let denied = entry.outcome == "denied";
+        if denied {
+            self.denied.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.faults.has(Fault::LogOff) || (denied && self.faults.has(Fault::LogSkipsDenied)) {
+            return;
+        }
+        let time =
+            (!self.faults.has(Fault::LogTimeless)).then(|| Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true));
+        let says = !self.faults.has(Fault::LogOutcomeless);
+        let (outcome, status) = (says.then_some(entry.outcome), says.then_some(entry.status));
+        if let Ok(mut line) = serde_json::to_vec(&Line { time, entry, outcome, status })
+            && let Ok(mut file) = self.file.lock()
         {
             line.push(b'\n');
             // A full disk must not stop the demo; the check that reads the log will see that the line is missing.

@@ -26,7 +26,7 @@ pub(super) fn answer(faults: &Faults, items: &Items, received: &Received) -> Ans
     };
     let (method, path) = (received.method.as_str(), received.path.as_str());
     match (if method == "HEAD" { "GET" } else { method }, path) {
-        ("GET", "/openapi.json") if faults.has(Fault::DescriptionGone) => Answer::not_found(),
+        ("GET", "/openapi.json") if faults.has(Fault::DescriptionGone) => not_found(faults, received),
         ("GET", "/openapi.json") => Answer::json(200, &schemas::document()),
         ("GET", "/api/items") => match number(received, "limit") {
             Given::Absent => Answer::json(200, &json!(*items)),
@@ -70,7 +70,7 @@ pub(super) fn answer(faults: &Faults, items: &Items, received: &Received) -> Ans
         ("GET", "/api/status") => Answer::json(200, &json!({ "status": "ok" })),
         ("GET", path) => match path.strip_prefix("/api/items/") {
             Some(id) if !id.contains('/') => one(faults, &items, received, id),
-            _ => Answer::not_found(),
+            _ => not_found(faults, received),
         },
         (_, "/api/items" | "/api/search" | "/api/status" | "/openapi.json") => {
             Answer::failure(405, "method_not_allowed", "This method is not offered.").header("allow", "GET, HEAD")
@@ -78,7 +78,7 @@ pub(super) fn answer(faults: &Faults, items: &Items, received: &Received) -> Ans
         (_, path) if path.starts_with("/api/items/") => {
             Answer::failure(405, "method_not_allowed", "This method is not offered.").header("allow", "GET, HEAD")
         }
-        _ => Answer::not_found(),
+        _ => not_found(faults, received),
     }
 }
 
@@ -88,7 +88,19 @@ fn one(faults: &Faults, items: &[Value], received: &Received, id: &str) -> Answe
         return refusal(faults, received);
     }
     let found = items.iter().find(|item| item.get("id") == Some(&json!(number)));
-    found.map_or_else(Answer::not_found, |item| Answer::json(200, item))
+    found.map_or_else(|| not_found(faults, received), |item| Answer::json(200, item))
+}
+
+/// A page of the framework's own, with what was asked in it, where a fault says so.
+fn not_found(faults: &Faults, received: &Received) -> Answer {
+    if !faults.has(Fault::ErrorEchoesInput) {
+        return Answer::not_found();
+    }
+    let query = received.query.as_deref().unwrap_or_default().as_bytes();
+    let asked: String = url::form_urlencoded::parse(query).map(|(name, value)| format!("{name}={value} ")).collect();
+    let mut page = Answer::empty(404).header("content-type", "text/html; charset=utf-8").outcome("refused");
+    page.body = format!("<!doctype html><title>Not found</title><p>Cannot find {} {asked}</p>", received.path);
+    page
 }
 
 /// How invalid input is refused; the faults say too much, or the wrong thing.
@@ -109,9 +121,8 @@ fn refusal(faults: &Faults, received: &Received) -> Answer {
     if faults.has(Fault::ErrorDisclosesUpstream) {
         return tells("connect ECONNREFUSED 10.20.30.40:5432");
     }
-    if faults.has(Fault::ErrorEchoesInput) {
-        let body = String::from_utf8_lossy(&received.body).into_owned();
-        return tells(&format!("cannot accept {} {body}", received.query.as_deref().unwrap_or(&received.path)));
+    if faults.has(Fault::ErrorRepeatsToken) {
+        return tells(&format!("refused for {}", received.header("authorization").unwrap_or_default()));
     }
     Answer::invalid()
 }

@@ -11,6 +11,7 @@ pub(super) mod observe;
 mod openapi;
 pub(super) mod plain;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +21,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, Response};
 
+use serde_json::Value;
+
 use super::fault::{Fault, Faults};
+use crate::probe::mcp::tool_hash;
 use crate::probe::secret::Secret;
 use activity::{Activity, Entry};
 use answer::Answer;
@@ -79,12 +83,9 @@ impl Received {
 impl Site {
     pub(super) fn new(making: Making<'_>) -> anyhow::Result<Self> {
         let Making { faults, token, origin, log, security_txt } = making;
-        // The file is there either way: a log that nobody writes is empty, not missing.
-        std::fs::File::create(log)?;
-        let log = (!faults.has(Fault::LogOff)).then_some(log);
         Ok(Self {
             limiter: Limiter::of(if faults.has(Fault::LimitDoubled) { 2 * LIMIT } else { LIMIT }),
-            activity: Activity::new(log, faults.has(Fault::LogTimeless))?,
+            activity: Activity::new(log, &faults)?,
             sessions: mcp::Sessions::default(),
             items: api::Items::stocked(),
             requests: AtomicU32::new(0),
@@ -128,7 +129,8 @@ impl Site {
         }
         let exempt = faults.has(Fault::LimiterOff)
             || (faults.has(Fault::LimiterSkipsOne) && received.path == "/api/status")
-            || (faults.has(Fault::LimiterSkipsMcp) && received.path == "/mcp");
+            || (faults.has(Fault::LimiterSkipsMcp) && received.path == "/mcp")
+            || (faults.has(Fault::LimiterSkipsAnonymous) && received.header("authorization").is_none());
         if exempt {
             return None;
         }
@@ -137,9 +139,6 @@ impl Site {
             && let Some(forwarded) = received.header("x-forwarded-for")
         {
             forwarded.clone_into(&mut client);
-        }
-        if faults.has(Fault::LimiterPerToken) {
-            client.push_str(received.header("authorization").unwrap_or_default());
         }
         let status = if faults.has(Fault::LimiterSays503) { 503 } else { 429 };
         self.limiter.count(&client).err().map(|left| refused_by_limiter(status, left))
@@ -163,7 +162,7 @@ impl Site {
         }
         match received.path.as_str() {
             "/health" => return Answer::json(200, &serde_json::json!({ "status": "ok" })),
-            "/.well-known/security.txt" if !faults.has(Fault::SecurityTxtGone) => {
+            "/.well-known/security.txt" => {
                 return Answer::text(200, self.security_txt.clone());
             }
             // A page that another site controls must not reach a server on the user's machine (DNS rebinding); the
@@ -196,7 +195,6 @@ impl Site {
         let repeated = given.next().is_some();
         let open = faults.has(Fault::AuthOff)
             || (faults.has(Fault::EndpointOpen) && received.path == "/api/status")
-            || (faults.has(Fault::HeadOpen) && received.method == "HEAD")
             || (faults.has(Fault::OverrideHeaderOpens) && received.header("x-original-url").is_some())
             || (faults.has(Fault::SlashesOpen) && received.path.starts_with("//"))
             || (received.path == "/mcp" && mcp::is_open_by_fault(faults, received, &self.sessions));
@@ -236,13 +234,6 @@ impl Site {
     fn log(&self, received: &Received, caller: IpAddr, answer: &Answer) {
         let faults = &self.faults;
         let count = self.requests.fetch_add(1, Ordering::Relaxed);
-        if faults.has(Fault::LogSkipsDenied) && answer.outcome == "denied" {
-            self.activity.denied.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
-        if answer.outcome == "denied" {
-            self.activity.denied.fetch_add(1, Ordering::Relaxed);
-        }
         let short = |text: &str| text.chars().take(200).collect::<String>();
         let named = received.header("x-request-id").map_or_else(|| format!("{count:08}"), short);
         self.activity.record(&Entry {
@@ -250,8 +241,8 @@ impl Site {
             method: received.method.clone(),
             path: short(&received.path),
             tool: answer.tool.clone(),
-            outcome: if faults.has(Fault::LogOutcomeless) { "" } else { answer.outcome },
-            status: if faults.has(Fault::LogOutcomeless) { 0 } else { answer.status },
+            outcome: answer.outcome,
+            status: answer.status,
             user_agent: received.header("user-agent").map(short).unwrap_or_default(),
             client: answer.client.clone(),
             request_id: named,
@@ -267,15 +258,12 @@ impl Site {
         let faults = &self.faults;
         let mut add = |name: &'static str, value: &str| answer.headers.push((name, value.to_owned()));
         // RFC 6797: two years.
-        if !faults.has(Fault::HstsMissing) {
-            add("strict-transport-security", "max-age=63072000; includeSubDomains");
-        }
+        add("strict-transport-security", "max-age=63072000; includeSubDomains");
         add("x-content-type-options", "nosniff");
-        add("cache-control", "no-store");
-        if faults.has(Fault::VersionDisclosed) {
-            add("x-powered-by", "Express/4.17.1");
-        }
-        if !faults.has(Fault::CorsWithoutVary) {
+        if faults.has(Fault::CorsWithoutVary) {
+            add("cache-control", "public, max-age=600");
+        } else {
+            add("cache-control", "no-store");
             add("vary", "Origin");
         }
         if let Some(granted) = self.grants(received, answer.status) {
@@ -314,6 +302,18 @@ impl Site {
     pub(super) fn served(&self) -> u64 {
         self.activity.served.load(Ordering::Relaxed)
     }
+}
+
+/// SHA-256 of description and schema of the sound tools, by name: what the policy pins.
+pub(super) fn tool_pins() -> BTreeMap<String, String> {
+    let text = |tool: &Value, key: &str| tool.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    mcp::tools(&Faults::default())
+        .iter()
+        .map(|tool| {
+            let schema = tool.get("inputSchema").unwrap_or(&Value::Null);
+            (text(tool, "name"), tool_hash(&text(tool, "description"), schema))
+        })
+        .collect()
 }
 
 /// What a sloppy proxy makes of the path before the service sees it; a sound one leaves it alone.

@@ -152,7 +152,7 @@ pub(super) fn last_blank_line(body: &[u8], from: usize) -> Option<usize> {
 
 /// SHA-256 (hex) of a tool's description and input schema in canonical JSON: keys sorted, no white space (as RFC 8785
 /// sorts them, by UTF-16 units).
-pub(super) fn tool_hash(description: &str, schema: &Value) -> String {
+pub(crate) fn tool_hash(description: &str, schema: &Value) -> String {
     let mut text = String::new();
     canonical(&json!({ "description": description, "inputSchema": schema }), &mut text);
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {

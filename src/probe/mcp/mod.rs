@@ -17,6 +17,7 @@ use crate::evidence::{Ask, Unseen};
 use crate::probe::http::Sender;
 use crate::probe::{Sink, World};
 use crate::target::Target;
+pub(crate) use message::tool_hash;
 use talk::{Answer, Talk};
 
 /// Answers every conversation of a round.
