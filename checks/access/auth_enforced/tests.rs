@@ -207,6 +207,11 @@ fn tricks_of_path_and_header_that_get_in_fail() {
         if claims { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
     };
     assert_eq!(aspects(&audit(&items(), &Deployed::plain(local))), ["header-forwarded-for"]);
+    let bodiless = |request: &Request| match (request.method.as_str(), is_straight(request)) {
+        ("HEAD", true) => answer(200, ""),
+        _ => guarding(only_valid)(request),
+    };
+    assert_eq!(aspects(&audit(&items(), &Deployed::plain(bodiless))), ["method-head"]);
     let doubled = |request: &Request| {
         if request.path.starts_with("//") { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
     };

@@ -7,7 +7,7 @@
 use super::{AuthEnforced, Class, Representative, endpoint, place};
 use crate::check::{Finding, Severity, Verdict};
 use crate::detect::answer::{Says, alike};
-use crate::evidence::http::{Credential, Mutation, Request};
+use crate::evidence::http::{Credential, Exchange, Mutation, Request};
 use crate::evidence::mcp::{Conversation, EraAsked};
 use crate::evidence::token::TokenAsk;
 use crate::evidence::{Ask, Evidence, Unseen};
@@ -107,7 +107,8 @@ fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, req
             Ok(exchange) => match Says::of(exchange) {
                 Says::Nothing(unseen) => verdict.not_seen(unseen),
                 Says::Served
-                    if alike(exchange, control) && !(Says::of(made_up) == Says::Served && alike(exchange, made_up)) =>
+                    if same(&trick.request, exchange, control)
+                        && !(Says::of(made_up) == Says::Served && same(&trick.request, exchange, made_up)) =>
                 {
                     let what =
                         format!("{} {} is served without a credential to {}", request.method, request.path, trick.what);
@@ -120,6 +121,11 @@ fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, req
         }
     }
     verdict.holds(format!("{}: {denied} of {tried} tricks of path and header let nobody in", request.path));
+}
+
+/// Whether the trick got what the valid token gets; an answer to HEAD has no body to tell by (RFC 9110 section 9.3.2).
+fn same(trick: &Request, exchange: &Exchange, control: &Exchange) -> bool {
+    if trick.method == "HEAD" { exchange.status == control.status } else { alike(exchange, control) }
 }
 
 /// Whether the altered credential is treated as the valid one.
@@ -279,6 +285,7 @@ fn tricks(target: &Target, request: &Request) -> Vec<Trick> {
                 .header("X-Middleware-Subrequest", "middleware:middleware:middleware:middleware:middleware"),
         },
     ];
+    tricks.push(Trick { aspect: "method-head", what: "HEAD", request: Request::new("HEAD", &request.path) });
     if path.ends_with('/') && bare.len() > 1 {
         let changed = path.trim_end_matches('/').to_owned();
         tricks.push(Trick { aspect: "path-slash", what: "the path without its last slash", request: at(changed) });
