@@ -1,5 +1,7 @@
 //! The rooms: checks, the plan and the report are pure, and only the rooms that may touch the world do.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+
 use std::path::{Path, PathBuf};
 
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {

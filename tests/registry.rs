@@ -2,6 +2,8 @@
 //!
 //! After a change of the registry, `UPDATE_COMMITTED=1 cargo test --test registry` rewrites the committed copies.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must stop")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 

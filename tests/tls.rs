@@ -1,6 +1,8 @@
 //! The TLS items against `openssl s_server`, and against servers that misbehave: slow, dripping, mute, closing,
 //! resetting, speaking plain HTTP.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot set up, it cannot test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -86,7 +88,7 @@ fn look_with(versions: &TlsVersion, port: u16, ca: Option<PathBuf>) -> Looked {
         authorised: None,
     };
     let (_stop, stopped) = tokio::sync::watch::channel(false);
-    let world = World::new(run.clone(), Vault::default(), Duration::from_secs(120), stopped);
+    let world = World::new(run.clone(), Vault::default(), Duration::from_mins(2), stopped);
     let mut answers = BTreeMap::new();
     let started = Instant::now();
     tokio::runtime::Runtime::new().unwrap().block_on(world.answer(&target, asks.clone(), &mut answers));
@@ -495,9 +497,6 @@ fn evidence_survives_being_written_and_read() {
     let suites = Suites { strictness: watertight::evidence::tls::Strictness::Sane };
     let (greeting, chosen) = (looked.evidence.of(&Hello {}).unwrap(), looked.evidence.of(&suites).unwrap());
     let presented = looked.evidence.of(&Chain {}).unwrap();
-    fn again<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
-        serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
-    }
     assert_eq!(again(greeting), *greeting);
     assert_eq!(again(chosen), *chosen);
     assert_eq!(again(presented), *presented);
@@ -505,4 +504,9 @@ fn evidence_survives_being_written_and_read() {
     let mut later = looked.evidence.clone();
     later.taken_at += TimeDelta::days(365);
     assert_eq!(CertificateExpiry::default().judge(&looked.target, &later).status(), Status::Fail);
+}
+
+/// Written and read.
+fn again<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+    serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
 }

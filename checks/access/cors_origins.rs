@@ -480,15 +480,16 @@ impl Court<'_> {
                 part == "*" || part.eq_ignore_ascii_case("origin")
             })
         };
-        let cached = |answer: &Exchange| {
-            answer.all_headers("cache-control").any(|value| {
+        // Without a word on caching, caches may keep a success by their own rules (RFC 9111 section 4.2.2).
+        let kept = |answer: &Exchange| {
+            !answer.all_headers("cache-control").any(|value| {
                 let value = value.to_ascii_lowercase();
-                (value.contains("public") || value.contains("max-age=")) && !value.contains("no-store")
+                value.contains("no-store") || value.contains("no-cache")
             })
         };
         let Some(answer) = answers.iter().find(silent) else { return };
         let what = "the answer differs by origin and carries no `Vary: Origin`";
-        if cached(answer) {
+        if kept(answer) {
             let place = Place::url(self.deployment.at(&first.path));
             self.verdict.finds(
                 Finding::new(format!("{what}, though caches may keep it"), place)

@@ -165,6 +165,12 @@ impl Court<'_> {
         let url = request.url(self.target);
         let place = Place::url(url.split('?').next().unwrap_or(&url));
         self.answer(answer, &own, &place);
+        if let Some(body) = &request.body
+            && repeats(&answer.body.text, &body.text)
+        {
+            let leak = Leak { kind: Kind::Echo, shown: "the whole body, word for word".into() };
+            self.tells(&leak, &format!("a {} answer", answer.status), &place);
+        }
     }
 
     fn reply(&mut self, conversation: &Conversation, reply: &Reply) {
@@ -238,11 +244,17 @@ impl Court<'_> {
             Kind::Stack | Kind::Query | Kind::Database | Kind::Path | Kind::InternalAddress | Kind::DebugPage => {
                 Severity::Medium
             }
-            Kind::Validator | Kind::Banner | Kind::Issues => Severity::Low,
+            Kind::Validator | Kind::Version | Kind::Banner | Kind::Issues => Severity::Low,
         };
         let what = format!("{which} tells {}: {}", leak.kind, leak.shown);
         self.verdict.finds(Finding::new(what, place.clone()).aspect(aspect).of_severity(severity));
     }
+}
+
+/// Whether an answer gives back a whole body, as it was or inside a JSON string. Short ones may come back by chance.
+fn repeats(answer: &str, body: &str) -> bool {
+    let quoted = serde_json::Value::String(body.to_owned()).to_string();
+    body.len() >= 12 && (answer.contains(body) || answer.contains(quoted.trim_matches('"')))
 }
 
 /// Two errors of one kind should differ in what was asked, and in nothing else.
@@ -335,6 +347,19 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_comes_back_word_for_word_fails() {
+        let verdict = judged(&|request| {
+            let seen = sound(request);
+            let Some(body) = request.body.as_ref().filter(|body| body.content_type == "application/json") else {
+                return Ok(seen);
+            };
+            let text = serde_json::json!({ "error": format!("cannot accept {}", body.text) }).to_string();
+            Ok(with_body(seen, &text))
+        });
+        assert_eq!(aspects(&verdict), ["echo"]);
+    }
+
+    #[test]
     fn a_repeated_credential_is_critical() {
         let verdict = on(404, &|seen| with_body(seen, "unknown client [masked]"));
         assert_eq!(verdict.findings()[0].severity, Some(Severity::Critical));
@@ -354,8 +379,7 @@ mod tests {
     fn what_we_sent_and_where_we_asked_are_no_leaks() {
         let verdict = judged(&|request| {
             let seen = sound(request);
-            let sent = request.body.as_ref().map_or(request.path.clone(), |body| body.text.clone());
-            Ok(with_body(seen, &format!("cannot read {sent} on 192.0.2.7:443")))
+            Ok(with_body(seen, &format!("cannot read {} on 192.0.2.7:443", request.path)))
         });
         assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
     }

@@ -178,6 +178,14 @@ impl RateLimit {
                     "{request}: a firewall's page with {} stood in for the limiter after {served} requests",
                     refusal.status
                 ))),
+                // An overload comes and goes; a limiter refuses everything until its window is over.
+                Answered::Shedder if bucket.steady || bucket.after > 0 => {
+                    verdict.not_seen(Unseen::Limited(format!(
+                        "{request}: {} came and went between served requests: an overload, or a limiter that does not \
+                         answer 429",
+                        refusal.status
+                    )));
+                }
                 Answered::Service | Answered::Limiter | Answered::Shedder if bucket.recovered.is_some() => {
                     let what =
                         format!("the limit is enforced with {}, not with 429 ({request})", refusal.status);
@@ -211,7 +219,10 @@ impl RateLimit {
         let window = u64::try_from(self.window.duration().as_millis()).unwrap_or(u64::MAX).max(1);
         let limit = u64::from(self.limit.max(1));
         let (served, after) = (u64::from(bucket.served), u64::from(bucket.after));
-        if bucket.steady {
+        if bucket.refusal.as_ref().is_some_and(|refusal| answered(refusal) == Answered::Shedder) {
+            // An overload marks no window: the bound that holds wherever windows begin.
+            after > 2 * limit || served > 2 * limit
+        } else if bucket.steady {
             // What refilled during the burst is no part of the capacity; one or two requests fall on the edges.
             let refilled = limit.saturating_mul(bucket.took) / window;
             after > limit + 2 || served > limit + refilled + 2

@@ -166,16 +166,19 @@ fn own_questions() -> impl Iterator<Item = Request> {
 /// A path that nobody serves.
 const NOWHERE: &str = "/watertight-nothing-is-here";
 
-/// Something that the valid token must open: a deployment that refuses everybody shows nothing of itself.
+/// Something that the valid token must open and its absence must not: a deployment that treats everybody alike shows
+/// nothing of itself.
 fn controls(target: &Target) -> Vec<Ask> {
     let Ok(deployment) = target.deployment() else { return Vec::new() };
+    let protected = admitted(deployment).map(|request| request.with(Credential::None)).map(Ask::from);
     if deployment.token.is_none() {
-        return Vec::new();
+        return protected.into_iter().collect();
     }
-    match mcp::candidates(target).into_iter().next() {
-        Some(path) => vec![Conversation::standard(target, path).into()],
-        None => admitted(deployment).map(Ask::from).into_iter().collect(),
-    }
+    let control = match mcp::candidates(target).into_iter().next() {
+        Some(path) => Some(Conversation::standard(target, path).into()),
+        None => admitted(deployment).map(Ask::from),
+    };
+    protected.into_iter().chain(control).collect()
 }
 
 fn admitted(deployment: &Deployment) -> Option<Request> {
@@ -353,7 +356,7 @@ fn judge_own(
     let mut unknown = Vec::new();
     for request in own_questions() {
         match evidence.of(&request) {
-            Ok(exchange) if request.path == NOWHERE && exchange.is_success() && !is_page(exchange) => {
+            Ok(exchange) if request.path == NOWHERE && exchange.is_success() && !ever_refuses(evidence) => {
                 unknown.push(Unseen::NotComparable(format!(
                     "{} answers {} even to a path that nobody serves, so its answers tell no product",
                     deployment.origin(),
@@ -412,9 +415,12 @@ fn answered(request: &Request, exchange: &Exchange) -> Answered {
     }
 }
 
-/// A page for people, as single-page applications give for every path.
-fn is_page(exchange: &Exchange) -> bool {
-    exchange.header("content-type").is_some_and(|kind| kind.starts_with("text/html"))
+/// Whether any request without a credential was refused or not found: a single-page application gives its page for
+/// every path, but its API still denies.
+fn ever_refuses(evidence: &Evidence) -> bool {
+    evidence.exchanges().any(|(request, exchange)| {
+        request.listener == Side::Main && request.credential == Credential::None && exchange.status >= 400
+    })
 }
 
 fn own_edge(host: &Host, target: &Target, evidence: &Evidence) -> Option<String> {

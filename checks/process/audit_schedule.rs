@@ -74,7 +74,7 @@ impl AuditSchedule {
                 .map(str::to_owned)
                 .to_vec(),
             pattern: format!(
-                r#"cron|OnCalendar|OnUnitActiveSec|^\s*schedule\s*:|[Pp]ipeline.?[Ss]ource|PIPELINE_SOURCE|^\s*[@*0-9]\S*\s+\S|\b({})\b"#,
+                r"cron|OnCalendar|OnUnitActiveSec|^\s*schedule\s*:|[Pp]ipeline.?[Ss]ource|PIPELINE_SOURCE|^\s*[@*0-9]\S*\s+\S|\b({})\b",
                 tools.join("|")
             ),
         }

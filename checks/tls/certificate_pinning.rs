@@ -57,18 +57,14 @@ impl Check for CertificatePinning {
         let mut verdict = Verdict::default();
         let mut pins = BTreeSet::new();
         for pin in &deployment.pins {
-            match read(pin) {
-                Some(key) => {
-                    pins.insert(key);
-                }
-                None => {
-                    let shown: String = pin.chars().take(60).collect();
-                    let what =
-                        format!("the pin `{shown}` is malformed: `sha256/` and 44 characters of base64 are expected");
-                    verdict.finds(
-                        Finding::new(what, Place::policy(&evidence.declared.policy_file, None)).aspect("malformed"),
-                    );
-                }
+            if let Some(key) = read(pin) {
+                pins.insert(key);
+            } else {
+                let shown: String = pin.chars().take(60).collect();
+                let what =
+                    format!("the pin `{shown}` is malformed: `sha256/` and 44 characters of base64 are expected");
+                let place = Place::policy(&evidence.declared.policy_file, None);
+                verdict.finds(Finding::new(what, place).aspect("malformed"));
             }
         }
         match chains(deployment, evidence) {
@@ -123,8 +119,7 @@ fn keys(shown: &Shown) -> &[Certificate] {
 /// A client's pin may be for another host, so a mismatch is a note.
 fn note_clients(shown: &[Shown], evidence: &Evidence, verdict: &mut Verdict) {
     let Ok(matches) = evidence.of(&pins_of_clients()) else { return };
-    let live: BTreeSet<&str> =
-        shown.iter().flat_map(|shown| keys(shown)).map(|certificate| certificate.pin.as_str()).collect();
+    let live: BTreeSet<&str> = shown.iter().flat_map(keys).map(|certificate| certificate.pin.as_str()).collect();
     for line in &matches.lines {
         let pins: Vec<String> =
             line.text.match_indices("sha256/").filter_map(|(at, _)| read(line.text.get(at..)?)).collect();

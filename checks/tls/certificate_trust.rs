@@ -126,3 +126,57 @@ fn note_earlier(evidence: &Evidence, verdict: &mut Verdict) {
         None => verdict.notes("no earlier run is on record that tested the certificate, too"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::made::{Made, now};
+    use crate::check::Place;
+    use crate::checks::tls::testing::{evidence, presented, target};
+    use crate::evidence::tls::{Chain, Presented};
+
+    fn judge(evidence: &Evidence) -> Verdict {
+        CertificateTrust::default().judge(&target("https://mcp.example.com"), evidence)
+    }
+
+    #[test]
+    fn a_sound_chain_holds_and_says_on_what() {
+        let made = Made::default().make();
+        let verdict = judge(&evidence(&[made.leaf, made.intermediate], &made.root));
+        assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
+        assert_eq!(
+            verdict.grounds(),
+            ["`mcp.example.com` by `Test Intermediate` leads to the target's own root `Test Root` and is for \
+              mcp.example.com; P-256 key, signed with ECDSA with SHA-256"]
+        );
+    }
+
+    #[test]
+    fn a_fault_is_a_finding_at_the_host() {
+        let made = Made::default().make();
+        let verdict = judge(&evidence(&[made.leaf], &made.root));
+        assert_eq!(verdict.findings()[0].aspect, "missing-issuer");
+        assert_eq!(verdict.findings()[0].place, Place::host("mcp.example.com:443"));
+    }
+
+    #[test]
+    fn a_bad_chain_on_one_of_two_addresses_fails_and_an_unseen_one_is_no_pass() {
+        let (good, bad) = (Made::default().make(), Made::default().make());
+        let whole = presented(&[good.leaf, good.intermediate], &good.root);
+        let mut other = presented(&[bad.leaf, bad.intermediate], &good.root).addresses.remove(0);
+        other.address = "192.0.2.8:443".into();
+        let both = Presented { addresses: vec![whole.addresses[0].clone(), other.clone()], ..whole.clone() };
+        let verdict = judge(&Evidence::at(now()).with(Chain {}, both));
+        assert_eq!(verdict.findings()[0].place, Place::host("mcp.example.com [192.0.2.8]:443"));
+        other.chain = Err(Unseen::TimedOut("192.0.2.8:443".into()));
+        let half = Presented { addresses: vec![whole.addresses[0].clone(), other], ..whole };
+        assert_eq!(judge(&Evidence::at(now()).with(Chain {}, half)).status(), Status::Inconclusive);
+    }
+
+    #[test]
+    fn no_chain_is_no_pass() {
+        assert_eq!(judge(&Evidence::at(now())).status(), Status::Inconclusive);
+        let none = Presented::default();
+        assert_eq!(judge(&Evidence::at(now()).with(Chain {}, none)).status(), Status::Inconclusive);
+    }
+}

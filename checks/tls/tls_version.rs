@@ -276,3 +276,6 @@ fn judge_suites(at: &ChosenAt, place: &Place, verdict: &mut Verdict) {
         verdict.not_seen(Unseen::Partial(format!("{}: the size of the Diffie-Hellman group was not sent", at.address)));
     }
 }
+
+#[cfg(test)]
+mod tests;

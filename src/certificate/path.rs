@@ -57,7 +57,7 @@ pub fn assess(sent: &[Vec<u8>], host: &str, roots: &Roots, at: DateTime<Utc>) ->
                 return assessment;
             }
             Err(error) => {
-                assessment.notes.push(format!("certificate {} of the chain cannot be read: {error}", index + 1))
+                assessment.notes.push(format!("certificate {} of the chain cannot be read: {error}", index + 1));
             }
         }
     }
@@ -81,22 +81,19 @@ pub fn assess(sent: &[Vec<u8>], host: &str, roots: &Roots, at: DateTime<Utc>) ->
     let mut search = Search { sent: &read, roots, at, checks: CHECKS, best: None, longest: vec![leaf.clone()] };
     search.extend(&mut vec![leaf.clone()]);
     assessment.leaf = Some(leaf);
-    match search.best.take() {
-        Some((_, path)) => {
-            judge_path(&path, roots, at, &mut assessment);
-            note_spares(&read, &path, &mut assessment);
-            confirm(&path, at, &mut assessment);
-            assessment.path = Some(path);
+    if let Some((_, path)) = search.best.take() {
+        judge_path(&path, roots, at, &mut assessment);
+        note_spares(&read, &path, &mut assessment);
+        confirm(&path, at, &mut assessment);
+        assessment.path = Some(path);
+    } else {
+        if search.checks == 0 {
+            assessment.unknown.push(format!("no path was found within {CHECKS} signature checks"));
         }
-        None => {
-            if search.checks == 0 {
-                assessment.unknown.push(format!("no path was found within {CHECKS} signature checks"));
-            }
-            let longest = std::mem::take(&mut search.longest);
-            judge_dates_and_strength(&longest, longest.len(), at, &mut assessment);
-            explain(&longest, &read, roots, &mut assessment);
-            assessment.reached = longest;
-        }
+        let longest = std::mem::take(&mut search.longest);
+        judge_dates_and_strength(&longest, longest.len(), at, &mut assessment);
+        explain(&longest, &read, roots, &mut assessment);
+        assessment.reached = longest;
     }
     assessment
 }

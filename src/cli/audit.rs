@@ -10,7 +10,8 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::{
-    CheckArguments, Error, MAX_TIME, OutputArguments, PolicyArguments, TargetArguments, code, demo, emit, setup,
+    CheckArguments, Error, INTERRUPTED, MAX_TIME, OutputArguments, PolicyArguments, TargetArguments, code, demo, emit,
+    setup,
 };
 use crate::evidence::{Recording, Run};
 use crate::history::store::{File, own_path};
@@ -137,6 +138,7 @@ fn conduct(runtime: Runtime, scene: Scene<'_>, arguments: &Arguments) -> Result<
     let Scene { policy, vault, earlier, keep } = scene;
     let wanted = |id: &str| arguments.checks.wants(id);
     let (stop, stopped) = watch::channel(false);
+    let interruption = stopped.clone();
     let recording = runtime.block_on(async {
         tokio::spawn(interrupt(stop));
         let mut world = World::new(begin(policy, arguments), vault, arguments.max_time.duration(), stopped);
@@ -165,6 +167,9 @@ fn conduct(runtime: Runtime, scene: Scene<'_>, arguments: &Arguments) -> Result<
     // A blocked thread of a probe must not hold the process after the report.
     runtime.shutdown_timeout(Duration::from_millis(200));
     emit::report(&report, &arguments.output.formats)?;
+    if *interruption.borrow() {
+        return Ok(INTERRUPTED);
+    }
     Ok(code(report.outcome(arguments.output.fail_on.into())))
 }
 

@@ -29,12 +29,11 @@ pub(super) fn parse(text: &str) -> Result<Format, String> {
         Some((name, file)) => (name, Some(PathBuf::from(file))),
         None => (text, None),
     };
-    match KINDS.iter().find(|(known, _)| *known == name) {
-        Some((_, kind)) => Ok(Format { kind: *kind, file }),
-        None => {
-            let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
-            Err(format!("no such format; there are {}", names.join(", ")))
-        }
+    if let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == name) {
+        Ok(Format { kind: *kind, file })
+    } else {
+        let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+        Err(format!("no such format; there are {}", names.join(", ")))
     }
 }
 
@@ -56,7 +55,7 @@ pub(super) fn report(report: &Report, formats: &[Format]) -> Result<(), Error> {
                 print(&render(report, format.kind, style)?)?;
             }
             Some(file) => {
-                let style = table::Style { width: 100, colour: false };
+                let style = table::Style { width: 80, colour: false };
                 write(file, &render(report, format.kind, style)?)?;
             }
         }
@@ -114,5 +113,5 @@ fn colour() -> bool {
 }
 
 fn width() -> u16 {
-    if std::io::stdout().is_terminal() { comfy_table::Table::new().width().unwrap_or(80) } else { 100 }
+    if std::io::stdout().is_terminal() { comfy_table::Table::new().width().unwrap_or(80) } else { 80 }
 }

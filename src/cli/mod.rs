@@ -4,6 +4,7 @@ mod audit;
 mod checks;
 mod demo;
 mod emit;
+mod fingerprint;
 mod plan;
 mod replay;
 mod schema;
@@ -70,6 +71,13 @@ enum Command {
     /// Prove that the audit can fail: seed each known fault into the embedded deployment and repository, and show that
     /// exactly the items that it concerns fall. Exits 0 if they do, 1 if not.
     Selftest(demo::SelftestArguments),
+    /// Print the keyed fingerprint of a secret, as the rotation register takes it. The secret is read from a variable, a
+    /// file or the standard input, and never printed.
+    #[command(after_help = "Examples:\n  \
+        watertight fingerprint --env MCP_TOKEN\n  \
+        watertight fingerprint --file /run/secrets/mcp-token\n  \
+        pass show mcp-token | watertight fingerprint")]
+    Fingerprint(fingerprint::Arguments),
     /// Look for secrets in a repository: its work tree, index and whole history, and nothing else.
     Scan(audit::ScanArguments),
     /// Print the JSON Schema of the policy or of the report.
@@ -226,6 +234,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => checks::explain(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Selftest(arguments) => demo::selftest(&arguments),
+        Command::Fingerprint(arguments) => fingerprint::run(&arguments),
         Command::Scan(arguments) => audit::scan(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => schema::completions::<Cli>(&arguments),
@@ -245,9 +254,11 @@ fn code(outcome: Outcome) -> u8 {
         Outcome::Holds => 0,
         Outcome::Fails => 1,
         Outcome::Inconclusive => 3,
-        Outcome::Interrupted => 130,
     }
 }
+
+/// The exit code of an audit that the user interrupted: 128 + SIGINT, as shells have it.
+const INTERRUPTED: u8 = 130;
 
 /// How long an audit may take unless `--max-time` says otherwise.
 const MAX_TIME: Period = Period::seconds(15 * 60);

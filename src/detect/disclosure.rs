@@ -26,6 +26,8 @@ pub enum Kind {
     DebugPage,
     Validator,
     Echo,
+    /// A framework and its version, in a header that has no other purpose.
+    Version,
     /// Tells which software answers; decides nothing.
     Banner,
     /// The shape of a validator's own issue list; decides nothing.
@@ -45,6 +47,7 @@ impl Kind {
             Self::DebugPage => "debug-page",
             Self::Validator => "validator",
             Self::Echo => "echo",
+            Self::Version => "version",
             Self::Banner => "banner",
             Self::Issues => "issues",
         }
@@ -62,7 +65,8 @@ impl Kind {
             | Self::InternalAddress
             | Self::DebugPage
             | Self::Validator
-            | Self::Echo => false,
+            | Self::Echo
+            | Self::Version => false,
         }
     }
 }
@@ -78,8 +82,9 @@ impl std::fmt::Display for Kind {
             Self::InternalAddress => "an internal address",
             Self::DebugPage => "a framework's debug page",
             Self::Validator => "a validator's internals",
-            Self::Echo => "the input, unescaped in HTML",
-            Self::Banner => "the software and its version",
+            Self::Echo => "the input back",
+            Self::Version => "a framework and its version",
+            Self::Banner => "the software",
             Self::Issues => "a validator's issue list",
         })
     }
@@ -179,11 +184,12 @@ pub fn leaks(text: &str, own: &[&str]) -> Vec<Leak> {
 
 /// What a header tells. Only those that exist to tell it.
 pub fn header_leaks(name: &str, value: &str) -> Option<Leak> {
-    let versioned =
-        || value.split('/').nth(1).is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+    let versioned = value.contains(|letter: char| letter.is_ascii_digit());
     let kind = match name.to_ascii_lowercase().as_str() {
-        "server" if versioned() => Kind::Banner,
-        "x-powered-by" | "x-aspnet-version" | "x-aspnetmvc-version" | "x-runtime" => Kind::Banner,
+        // Server may name a version (RFC 9110 section 10.2.4); the others exist for nothing else.
+        "server" if versioned => Kind::Banner,
+        "x-powered-by" | "x-aspnet-version" | "x-aspnetmvc-version" if versioned => Kind::Version,
+        "x-powered-by" | "x-aspnet-version" | "x-aspnetmvc-version" => Kind::Banner,
         "x-debug-token-link" | "x-debug-exception" | "x-debug-exception-file" => Kind::DebugPage,
         _ => return None,
     };
@@ -223,6 +229,7 @@ fn shown(kind: Kind, hit: &str) -> String {
         | Kind::DebugPage
         | Kind::Validator
         | Kind::Echo
+        | Kind::Version
         | Kind::Banner
         | Kind::Issues => bounded(hit),
     }
@@ -312,6 +319,7 @@ mod tests {
         assert_eq!(header_leaks("Server", "nginx/1.26.0").map(|leak| leak.kind), Some(Kind::Banner));
         assert_eq!(header_leaks("server", "nginx"), None);
         assert_eq!(header_leaks("x-powered-by", "Express").map(|leak| leak.kind), Some(Kind::Banner));
+        assert_eq!(header_leaks("x-powered-by", "PHP/8.2.1").map(|leak| leak.kind), Some(Kind::Version));
         assert_eq!(header_leaks("content-type", "text/html"), None);
     }
 }

@@ -60,8 +60,8 @@ impl Burst {
     pub fn sends(subjects: usize, limit: u32) -> u32 {
         let buckets = u32::try_from(subjects.saturating_add(1).min(BUCKETS)).unwrap_or(u32::MAX);
         let subjects = u32::try_from(subjects).unwrap_or(u32::MAX);
-        let bucket = limit.saturating_mul(7).saturating_add(40);
-        buckets.saturating_mul(bucket).saturating_add(subjects.saturating_mul(10)).saturating_add(60)
+        let bucket = limit.saturating_mul(9).saturating_add(40);
+        buckets.saturating_mul(bucket).saturating_add(subjects.saturating_mul(12)).saturating_add(200)
     }
 }
 

@@ -60,12 +60,11 @@ pub(super) fn target(
     unwaivable: &mut Vec<String>,
 ) -> Option<Target> {
     let fields = reader.fields(node, "a target", &KEYS)?;
-    let name = match fields.of("name") {
-        Some(node) => reader.string(node, "a name"),
-        None => {
-            reader.fault(node.span, "the target has no `name`", "add `name`: how waivers and reports call it");
-            None
-        }
+    let name = if let Some(node) = fields.of("name") {
+        reader.string(node, "a name")
+    } else {
+        reader.fault(node.span, "the target has no `name`", "add `name`: how waivers and reports call it");
+        None
     };
     let environment = match fields.of("environment") {
         Some(node) => reader.choice(node, "an environment", &ENVIRONMENTS).unwrap_or_default(),
@@ -83,25 +82,20 @@ pub(super) fn target(
     };
     let repository =
         fields.of("repository").and_then(|node| reader.path(node, "a path")).map(|path| Repository { path });
-    let deployment = match fields.of("url") {
-        Some(node) => deployment(reader, node, &fields),
-        None => {
-            let live =
-                KEYS.iter().filter(|key| !matches!(**key, "name" | "environment" | "scope" | "repository" | "checks"));
-            for key in live {
-                if let Some(span) = fields.key(key) {
-                    reader.fault(
-                        span,
-                        format!("`{key}` needs a deployment, and the target has no `url`"),
-                        "add `url:`",
-                    );
-                }
+    let deployment = if let Some(node) = fields.of("url") {
+        deployment(reader, node, &fields)
+    } else {
+        let live =
+            KEYS.iter().filter(|key| !matches!(**key, "name" | "environment" | "scope" | "repository" | "checks"));
+        for key in live {
+            if let Some(span) = fields.key(key) {
+                reader.fault(span, format!("`{key}` needs a deployment, and the target has no `url`"), "add `url:`");
             }
-            if repository.is_none() {
-                reader.fault(node.span, "the target has neither `url` nor `repository`", "add one of them, or both");
-            }
-            None
         }
+        if repository.is_none() {
+            reader.fault(node.span, "the target has neither `url` nor `repository`", "add one of them, or both");
+        }
+        None
     };
     let mut merged = common.clone();
     if let Some(node) = fields.of("checks") {
@@ -264,12 +258,11 @@ fn authorised(reader: &mut Reader<'_>, node: &Node) -> Option<Authorised> {
     if by.is_none() {
         reader.fault(node.span, "the authorisation has no `by`", "{ by: NAME, until: YYYY-MM-DD }");
     }
-    let until = match fields.of("until") {
-        Some(node) => Some(reader.date(node)?),
-        None => {
-            reader.fault(node.span, "the authorisation has no `until`", "{ by: NAME, until: YYYY-MM-DD }");
-            None
-        }
+    let until = if let Some(node) = fields.of("until") {
+        Some(reader.date(node)?)
+    } else {
+        reader.fault(node.span, "the authorisation has no `until`", "{ by: NAME, until: YYYY-MM-DD }");
+        None
     };
     Some(Authorised { by: by?, until })
 }
@@ -361,12 +354,11 @@ fn public(reader: &mut Reader<'_>, node: &Node, endpoints: &mut Vec<Endpoint>) {
     let known = endpoints
         .iter_mut()
         .find(|known| known.path == marked.path && (known.method == marked.method || !marked.method_named));
-    match known {
-        Some(known) => known.public = Some(reason),
-        None => {
-            marked.public = Some(reason);
-            endpoints.push(marked);
-        }
+    if let Some(known) = known {
+        known.public = Some(reason);
+    } else {
+        marked.public = Some(reason);
+        endpoints.push(marked);
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Written<'a> {
 
 /// Reads the policy as meant; all its faults otherwise.
 pub fn read(written: &Written<'_>) -> Result<Policy, Faults> {
-    let root = yaml::parse(written.source, written.file).map_err(|fault| Faults(vec![fault]))?;
+    let root = yaml::parse(written.source, written.file).map_err(|fault| Faults(vec![*fault]))?;
     let mut reader = Reader::new(written.source, written.file, written.directory);
     let policy = document(&mut reader, &root, written);
     reader.faults.sort();

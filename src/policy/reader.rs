@@ -133,23 +133,21 @@ impl<'a> Reader<'a> {
     }
 
     pub fn flag(&mut self, node: &Node) -> Option<bool> {
-        match node.json() {
-            serde_json::Value::Bool(flag) => Some(flag),
-            _ => {
-                self.expected(node, "`true` or `false`");
-                None
-            }
+        if let serde_json::Value::Bool(flag) = node.json() {
+            Some(flag)
+        } else {
+            self.expected(node, "`true` or `false`");
+            None
         }
     }
 
     pub fn date(&mut self, node: &Node) -> Option<NaiveDate> {
         let text = self.text(node, "a date")?;
-        match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-            Ok(date) => Some(date),
-            Err(_) => {
-                self.fault(node.span, "this is not a date", "give it as YYYY-MM-DD, such as 2027-03-31");
-                None
-            }
+        if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            Some(date)
+        } else {
+            self.fault(node.span, "this is not a date", "give it as YYYY-MM-DD, such as 2027-03-31");
+            None
         }
     }
 

@@ -63,7 +63,7 @@ impl Registers<'_> {
         let entries = match yaml::parse(&source, &file) {
             Ok(root) => inner.list(&root, what).iter().filter_map(|item| entry(&mut inner, item)).collect(),
             Err(fault) => {
-                inner.faults.push(fault);
+                inner.faults.push(*fault);
                 Vec::new()
             }
         };

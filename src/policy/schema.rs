@@ -165,10 +165,12 @@ fn target() -> Value {
     )
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`json!` makes values, and a call reads as the schema")]
 fn object(properties: Value, required: &[&str]) -> Value {
     json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`json!` makes values, and a call reads as the schema")]
 fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }

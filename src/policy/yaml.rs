@@ -89,13 +89,13 @@ fn plain(text: &str) -> serde_json::Value {
 }
 
 /// Reads one document.
-pub(super) fn parse(source: &str, file: &str) -> Result<Node, Fault> {
+pub(super) fn parse(source: &str, file: &str) -> Result<Node, Box<Fault>> {
     if source.len() > MAX_BYTES {
-        return Err(Fault::whole(
+        return Err(Box::new(Fault::whole(
             file,
             format!("the policy has {} bytes", source.len()),
             format!("at most {MAX_BYTES} bytes (256 KiB) are read"),
-        ));
+        )));
     }
     let mut builder =
         Builder { source, file, parser: Parser::new_from_str(source), anchors: BTreeMap::new(), nodes: 0 };
@@ -112,7 +112,7 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn document(&mut self) -> Result<Node, Fault> {
+    fn document(&mut self) -> Result<Node, Box<Fault>> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
@@ -120,7 +120,7 @@ impl<'a> Builder<'a> {
                 Event::StreamEnd => break,
                 Event::Nothing | Event::StreamStart | Event::DocumentEnd => {}
                 Event::DocumentStart(_) if root.is_some() => {
-                    return Err(self.fault(span, "a second document begins here", "a policy is one document"));
+                    return self.refusal(span, "a second document begins here", "a policy is one document");
                 }
                 Event::DocumentStart(_) => {
                     let (event, span) = self.next()?;
@@ -132,14 +132,14 @@ impl<'a> Builder<'a> {
                 | Event::SequenceEnd
                 | Event::MappingStart(..)
                 | Event::MappingEnd => {
-                    return Err(self.fault(span, "this stands outside the document", "a policy is one document"));
+                    return self.refusal(span, "this stands outside the document", "a policy is one document");
                 }
             }
         }
-        root.ok_or_else(|| Fault::whole(self.file, "the policy is empty", "begin with `version: 1`"))
+        root.ok_or_else(|| Box::new(Fault::whole(self.file, "the policy is empty", "begin with `version: 1`")))
     }
 
-    fn next(&mut self) -> Result<(Event<'a>, Span), Fault> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), Box<Fault>> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => Ok((event, spot(span))),
             Some(Err(error)) => {
@@ -153,24 +153,24 @@ impl<'a> Builder<'a> {
                     "recursion limit exceeded" => "this is nested too deeply".to_owned(),
                     info => format!("not YAML: {info}"),
                 };
-                Err(Fault::new(self.source, self.file, span, what, "", show))
+                Err(Box::new(Fault::new(self.source, self.file, span, what, "", show)))
             }
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Fault> {
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Box<Fault>> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(self.fault(span, "the document grows beyond 50000 values here", "use fewer aliases"));
+            return self.refusal(span, "the document grows beyond 50000 values here", "use fewer aliases");
         }
         if depth > MAX_DEPTH {
-            return Err(self.fault(span, "this is nested too deeply", "at most 32 levels"));
+            return self.refusal(span, "this is nested too deeply", "at most 32 levels");
         }
         let before = self.nodes;
         let (node, anchor) = match event {
             Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
-                return Err(self.fault(span, "tags (`!…`) have no meaning in a policy", "leave the tag out"));
+                return self.refusal(span, "tags (`!…`) have no meaning in a policy", "leave the tag out");
             }
             Event::Scalar(text, style, anchor, None) => {
                 let plain = style == ScalarStyle::Plain;
@@ -195,7 +195,7 @@ impl<'a> Builder<'a> {
             | Event::DocumentStart(_)
             | Event::DocumentEnd
             | Event::SequenceEnd
-            | Event::MappingEnd => return Err(self.fault(span, "the document ends in the middle of a value", "")),
+            | Event::MappingEnd => return self.refusal(span, "the document ends in the middle of a value", ""),
         };
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), self.nodes - before + 1));
@@ -203,23 +203,19 @@ impl<'a> Builder<'a> {
         Ok(node)
     }
 
-    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Fault> {
+    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Box<Fault>> {
         let Some((node, size)) = self.anchors.get(&anchor) else {
-            return Err(self.fault(
-                span,
-                "this alias stands inside its own anchor",
-                "an alias repeats a finished value",
-            ));
+            return self.refusal(span, "this alias stands inside its own anchor", "an alias repeats a finished value");
         };
         let (node, size) = (Node { span, ..node.clone() }, *size);
         self.nodes += size;
         if self.nodes > MAX_NODES {
-            return Err(self.fault(span, "the document grows beyond 50000 values here", "use fewer aliases"));
+            return self.refusal(span, "the document grows beyond 50000 values here", "use fewer aliases");
         }
         Ok(node)
     }
 
-    fn mapping(&mut self, span: Span, depth: usize) -> Result<Node, Fault> {
+    fn mapping(&mut self, span: Span, depth: usize) -> Result<Node, Box<Fault>> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
         loop {
             let (event, key_span) = self.next()?;
@@ -227,7 +223,7 @@ impl<'a> Builder<'a> {
                 Event::MappingEnd => break,
                 Event::Scalar(text, _, _, None) => text.into_owned(),
                 Event::Alias(_) | Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
-                    return Err(self.fault(key_span, "a key must be plain text", ""));
+                    return self.refusal(key_span, "a key must be plain text", "");
                 }
                 Event::Nothing
                 | Event::StreamStart
@@ -235,13 +231,13 @@ impl<'a> Builder<'a> {
                 | Event::DocumentStart(_)
                 | Event::DocumentEnd
                 | Event::SequenceEnd => {
-                    return Err(self.fault(key_span, "the document ends in the middle of a value", ""));
+                    return self.refusal(key_span, "the document ends in the middle of a value", "");
                 }
             };
             if let Some((first, _)) = entries.iter().find(|(known, _)| known.text == text) {
                 let what = format!("the key `{text}` stands here a second time");
                 let right = format!("the first one is on line {}", first.span.line);
-                return Err(Fault::new(self.source, self.file, key_span, what, right, Show::UpToSpanEnd));
+                return Err(Box::new(Fault::new(self.source, self.file, key_span, what, right, Show::UpToSpanEnd)));
             }
             let (event, value_span) = self.next()?;
             let value = self.node(event, value_span, depth + 1)?;
@@ -250,8 +246,8 @@ impl<'a> Builder<'a> {
         Ok(Node { value: Value::Map(entries), span })
     }
 
-    fn fault(&self, span: Span, what: &str, right: &str) -> Fault {
-        Fault::new(self.source, self.file, span, what, right, Show::UpToSpanEnd)
+    fn refusal<T>(&self, span: Span, what: &str, right: &str) -> Result<T, Box<Fault>> {
+        Err(Box::new(Fault::new(self.source, self.file, span, what, right, Show::UpToSpanEnd)))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::evidence::{Ask, Unseen};
 use crate::target::{LogSource, Target};
 
 /// Bytes at the end of a log that are looked through.
-const TAIL: u64 = 8 * 1024 * 1024;
+const TAIL: usize = 8 * 1024 * 1024;
 /// Characters of a line that are kept.
 const LINE: usize = 400;
 
@@ -101,7 +101,7 @@ pub(super) fn beneath(url: &url::Url, path: &str) -> url::Url {
 }
 
 async fn store(world: &World, target: &Target, account: &Ask, url: &url::Url) -> Result<serde_json::Value, Unseen> {
-    let fetched = fetch::page(world, target, account, url, TAIL as usize).await?;
+    let fetched = fetch::page(world, target, account, url, TAIL).await?;
     if fetched.status != 200 {
         return Err(Unseen::Unreachable(format!("{} answered {}", fetch::place(url), fetched.status)));
     }
@@ -133,9 +133,9 @@ fn tail(path: &Path) -> Result<String, Unseen> {
     }
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).map_err(failed)?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL as u64))).map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(TAIL).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(TAIL as u64).read_to_end(&mut bytes).map_err(failed)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -154,7 +154,7 @@ async fn output(program: &str, arguments: &[String]) -> Result<String, Unseen> {
     if !output.status.success() {
         return Err(failed(output.status.to_string()));
     }
-    let from = output.stdout.len().saturating_sub(TAIL as usize);
+    let from = output.stdout.len().saturating_sub(TAIL);
     Ok(String::from_utf8_lossy(output.stdout.get(from..).unwrap_or_default()).into_owned())
 }
 

@@ -118,7 +118,7 @@ impl World {
         let sink = Sink::default();
         let mut stop = self.stop.clone();
         let ending = tokio::select! {
-            () = self.dispatch(target, &asks, &sink) => Unseen::Bug("no probe answered".into()),
+            () = Box::pin(self.dispatch(target, &asks, &sink)) => Unseen::Bug("no probe answered".into()),
             () = tokio::time::sleep_until(self.deadline.into()) => {
                 self.cut_short.store(true, Ordering::Relaxed);
                 Unseen::OverBudget("the time of the audit (--max-time) was up".into())
@@ -149,8 +149,8 @@ impl World {
         let watches = pick(asks, |ask| if let Ask::Watch(ask) = ask { Some(ask) } else { None });
         let manifests = pick(asks, |ask| if let Ask::Manifests(ask) = ask { Some(ask) } else { None });
         tokio::join!(
-            guard(Box::pin(http::measure(self, target, bursts, sink))),
-            guard(Box::pin(http::answer(self, target, requests, sink))),
+            guard(http::measure(self, target, bursts, sink)),
+            guard(http::answer(self, target, requests, sink)),
             guard(api::answer(self, target, descriptions, sink)),
             guard(history::answer(self, target, earlier, sink)),
             guard(mcp::answer(self, target, conversations, sink)),

@@ -187,7 +187,7 @@ fn coverage(policy: &Policy, recording: &Recording) -> Coverage {
             match &observation.answer {
                 Recorded::Seen(seen) => count(seen, &mut coverage),
                 Recorded::Unseen(unseen) => {
-                    coverage.skipped.push(format!("{}: {}: {unseen}", target.name, observation.ask))
+                    coverage.skipped.push(format!("{}: {}: {unseen}", target.name, observation.ask));
                 }
             }
             if let (Ask::Http(request), Recorded::Seen(_)) = (&observation.ask, &observation.answer) {

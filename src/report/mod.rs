@@ -5,6 +5,8 @@ pub mod checklist;
 pub mod escape;
 pub mod exception;
 pub mod json;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod table;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -172,13 +174,12 @@ impl Report {
             result.status == Status::Fail
                 && result.findings.iter().any(|finding| !finding.waived && finding.severity >= fail_on)
         });
-        if !self.run.complete {
-            return Outcome::Interrupted;
-        }
         let has = |status| self.results.iter().any(|result| result.status == status);
+        // A fault below the bar leaves what was not seen beside it undecided.
+        let beside = self.results.iter().any(|result| result.status == Status::Fail && !result.unseen.is_empty());
         if failing {
             Outcome::Fails
-        } else if has(Status::Inconclusive) {
+        } else if has(Status::Inconclusive) || beside || !self.run.complete {
             Outcome::Inconclusive
         } else if has(Status::Pass) || has(Status::Waived) || has(Status::Fail) {
             Outcome::Holds
@@ -195,6 +196,44 @@ pub enum Outcome {
     Holds,
     Fails,
     Inconclusive,
-    /// The run did not finish; the report is valid and partial.
-    Interrupted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A report with one result of this status.
+    fn with(status: Status) -> Report {
+        let mut report = sample::report();
+        report.results.truncate(1);
+        report.results[0].status = status;
+        report
+    }
+
+    #[test]
+    fn exit_codes_follow_the_statuses() {
+        assert_eq!(with(Status::Pass).outcome(Severity::Low), Outcome::Holds);
+        assert_eq!(with(Status::Waived).outcome(Severity::Low), Outcome::Holds);
+        assert_eq!(with(Status::Fail).outcome(Severity::Low), Outcome::Fails);
+        assert_eq!(with(Status::Inconclusive).outcome(Severity::Low), Outcome::Inconclusive);
+        // Nothing decided is nothing passed.
+        assert_eq!(with(Status::NotApplicable).outcome(Severity::Low), Outcome::Inconclusive);
+    }
+
+    #[test]
+    fn a_run_that_was_cut_short_holds_nothing_whatever_it_saw() {
+        let mut report = with(Status::Pass);
+        report.run.complete = false;
+        assert_eq!(report.outcome(Severity::Low), Outcome::Inconclusive);
+    }
+
+    #[test]
+    fn a_fault_below_the_bar_does_not_fail_and_hides_nothing_unseen() {
+        let mut report = with(Status::Fail);
+        report.results[0].findings[0].severity = Severity::Medium;
+        assert_eq!(report.outcome(Severity::High), Outcome::Holds);
+        report.results[0].unseen = vec!["timed out".into()];
+        assert_eq!(report.outcome(Severity::High), Outcome::Inconclusive);
+        assert_eq!(report.outcome(Severity::Medium), Outcome::Fails);
+    }
 }

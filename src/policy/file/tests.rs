@@ -196,7 +196,7 @@ fn an_alias_bomb_and_a_huge_file_are_refused() {
     let mut bomb = String::from("version: 1\na: &a [x,x,x,x,x,x,x,x,x,x]\n");
     for (next, last) in ["b", "c", "d", "e", "f", "g", "h"].iter().zip(["a", "b", "c", "d", "e", "f", "g"]) {
         let aliases = vec![format!("*{last}"); 10].join(",");
-        bomb.push_str(&format!("{next}: &{next} [{aliases}]\n"));
+        bomb.extend([next, ": &", next, " [", &aliases, "]\n"]);
     }
     assert!(refused(&bomb).contains("grows beyond 50000 values"));
     assert!(refused(&"#".repeat(256 * 1024 + 1)).contains("at most 262144 bytes"));

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 
 use super::client::{self, Route};
 use super::ledger::Ledger;
@@ -20,6 +21,9 @@ use crate::target::{Deployment, Target};
 
 /// Requests sent side by side; a burst must be short against the window.
 const BATCH: u32 = 8;
+/// When the watch looks, in percent of the window after the refusal: what has come free by then is still free, so few
+/// looks show a window shorter than the policy's, and the late ones how much shorter.
+const LOOKS: [u32; 5] = [25, 50, 70, 85, 95];
 /// Headers from which services take the client's address, each tried with an address of its own.
 const SPOOFED: &[&str] = &[
     "X-Forwarded-For",
@@ -74,7 +78,14 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
     };
     // What was refused before must not count as the limiter's refusal of this.
     gunner.settle().await;
-    let (request, request_in_words) = shot::choose(&gunner, first, &credential).await?;
+    let chosen = match shot::choose(&gunner, first, &credential).await {
+        Err(Unseen::Limited(_)) => {
+            gunner.settle().await;
+            shot::choose(&gunner, first, &credential).await
+        }
+        chosen => chosen,
+    };
+    let (request, request_in_words) = chosen?;
     gunner.settle().await;
     let mut measured = Measured::default();
     let main = Line { request, in_words: request_in_words, subject: first.clone(), route: Route::FRESH };
@@ -207,6 +218,18 @@ impl Gunner<'_> {
     async fn bucket(&self, line: &Line, credential: &Credential, asides: &mut Asides<'_>) -> Result<Bucket, Unseen> {
         let mut tape = Tape::new(self.window);
         self.burst(line, &mut tape).await?;
+        if tape.served() == 0 {
+            // An earlier audit, or another client behind the same address: a window later it is over.
+            tokio::time::sleep(self.window + self.window / 20).await;
+            tape = Tape::new(self.window);
+            self.burst(line, &mut tape).await?;
+        }
+        let Some(status) = tape.status() else {
+            return Err(Unseen::Limited(format!(
+                "{} was refused from the first request on, and a window later still",
+                line.in_words
+            )));
+        };
         let (sent, served, took) = (tape.sent(), tape.served(), tape.elapsed());
         let mut steady = false;
         let mut recovered = None;
@@ -219,13 +242,12 @@ impl Gunner<'_> {
             }
             steady = self.watch(line, &mut tape).await?;
             watched = tape.elapsed();
-            if tape.most_after_refusal() <= self.limit {
-                recovered = self.recover(line, served, steady, &refusal, &mut tape).await?;
+            if steady {
+                recovered = Some(watched);
+            } else if tape.most_after_refusal() <= self.limit {
+                recovered = self.recover(line, served, &refusal, &mut tape).await?;
             }
         }
-        let Some(status) = tape.status() else {
-            return Err(Unseen::Limited(format!("{} was refused from the first request on", line.in_words)));
-        };
         Ok(Bucket {
             subject: line.subject.clone(),
             credential: credential.clone(),
@@ -277,18 +299,16 @@ impl Gunner<'_> {
     /// Looks again and again until a window has passed since the last refusal that matters, and takes all that is
     /// served. True where the limiter refills steadily.
     async fn watch(&self, line: &Line, tape: &mut Tape) -> Result<bool, Unseen> {
-        // The first look catches a limiter that refills one request at a time; a tenth of the window apart, the
-        // others one whose window is shorter than the policy's.
-        let refused_by_error = tape.refusal().is_some_and(|refusal| refusal.status >= 500);
-        let step = if refused_by_error { self.window / 3 } else { self.window / 9 };
-        let mut since = Instant::now();
+        let mut since = tape.first_refusal().unwrap_or_else(Instant::now);
         let mut last_refused = since;
-        let mut next = since + (self.window * 5 / (2 * self.limit)).min(step);
+        // This look catches a limiter that refills one request at a time.
+        let mut next = Instant::now() + (self.window * 5 / (2 * self.limit)).min(self.window / 4);
         loop {
             tokio::time::sleep_until(next.into()).await;
-            let last_look = since + self.window * 19 / 20;
-            let is_last = next >= last_look;
-            next = (Instant::now() + step).min(last_look.max(Instant::now()));
+            let looked = Instant::now();
+            let later = LOOKS.iter().map(|percent| since + self.window * *percent / 100).find(|look| *look > looked);
+            let is_last = later.is_none();
+            next = later.unwrap_or(looked);
             if !self.record(line, tape).await? {
                 if is_last {
                     return Ok(false);
@@ -298,6 +318,10 @@ impl Gunner<'_> {
             }
             let before = tape.served();
             while !tape.last_was_refused() {
+                // Slowed down rather than refused, for a whole window: what it serves is what it serves.
+                if looked.elapsed() > self.window {
+                    return Ok(true);
+                }
                 if tape.most_after_refusal() > self.limit {
                     return Ok(false);
                 }
@@ -310,6 +334,11 @@ impl Gunner<'_> {
             // A new window began since the last refusal: watch until that one is over.
             since = last_refused;
             last_refused = Instant::now();
+            next = LOOKS
+                .iter()
+                .map(|percent| since + self.window * *percent / 100)
+                .find(|look| *look > last_refused)
+                .unwrap_or(last_refused);
         }
     }
 
@@ -331,7 +360,6 @@ impl Gunner<'_> {
         &self,
         line: &Line,
         served: u32,
-        steady: bool,
         refusal: &Exchange,
         tape: &mut Tape,
     ) -> Result<Option<Duration>, Unseen> {
@@ -346,12 +374,12 @@ impl Gunner<'_> {
             let recovered = tape.elapsed();
             // Where earlier requests of others, or a boundary within the burst, may have blurred the count, it is
             // taken again from the start of a window.
-            if served != self.limit && !steady {
+            if served != self.limit {
                 while !tape.last_was_refused() && tape.most_after_refusal() <= self.limit {
                     let left = self.limit.saturating_sub(tape.since_last_refusal());
                     self.volley(line, left.clamp(1, BATCH), tape).await?;
                 }
-                self.ledger.learned(None, steady, Some(self.window));
+                self.ledger.learned(None, false, Some(self.window));
             }
             return Ok(Some(recovered));
         }
@@ -444,32 +472,82 @@ impl Gunner<'_> {
         tape: &mut Tape,
     ) -> Result<Outcome, Unseen> {
         let mut count = 0;
-        for _ in 0..5 {
+        let mut renewed = 0;
+        let mut began = Instant::now();
+        while !tape.is_shaped() {
             let status = match self.shoot(request, route).await? {
                 Shot::Refused(_) => return Ok(Outcome::Refused),
                 Shot::Served(exchange) => exchange.status,
             };
-            if self.record(line, tape).await? {
-                // The window was over, or refilled: use up what is there, and look again.
-                count = 0;
-                let mut left = self.limit;
-                while !tape.last_was_refused() && left > 0 {
-                    let batch = left.min(BATCH);
-                    self.volley(line, batch, tape).await?;
-                    left -= batch;
+            if !self.record(line, tape).await? {
+                count += 1;
+                // As many as a steady refill may have let through meanwhile prove nothing.
+                let refilled = millis(began.elapsed()) * u64::from(self.limit) / millis(self.window).max(1);
+                if u64::from(count) >= 2 + refilled {
+                    return Ok(Outcome::Served { status, count });
                 }
-                if !tape.last_was_refused() {
-                    break;
+                if count == 6 {
+                    return Ok(Outcome::Unclear(Unseen::NotComparable(
+                        "answers take as long as the limiter takes to refill, so nothing shows who counts what".into(),
+                    )));
                 }
                 continue;
             }
-            count += 1;
-            if count == 2 {
-                return Ok(Outcome::Served { status, count });
+            // The window was over, or refilled: use up what is there, and look again.
+            count = 0;
+            began = Instant::now();
+            renewed += 1;
+            let mut left = self.limit;
+            while left > 0 && (left == self.limit || !tape.last_was_refused()) {
+                let batch = left.min(BATCH);
+                self.volley(line, batch, tape).await?;
+                left -= batch;
+            }
+            if renewed == 2 || !tape.last_was_refused() {
+                tape.shape();
             }
         }
+        self.saturated(line, request, route, tape).await
+    }
+
+    /// A limiter that delays before it refuses, as a queue does, serves whoever waits for each answer. So the variation
+    /// goes out at the moment when the queue is full: right after the first refusal among many sent at once.
+    async fn saturated(
+        &self,
+        line: &Line,
+        request: &Request,
+        route: Route,
+        tape: &mut Tape,
+    ) -> Result<Outcome, Unseen> {
+        for _ in 0..3 {
+            let mut shots: FuturesUnordered<_> = (0..BATCH)
+                .map(|_| async {
+                    let sent = Instant::now();
+                    (sent, self.shoot(&line.request, line.route).await)
+                })
+                .collect();
+            let mut full = false;
+            while !full && let Some((sent, shot)) = shots.next().await {
+                full = !tape.add(sent, shot?);
+            }
+            if !full {
+                break;
+            }
+            let rest = async {
+                while let Some((sent, shot)) = shots.next().await {
+                    tape.add(sent, shot?);
+                }
+                Ok::<(), Unseen>(())
+            };
+            let (varied, rest) = tokio::join!(self.shoot(request, route), rest);
+            rest?;
+            if let Shot::Refused(_) = varied? {
+                return Ok(Outcome::Refused);
+            }
+        }
+        // A place may have come free just then: being served is no proof here.
         Ok(Outcome::Unclear(Unseen::NotComparable(
-            "the plain request was served again meanwhile, so nothing shows who counts what".into(),
+            "the limiter delays rather than refuses, so nothing shows who counts what".into(),
         )))
     }
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use super::rig::{Incoming, Limiter, Make, TOKEN, judged, response, serve, serve_on, target, world};
 use crate::check::{Status, Verdict};
 use crate::checks::access::rate_limit::RateLimit;
@@ -105,6 +107,43 @@ async fn a_bucket_that_refills_at_the_limit_passes() {
         let verdict = verdict(limited(Limiter::new(Make::Bucket { burst }, LIMIT, WINDOW), 429, peer), &TWO[..1]).await;
         assert_eq!(verdict.status(), Status::Pass, "{burst} {verdict:#?}");
     }
+}
+
+/// Delays what is too fast, and refuses only what does not fit its queue, as nginx does without `nodelay`.
+#[tokio::test]
+async fn a_queue_that_slows_down_before_it_refuses_passes() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // The time at which the last place in the queue is served.
+    let queue = Arc::new(std::sync::Mutex::new(Instant::now()));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let turn = {
+                    let mut last = queue.lock().unwrap();
+                    let next = (*last).max(Instant::now()) + WINDOW / LIMIT;
+                    let fits = next < Instant::now() + WINDOW * 4 / LIMIT;
+                    if fits {
+                        *last = next;
+                    }
+                    fits.then_some(next)
+                };
+                let answer = if let Some(turn) = turn {
+                    tokio::time::sleep_until(turn.into()).await;
+                    response(200, &[], "{}")
+                } else {
+                    response(429, &[], "")
+                };
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    let target = target(&format!("http://{address}"), &TWO[..1]);
+    let verdict = judged(check(), &target, &world(60), Vec::new()).await.0;
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
 }
 
 #[tokio::test]
@@ -324,4 +363,64 @@ async fn the_burst_begins_after_everything_else_of_its_round_and_counts_exactly(
     assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
     assert!(verdict.grounds().iter().any(|ground| ground.contains("6 served")), "{verdict:#?}");
     assert_eq!(evidence.exchanges().count(), 9);
+}
+
+#[tokio::test]
+async fn a_limit_that_is_used_up_when_the_audit_begins_is_waited_for() {
+    for endpoints in [&TWO[..1], &["/api/items"]] {
+        let limiter = Limiter::new(Make::FromFirst, LIMIT, WINDOW);
+        while limiter.take("127.0.0.1").is_ok() {}
+        let verdict = verdict(limited(limiter, 429, peer), endpoints).await;
+        assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+    }
+}
+
+#[tokio::test]
+async fn max_requests_holds_for_the_burst() {
+    let sent = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&sent);
+    let address = serve(move |request| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        service(request)
+    })
+    .await;
+    let mut target = target(&format!("http://{address}"), TWO);
+    target.deployment.as_mut().unwrap().limits.max_requests = Some(5);
+    let verdict = judged(check(), &target, &world(60), Vec::new()).await.0;
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
+    assert_eq!(sent.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test]
+async fn a_costly_endpoint_gets_no_burst_and_one_request() {
+    let costly = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&costly);
+    let inner = limited(Limiter::new(Make::FromFirst, LIMIT, WINDOW), 429, peer);
+    let address = serve(move |request| {
+        if request.path == "/report" {
+            counted.fetch_add(1, Ordering::Relaxed);
+            return service(request);
+        }
+        inner(request)
+    })
+    .await;
+    let mut target = target(&format!("http://{address}"), &["GET /report", "GET /a"]);
+    target.deployment.as_mut().unwrap().costly = vec!["/report".into()];
+    let verdict = judged(check(), &target, &world(60), Vec::new()).await.0;
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
+    assert!(costly.load(Ordering::Relaxed) <= 2);
+}
+
+#[tokio::test]
+async fn a_replica_that_is_down_is_no_limiter() {
+    let inner = limited(Limiter::new(Make::FromFirst, LIMIT, WINDOW), 429, peer);
+    let turn = AtomicU32::new(0);
+    let verdict = verdict(
+        move |request| {
+            if turn.fetch_add(1, Ordering::Relaxed) % 3 == 1 { response(503, &[], "") } else { inner(request) }
+        },
+        &TWO[..1],
+    )
+    .await;
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
 }

@@ -157,7 +157,9 @@ impl Ledger {
             changed.as_mut().enable();
             let step = self.state().step(path, Instant::now());
             match step {
-                Step::Go { knock } => return Ok(Permit { ledger: self, path: path.to_owned(), knock, settled: false }),
+                Step::Go { knock } => {
+                    return Ok(Permit { ledger: self, path: path.to_owned(), knock, held: true, settled: false });
+                }
                 Step::Never(unseen) => return Err(unseen),
                 Step::At(at) if at >= deadline => {
                     return Err(Unseen::Limited(format!(
@@ -319,7 +321,6 @@ impl State {
 
     fn settle(&mut self, origin: &str, path: &str, knock: bool, fate: &Fate) {
         let now = Instant::now();
-        self.in_flight = self.in_flight.saturating_sub(1);
         if knock && let Some(closed) = &mut self.closed {
             closed.knocking = false;
         }
@@ -412,17 +413,38 @@ pub(super) struct Permit<'a> {
     ledger: &'a Ledger,
     path: String,
     knock: bool,
+    /// Whether it still counts among those in flight.
+    held: bool,
     settled: bool,
 }
 
 impl Permit<'_> {
+    /// Counts no longer as in flight: for a stream that stays open while others are sent.
+    pub(super) fn let_go(&mut self) {
+        let mut state = self.ledger.state();
+        if std::mem::replace(&mut self.held, false) {
+            state.in_flight = state.in_flight.saturating_sub(1);
+        }
+        // Others must not wait for the end of a stream; a refusal closes the origin again.
+        if std::mem::replace(&mut self.knock, false) {
+            state.closed = None;
+        }
+        drop(state);
+        self.ledger.changed.notify_waiters();
+    }
+
     pub(super) fn settle(mut self, fate: &Fate) {
         self.finish(fate);
     }
 
     fn finish(&mut self, fate: &Fate) {
         if !std::mem::replace(&mut self.settled, true) {
-            self.ledger.state().settle(&self.ledger.origin, &self.path, self.knock, fate);
+            let mut state = self.ledger.state();
+            if std::mem::replace(&mut self.held, false) {
+                state.in_flight = state.in_flight.saturating_sub(1);
+            }
+            state.settle(&self.ledger.origin, &self.path, self.knock, fate);
+            drop(state);
             self.ledger.changed.notify_waiters();
         }
     }

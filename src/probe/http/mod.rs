@@ -78,7 +78,10 @@ impl Sender<'_> {
         let path = request.path.split('?').next().unwrap_or_default();
         let mut last = Unseen::NotAsked;
         for again in 0..=AGAIN {
-            let permit = ledger.admit(path, self.world.time_left()).await?;
+            let mut permit = ledger.admit(path, self.world.time_left()).await?;
+            if reading.stop.is_some() {
+                permit.let_go();
+            }
             if must_be_denied(&request.credential) {
                 ledger.deny(deployment.limits.max_denied)?;
             }

@@ -4,11 +4,14 @@ use std::future::Future;
 
 use tokio::sync::Notify;
 
+/// Whether what was read so far is all that is wanted.
+pub(crate) type Enough<'a> = dyn Fn(&[u8]) -> bool + Send + Sync + 'a;
+
 /// How one answer is read. The default reads to its end, within the client's own deadlines and cap.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Reading<'a> {
     /// Told everything read so far after each chunk; reading stops where it says true.
-    pub(crate) enough: Option<&'a (dyn Fn(&[u8]) -> bool + Send + Sync)>,
+    pub(crate) enough: Option<&'a Enough<'a>>,
     /// Stops the reading from outside.
     pub(crate) stop: Option<&'a Notify>,
     /// Whether the request carries a secret beside the credential (a session id), so that it only goes to a server

@@ -10,6 +10,8 @@ pub(super) struct Tape {
     marks: Vec<Mark>,
     status: Option<u16>,
     refusal: Option<Exchange>,
+    /// Whether the limiter delays before it refuses.
+    shaped: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -21,7 +23,7 @@ struct Mark {
 
 impl Tape {
     pub(super) fn new(window: Duration) -> Self {
-        Self { window, marks: Vec::new(), status: None, refusal: None }
+        Self { window, marks: Vec::new(), status: None, refusal: None, shaped: false }
     }
 
     /// Notes one answer that just came; true where it was served.
@@ -44,6 +46,14 @@ impl Tape {
         self.marks.push(Mark { sent, answered, served });
     }
 
+    pub(super) fn shape(&mut self) {
+        self.shaped = true;
+    }
+
+    pub(super) fn is_shaped(&self) -> bool {
+        self.shaped
+    }
+
     pub(super) fn sent(&self) -> u32 {
         count(self.marks.iter())
     }
@@ -63,6 +73,11 @@ impl Tape {
     /// The first refusal.
     pub(super) fn refusal(&self) -> Option<&Exchange> {
         self.refusal.as_ref()
+    }
+
+    /// When the first refusal was sent.
+    pub(super) fn first_refusal(&self) -> Option<Instant> {
+        self.marks.iter().find(|mark| !mark.served).map(|mark| mark.sent)
     }
 
     pub(super) fn slowest(&self) -> Duration {

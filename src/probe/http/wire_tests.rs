@@ -17,7 +17,8 @@ async fn send(target: &Target, request: &Request) -> Result<Exchange, Unseen> {
     let world = world(60);
     let ask = Ask::from(request.clone());
     world.meter.plan(target, &ask);
-    Sender { world: &world, target, ask: &ask }.send(request).await
+    let sender = Sender { world: &world, target, ask: &ask };
+    Box::pin(sender.send(request)).await
 }
 
 /// Answers every connection with `first`, then `again` without end.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{File, base};
+use super::{File, base, has_extension};
 use crate::evidence::manifest::{Mark, Weight};
 
 pub(super) fn is(name: &str) -> bool {
@@ -27,7 +27,7 @@ pub(super) fn is(name: &str) -> bool {
 /// `None` where the file says nothing of agents.
 pub(super) fn marks(file: &File<'_>) -> Result<Option<Vec<Mark>>, String> {
     let mut marks = Vec::new();
-    let value: Value = if file.name.ends_with(".toml") {
+    let value: Value = if has_extension(file.name, "toml") {
         toml::from_str(file.text).map_err(|error| error.to_string())?
     } else {
         serde_json::from_str(&plain_json(file.text)).map_err(|error| error.to_string())?

@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::yaml::{at, documents, text_at};
-use super::{File, base, yaml};
+use super::{File, base, has_extension, yaml};
 use crate::evidence::logs::{is_about_denials, is_about_expiry};
 use crate::evidence::manifest::{Mark, Weight};
 
@@ -12,7 +12,7 @@ pub(super) fn is(name: &str) -> bool {
     yaml::is(name)
         || base == "jail.local"
         || base == "jail.conf"
-        || (base.ends_with(".conf") && (name.contains("fail2ban") || name.contains("jail.d/")))
+        || (has_extension(&base, "conf") && (name.contains("fail2ban") || name.contains("jail.d/")))
 }
 
 pub(super) fn marks(file: &File<'_>) -> Result<Option<Vec<Mark>>, String> {

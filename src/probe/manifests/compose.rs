@@ -130,7 +130,7 @@ impl Published {
 
     /// Without an address the port is open on every one; without a host port too, on a port that Docker picks.
     fn reach(&self) -> Reach {
-        match self.address.as_deref().map(|address| address.parse::<std::net::IpAddr>()) {
+        match self.address.as_deref().map(str::parse::<std::net::IpAddr>) {
             Some(Ok(address)) if address.is_loopback() => Reach::Loopback,
             // A variable without a default: whoever starts it decides.
             Some(Err(_)) if self.address.as_deref() == Some("localhost") => Reach::Loopback,

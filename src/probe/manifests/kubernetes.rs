@@ -178,7 +178,7 @@ fn by_name(names: &[&str]) -> Option<&'static Product> {
     catalogue::products().iter().find(|product| {
         let own = product.product.to_lowercase();
         // Names of one common word ("ray", "jan") name too much.
-        own.len() > 4 && words.iter().any(|word| *word == own)
+        own.len() > 4 && words.contains(&own)
     })
 }
 

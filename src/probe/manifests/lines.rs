@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::compose::weigh;
-use super::{File, base};
+use super::{File, base, has_extension};
 use crate::evidence::catalogue::{self, Product};
 use crate::evidence::manifest::{Mark, Weight};
 use crate::target::Reach;
@@ -19,7 +19,7 @@ pub(super) fn is(name: &str) -> bool {
         || names.contains(&base.as_str())
         || is_recipe(&base)
         || base.starts_with(".env")
-        || (base.ends_with(".conf") && (name.contains(".service.d/") || name.contains("supervisor")))
+        || (has_extension(&base, "conf") && (name.contains(".service.d/") || name.contains("supervisor")))
 }
 
 /// In a container every address is the container's own; what publishes it decides.

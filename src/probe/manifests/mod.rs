@@ -133,6 +133,11 @@ impl File<'_> {
     }
 }
 
+/// Whether the name has this extension (`tf`), in any case.
+fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|known| known.eq_ignore_ascii_case(extension))
+}
+
 fn base(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }

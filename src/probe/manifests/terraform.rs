@@ -10,7 +10,7 @@ use crate::evidence::manifest::{Mark, Weight};
 use crate::target::Reach;
 
 pub(super) fn is(name: &str) -> bool {
-    name.to_lowercase().ends_with(".tf")
+    super::has_extension(name, "tf")
 }
 
 #[expect(clippy::unwrap_used, reason = "constant patterns; tests use each of them")]

@@ -48,7 +48,7 @@ async fn look(ports: Vec<u16>) -> Listening {
     let world = World::new(run, Vault::default(), Duration::from_secs(30), stopping);
     let ask = Services { host: "127.0.0.1".into(), addresses: Vec::new(), ports };
     let mut answers = BTreeMap::new();
-    world.answer(&target(), BTreeSet::from([Ask::from(ask.clone())]), &mut answers).await;
+    Box::pin(world.answer(&target(), BTreeSet::from([Ask::from(ask.clone())]), &mut answers)).await;
     let mut evidence = Evidence::at(taken_at);
     for (ask, answer) in answers {
         evidence.record(ask, answer);

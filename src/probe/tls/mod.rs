@@ -343,10 +343,7 @@ impl Line<'_> {
         let hello = hello::write(&Offer { version, suites, name: self.name, random });
         let started = Instant::now();
         let mut reader = Reader::default();
-        let ended = match timeout(within, exchange(&mut stream, &hello, &mut reader)).await {
-            Ok(ended) => Some(ended),
-            Err(_) => None,
-        };
+        let ended = timeout(within, exchange(&mut stream, &hello, &mut reader)).await.ok();
         let waited = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Met { outcome: outcome(version, &reader, ended, waited), flight: reader.seen }
     }
