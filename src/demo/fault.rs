@@ -59,7 +59,9 @@ faults! {
     ], blinds [];
     EnvIgnoredHereOnly: ".env is ignored by info/exclude alone", fells ["env-files", "gitignore"], blinds [];
 
-    IgnoreNegated: "!.env.production after .env*", fells ["gitignore", "env-files", "secrets-committed"], blinds [];
+    IgnoreNegated: "!.env.production after .env*", fells [
+        "gitignore", "env-files", "secrets-committed", "token-strength",
+    ], blinds [];
     IgnoreWithoutKeys: "private keys are not ignored", fells ["gitignore"], blinds [];
 
     RotationOld: "rotated 120 days ago", fells ["secret-rotation"], blinds [];

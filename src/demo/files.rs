@@ -94,19 +94,17 @@ pub(super) fn tracked(values: &Values, faults: &Faults) -> Files {
 
 /// The env files of the work tree, which git ignores.
 pub(super) fn ignored(values: &Values, faults: &Faults) -> Files {
-    let shared = faults.has(Fault::SecretShared);
     let [development, staging, production] = &values.database_passwords;
     let env = |token: &str, password: &str, name: &str| {
         format!("NODE_ENV={name}\nPORT=3000\nMCP_TOKEN={token}\nDATABASE_PASSWORD={password}\n")
     };
-    let staging_token = if shared { &values.token } else { &values.staging_token };
     let mut files = Files::from([
-        (".env.staging".to_owned(), env(staging_token, staging, "staging")),
+        (".env.staging".to_owned(), env(&values.staging_token, staging, "staging")),
         (".env.production".to_owned(), env(&values.token, production, "production")),
     ]);
-    if !faults.has(Fault::EnvTracked) {
-        files.insert(".env".into(), env(&values.development_token, development, "development"));
-    }
+    // Where `.env` is tracked, it holds no secret; those of development have a file of their own then.
+    let name = if faults.has(Fault::EnvTracked) { ".env.development" } else { ".env" };
+    files.insert(name.into(), env(&values.development_token, development, "development"));
     files
 }
 

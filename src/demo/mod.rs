@@ -227,8 +227,8 @@ fn values(faults: &Faults) -> anyhow::Result<Values> {
         random::word(32)?
     };
     Ok(Values {
+        staging_token: if faults.has(Fault::SecretShared) { token.clone() } else { random::word(32)? },
         token,
-        staging_token: random::word(32)?,
         development_token: random::word(32)?,
         database_passwords: [random::word(18)?, random::word(18)?, random::word(18)?],
         leaked: random::word(18)?,
