@@ -1,6 +1,8 @@
 //! A deployment that shows nothing passes nothing: 401, 200, 429 or silence to everything, and a policy that was found in a
 //! hostile repository.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -46,7 +48,7 @@ impl Same {
 
 fn serve(mut stream: TcpStream, answer: Option<&str>, heard: &Mutex<String>) {
     let _ = stream.set_read_timeout(Some(Duration::from_secs(20)));
-    let mut bytes = [0_u8; 65_536];
+    let mut bytes = vec![0_u8; 65_536];
     let mut request = String::new();
     while let Ok(count) = stream.read(&mut bytes) {
         if count == 0 {

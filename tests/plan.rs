@@ -1,6 +1,8 @@
 //! Nothing is sent outside the plan: every ask that was answered stands in it or in a reserve, within its ceiling and its
 //! hosts.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -90,7 +90,7 @@ impl Check for AuthEnforced {
             return asks;
         }
         asks.extend(surface.requests.iter().filter_map(|request| endpoint::made_up_for(seen, request)).map(Ask::from));
-        for class in self.judged(self.classes(target, seen, &surface)) {
+        for class in self.judged(Self::classes(target, seen, &surface)) {
             asks.extend(variation::asks(self, target, seen, &class));
         }
         asks
@@ -150,7 +150,7 @@ impl Check for AuthEnforced {
         for request in &surface.requests {
             endpoint::judge(&mut verdict, target, evidence, request);
         }
-        let classes = self.classes(target, evidence, &surface);
+        let classes = Self::classes(target, evidence, &surface);
         let known = classes.len();
         for class in self.judged(classes) {
             variation::judge(&mut verdict, self, target, evidence, &class);
@@ -299,7 +299,7 @@ enum Representative {
 
 impl AuthEnforced {
     /// One representative for each way of denying: plain endpoints first, readable ones before others.
-    fn classes(&self, target: &Target, evidence: &Evidence, surface: &Surface<'_>) -> Vec<Class> {
+    fn classes(target: &Target, evidence: &Evidence, surface: &Surface<'_>) -> Vec<Class> {
         let mut classes: BTreeMap<String, (u8, Representative)> = BTreeMap::new();
         let mut offer = |way: String, rank: u8, representative: Representative| {
             if classes.get(&way).is_none_or(|(known, _)| rank < *known) {

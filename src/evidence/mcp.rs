@@ -43,6 +43,7 @@ pub enum Session {
 }
 
 impl Session {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     fn is_own(&self) -> bool {
         *self == Self::Own
     }

@@ -52,6 +52,7 @@ pub enum Sign {
 
 /// A JSON Web Token's own facts (RFC 7519); nothing of its payload but these.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the token")]
 pub struct JwtFacts {
     /// As the header says, bounded to 16 characters of a name.
     pub algorithm: String,

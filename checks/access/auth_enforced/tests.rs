@@ -13,10 +13,12 @@ use crate::target::{ClientCert, Environment, Writes};
 
 type Given<T> = Result<T, Unseen>;
 
+type Answering<Q, A> = Box<dyn Fn(&Q) -> Given<A>>;
+
 /// What a deployment answers, as pure functions of what is asked.
 struct Deployed {
-    http: Box<dyn Fn(&Request) -> Given<Exchange>>,
-    mcp: Box<dyn Fn(&Conversation) -> Given<Transcript>>,
+    http: Answering<Request, Exchange>,
+    mcp: Answering<Conversation, Transcript>,
 }
 
 impl Deployed {

@@ -115,7 +115,7 @@ fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, req
                     verdict.finds(Finding::new(what, place(target, &request.path)).aspect(trick.aspect));
                 }
                 Says::Served | Says::Denied | Says::Hidden | Says::Rejected | Says::Elsewhere | Says::Broken => {
-                    denied += 1
+                    denied += 1;
                 }
             },
         }

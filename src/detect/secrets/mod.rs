@@ -266,6 +266,7 @@ pub(crate) fn syntax(path: &str) -> Syntax {
 }
 
 /// `.env`, `.env.production`, `prod.env`, `prod.env.local`, `.envrc`.
+#[expect(clippy::case_sensitive_file_extension_comparisons, reason = "the name is in lower case here")]
 pub fn is_env_name(name: &str) -> bool {
     const CODE: &[&str] = &[
         "js", "ts", "mjs", "cjs", "py", "rs", "go", "rb", "php", "java", "md", "txt", "html", "json", "yaml", "yml",

@@ -119,11 +119,10 @@ fn staged(opened: &Opened, index: &gix::index::State, name: &str) -> Result<Vec<
     opened.repo.find_blob(entry.id).map(|mut blob| blob.take_data()).map_err(|_| "its blob is missing".into())
 }
 
-fn head_files(
-    opened: &Opened,
-    wanted: &dyn Fn(&str) -> bool,
-    take: &mut dyn FnMut(&str, Result<Vec<u8>, String>),
-) -> Result<(), Unseen> {
+/// Told each wanted file of HEAD: its path, and its bytes or why they cannot be read.
+type Take<'a> = dyn FnMut(&str, Result<Vec<u8>, String>) + 'a;
+
+fn head_files(opened: &Opened, wanted: &dyn Fn(&str) -> bool, take: &mut Take<'_>) -> Result<(), Unseen> {
     let malformed = |error: gix::Error| {
         Unseen::Malformed(format!("HEAD cannot be read: {}", super::bounded(&error.to_string(), 200)))
     };

@@ -17,7 +17,7 @@ impl Made {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("work");
         std::fs::create_dir(&root).unwrap();
-        Self { root, folder }
+        Self { folder, root }
     }
 
     fn new() -> Self {
@@ -71,7 +71,7 @@ impl Made {
 }
 
 fn scan_at(path: &Path) -> Scan {
-    scan(path, &Key::ephemeral(), &Arc::default(), Duration::from_secs(60)).unwrap()
+    scan(path, &Key::ephemeral(), &Arc::default(), Duration::from_mins(1)).unwrap()
 }
 
 /// A made-up token of GitHub's form; `salt` tells them apart.
@@ -452,7 +452,7 @@ fn lines_are_those_of_tracked_files_and_are_masked() {
     made.commit("add");
     made.write("untracked.conf", "ssl_protocols TLSv1;\n");
     let ask = Lines { globs: vec!["*.conf".into()], pattern: "ssl".into() };
-    let budget = Budget::new(Arc::default(), Duration::from_secs(60));
+    let budget = Budget::new(Arc::default(), Duration::from_mins(1));
     let found = lines::find(&open::open(&made.root).unwrap(), &ask, &budget).unwrap();
     assert_eq!(found.files, 1);
     assert_eq!(
@@ -465,6 +465,6 @@ fn lines_are_those_of_tracked_files_and_are_masked() {
 fn a_cancelled_reading_is_a_gap_and_no_pass() {
     let made = Made::new();
     let cancel = Arc::new(AtomicBool::new(true));
-    let scan = scan(&made.root, &Key::ephemeral(), &cancel, Duration::from_secs(60)).unwrap();
+    let scan = scan(&made.root, &Key::ephemeral(), &cancel, Duration::from_mins(1)).unwrap();
     assert!(gaps(&scan).contains(&GapKind::OverBudget));
 }

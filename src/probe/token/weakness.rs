@@ -166,7 +166,7 @@ const FEW_FROM: usize = 24;
 
 pub(super) fn facts(token: &str) -> TokenFacts {
     let characters: Vec<char> = token.chars().collect();
-    let lower: Vec<char> = characters.iter().map(|character| character.to_ascii_lowercase()).collect();
+    let lower: Vec<char> = characters.iter().map(char::to_ascii_lowercase).collect();
     let length = characters.len();
     let distinct = characters.iter().collect::<BTreeSet<_>>().len();
     let mut signs = BTreeSet::new();
