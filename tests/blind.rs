@@ -180,7 +180,7 @@ targets:
     logs: [{{ command: [touch, {}] }}]
     repository: .
 waivers:
-  - {{ check: auth-enforced, until: 2026-12-31, owner: trap, reason: trap, covers: any }}
+  - {{ check: auth-enforced, target: trap, until: 2026-12-31, owner: trap, reason: trap, covers: any }}
 checks:
   rate-limit: {{ limit: 30, window: 1s }}
 ",

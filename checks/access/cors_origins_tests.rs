@@ -1,3 +1,5 @@
+//! Which origins a deployment grants, tried on evidence built in code.
+
 use super::*;
 use crate::check::Status;
 use crate::checks::access::stage::{Service, answer, deployed, gathered, no_mcp, transcript, with_header};

@@ -105,7 +105,8 @@ impl Check for InputValidation {
             Ok(deployment) => deployment,
             Err(absent) => return Verdict::absent(absent),
         };
-        let mut court = Court { deployment, evidence, verdict: Verdict::default(), judged: 0 };
+        let mut court =
+            Court { deployment, evidence, verdict: Verdict::default(), judged: 0, paired: 0, unpaired: Vec::new() };
         let described = self.described(target, &mut court);
         for trial in self.trials(target, evidence) {
             court.operation(&trial);
@@ -126,6 +127,7 @@ impl Check for InputValidation {
             court.malformed(&api::malformed(target, "POST", &path), true);
             court.server(target, &path, transcript, &self.tools(target, transcript));
         }
+        court.close_unpaired();
         if court.judged == 0 && court.verdict.findings().is_empty() {
             court.verdict.not_seen(Unseen::NoEvidence(
                 "no operation with inputs could be tried: give `openapi:`, or name MCP tools under `tools: allow`"
@@ -217,6 +219,10 @@ struct Court<'a> {
     verdict: Verdict,
     /// Operations and tools that were judged.
     judged: usize,
+    /// Operations that refused the invalid and admitted the valid.
+    paired: usize,
+    /// What the others refuse, whose valid sibling was not sent.
+    unpaired: Vec<String>,
 }
 
 impl Court<'_> {
@@ -272,6 +278,7 @@ impl Court<'_> {
             Some(valid) => match self.evidence.of(valid) {
                 // Past validation is admitted: the example's item need not exist.
                 Ok(answer) if answer.is_success() || matches!(answer.status, 404 | 409) => {
+                    self.paired += 1;
                     self.verdict.holds(format!("{refusals} and admits a valid one ({})", answer.status));
                 }
                 Ok(answer) => self.verdict.not_seen(Unseen::NotComparable(format!(
@@ -284,10 +291,25 @@ impl Court<'_> {
                 self.verdict.holds(format!("{refusals}, each naming the broken input and no other"));
             }
             None if failed => {}
-            None => self.verdict.not_seen(Unseen::NotAllowed(format!(
-                "{refusals}, but a valid one, which would show that it refuses nothing else, could write: `writes: allow` \
-                 lets it be sent"
-            ))),
+            None => self.unpaired.push(refusals),
+        }
+    }
+
+    /// Operations whose valid sibling could write, and so was not sent. That they refuse invalid input was seen; that the
+    /// deployment admits valid input at all must show elsewhere.
+    fn close_unpaired(&mut self) {
+        for refusals in std::mem::take(&mut self.unpaired) {
+            if self.paired > 0 {
+                self.verdict.holds(refusals.clone());
+                self.verdict.notes(format!(
+                    "{refusals}; a valid one was not sent to it, for it could write (`writes: allow` lets it be sent)"
+                ));
+            } else {
+                self.verdict.not_seen(Unseen::NotAllowed(format!(
+                    "{refusals}, but a valid one, which would show that it refuses nothing else, could write: `writes: \
+                     allow` lets it be sent"
+                )));
+            }
         }
     }
 

@@ -1,3 +1,5 @@
+//! What is refused and what is admitted, tried on deployments built in code.
+
 use super::*;
 use crate::check::Status;
 use crate::checks::access::stage::{Service, answer, deployed, gathered, no_mcp, transcript, with_body};
@@ -78,12 +80,19 @@ fn invalid_refused_and_valid_admitted_holds() {
 }
 
 #[test]
-fn a_write_without_leave_is_never_sent_valid_and_stays_undecided() {
+fn a_write_without_leave_is_never_sent_valid_and_rests_on_what_others_admit() {
     let verdict = judged(&target(Writes::Deny), &|request| {
         let sent = request.body.as_ref().and_then(|body| serde_json::from_str::<Value>(&body.text).ok());
         assert!(sent.is_none_or(|body| !schema::allows(&item(), &body)), "a valid body was sent");
         Ok(sound(request))
     });
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
+    assert!(verdict.all_notes().iter().any(|note| note.contains("`writes: allow`")), "{verdict:?}");
+}
+
+#[test]
+fn refusing_everything_shows_no_validation() {
+    let verdict = judged(&target(Writes::Deny), &|_| Ok(answer(400)));
     assert_eq!(verdict.status(), Status::Inconclusive);
     assert!(verdict.unseen().iter().any(|unseen| unseen.to_string().contains("`writes: allow`")), "{verdict:?}");
 }

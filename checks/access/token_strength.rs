@@ -4,9 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
+use crate::evidence::http::{Credential, Exchange, Request};
+use crate::evidence::mcp::{self, Conversation};
 use crate::evidence::repo::{EnvFiles, EnvFilesAsk, EnvKind, Leaks, SecretsAsk};
 use crate::evidence::token::{JwtFacts, Sign, TokenAsk, TokenFacts};
-use crate::evidence::{Ask, Evidence, Unseen};
+use crate::evidence::{Ask, Evidence, Seen, Unseen};
 use crate::target::{Deployment, Target};
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
@@ -49,6 +51,7 @@ impl Check for TokenStrength {
             return Vec::new();
         }
         let mut asks = vec![token().into()];
+        asks.extend(controls(target));
         if target.repository().is_ok() {
             asks.extend([Ask::from(secrets()), Ask::from(env_files())]);
         }
@@ -69,6 +72,10 @@ impl Check for TokenStrength {
                     None => self.judge_value(&mut verdict, deployment, facts),
                 }
                 judge_repository(&mut verdict, target, evidence, facts);
+                match admitted(evidence) {
+                    Ok(grounds) => verdict.holds(grounds),
+                    Err(unseen) => verdict.not_seen(unseen),
+                }
             }
         }
         verdict
@@ -146,6 +153,57 @@ impl TokenStrength {
             jwt.algorithm
         ));
     }
+}
+
+/// What shows that the deployment asks for this very token: one question with it and without.
+fn controls(target: &Target) -> Vec<Ask> {
+    let Ok(deployment) = target.deployment() else { return Vec::new() };
+    let readable = deployment
+        .endpoints
+        .iter()
+        .find(|endpoint| endpoint.method == "GET" && endpoint.method_named && endpoint.public.is_none());
+    if let Some(endpoint) = readable {
+        let request = Request::get(&endpoint.path);
+        return vec![request.clone().into(), request.with(Credential::Valid).into()];
+    }
+    let Some(path) = mcp::candidates(target).into_iter().next() else { return Vec::new() };
+    let conversation = Conversation::standard(target, path);
+    vec![conversation.clone().into(), conversation.with(Credential::None).into()]
+}
+
+/// Whether anything of the run shows that the token opens what is closed without it: how strong a token is that nothing
+/// asks for decides nothing.
+fn admitted(evidence: &Evidence) -> Result<String, Unseen> {
+    for (request, exchange) in evidence.exchanges() {
+        if request.credential == Credential::Valid && exchange.is_success() {
+            let without = request.clone().with(Credential::None);
+            if evidence.of(&without).is_ok_and(Exchange::is_denied) {
+                return Ok(format!("{} {} is closed without the token and open with it", request.method, request.path));
+            }
+        }
+    }
+    let conversations = || {
+        evidence.answers().iter().filter_map(|(ask, answer)| match (ask, answer) {
+            (Ask::Mcp(conversation), Ok(Seen::Mcp(transcript))) => Some((conversation, transcript)),
+            _ => None,
+        })
+    };
+    for (with, _) in conversations()
+        .filter(|(conversation, transcript)| conversation.credential == Credential::Valid && transcript.era.is_mcp())
+    {
+        let closed = conversations().any(|(conversation, transcript)| {
+            conversation.path == with.path
+                && conversation.credential == Credential::None
+                && transcript.opening.exchange.is_denied()
+        });
+        if closed {
+            return Ok(format!("MCP on {} is closed without the token and open with it", with.path));
+        }
+    }
+    Err(Unseen::NotComparable(
+        "nothing shows that the deployment asks for this very token: no endpoint was closed without it and open with it"
+            .into(),
+    ))
 }
 
 /// The token must not lie where others can read it.
@@ -251,8 +309,30 @@ mod tests {
     }
 
     fn judged(facts: TokenFacts) -> Verdict {
-        let evidence = Evidence::at(DateTime::UNIX_EPOCH).with(token(), facts);
-        TokenStrength::default().judge(&target(), &evidence)
+        TokenStrength::default().judge(&target(), &guarded().with(token(), facts))
+    }
+
+    /// A deployment that is closed without the token and open with it.
+    fn guarded() -> Evidence {
+        let request = Request::get("/api");
+        Evidence::at(DateTime::UNIX_EPOCH)
+            .with(request.clone(), crate::checks::access::stage::answer(401))
+            .with(request.with(Credential::Valid), crate::checks::access::stage::answer(200))
+    }
+
+    #[test]
+    fn a_token_that_nothing_asks_for_is_no_pass() {
+        let evidence = Evidence::at(DateTime::UNIX_EPOCH).with(token(), strong());
+        assert_eq!(TokenStrength::default().judge(&target(), &evidence).status(), Status::Inconclusive);
+        let request = Request::get("/api");
+        let answer = |status| crate::checks::access::stage::answer(status);
+        for (without, with) in [(401, 401), (200, 200)] {
+            let evidence = Evidence::at(DateTime::UNIX_EPOCH)
+                .with(token(), strong())
+                .with(request.clone(), answer(without))
+                .with(request.clone().with(Credential::Valid), answer(with));
+            assert_eq!(TokenStrength::default().judge(&target(), &evidence).status(), Status::Inconclusive);
+        }
     }
 
     fn aspects(verdict: &Verdict) -> Vec<&str> {
@@ -325,10 +405,8 @@ mod tests {
             ..Leaks::default()
         };
         let with = |leaks: Leaks| {
-            let evidence = Evidence::at(DateTime::UNIX_EPOCH)
-                .with(token(), strong())
-                .with(secrets(), leaks)
-                .with(env_files(), EnvFiles::default());
+            let evidence =
+                guarded().with(token(), strong()).with(secrets(), leaks).with(env_files(), EnvFiles::default());
             TokenStrength::default().judge(&target, &evidence)
         };
         assert_eq!(aspects(&with(leaks("k1", State::History))), ["in-repository"]);

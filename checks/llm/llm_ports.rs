@@ -276,6 +276,7 @@ fn judge_open(
         Access::Unclear => {
             let name = name.unwrap_or("an unknown service");
             verdict.notes(format!("{place}: {name} answers within the declared reach ({shown})"));
+            verdict.holds(format!("{place}: what answers is within the declared reach ({})", host.reach));
         }
     }
 }

@@ -1,3 +1,5 @@
+//! Leaks and their records, tried on evidence built in code.
+
 use super::super::stage::{day, leak, now, target, whole};
 use super::*;
 use crate::check::Status;

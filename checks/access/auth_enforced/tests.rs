@@ -1,3 +1,5 @@
+//! What the endpoints show decides auth-enforced, tried on deployments built in code.
+
 use std::collections::BTreeSet;
 
 use chrono::DateTime;

@@ -1,3 +1,5 @@
+//! A call is in the log or it is not, tried on evidence built in code.
+
 use chrono::DateTime;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Harmless tools and dangerous ones are told apart, tried on evidence built in code.
+
 use chrono::DateTime;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! What answers beyond its reach fails, tried on evidence built in code.
+
 use std::collections::BTreeMap;
 
 use chrono::DateTime;

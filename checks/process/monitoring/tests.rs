@@ -1,3 +1,5 @@
+//! Denied attempts become visible or they do not, tried on evidence built in code.
+
 use chrono::DateTime;
 use serde_json::json;
 
