@@ -70,7 +70,7 @@ faults! {
 
     SecretShared: "staging and production share the token", fells ["secret-reuse"], blinds [];
 
-    AuthOff: "no authentication at all", fells ["auth-enforced"], blinds ["monitoring"];
+    AuthOff: "no authentication at all", fells ["auth-enforced"], blinds ["token-strength", "monitoring"];
     EndpointOpen: "one endpoint without authentication", fells ["auth-enforced"], blinds [];
     AnyTokenAccepted: "any bearer token is accepted", fells ["auth-enforced"], blinds [];
     HalfTokenAccepted: "the first half of the token is enough", fells ["auth-enforced"], blinds [];
@@ -84,7 +84,8 @@ faults! {
     McpSessionSuffices: "an MCP session id alone is enough", fells ["auth-enforced"], blinds [];
     AlwaysDenied: "401 to everything", fells [], blinds ADMITTED;
     AlwaysWelcome: "200 to everything", fells [], blinds [
-        "auth-enforced", "rate-limit", "cors-origins", "input-validation", "error-disclosure", "monitoring",
+        "auth-enforced", "token-strength", "rate-limit", "cors-origins", "input-validation", "error-disclosure",
+        "monitoring",
     ];
     AlwaysLimited: "429 to everything", fells [], blinds SERVED;
     FirewallPage: "a firewall's page to everything", fells [], blinds SERVED;
@@ -171,8 +172,8 @@ faults! {
     CertificateOfOther: "a certificate for another name", fells ["certificate-trust"], blinds ADMITTED;
     CertificateSelfSigned: "a self-signed certificate", fells ["certificate-trust"], blinds ADMITTED;
     IntermediateMissing: "the intermediate certificate is not sent", fells ["certificate-trust"], blinds [
-        "auth-enforced", "rate-limit", "cors-origins", "input-validation", "error-disclosure", "agent-capabilities",
-        "activity-log", "certificate-expiry",
+        "auth-enforced", "token-strength", "rate-limit", "cors-origins", "input-validation", "error-disclosure",
+        "agent-capabilities", "activity-log", "certificate-expiry",
     ];
     RenewalUnseen: "no sign of automated renewal", fells [], blinds ["certificate-renewal"];
     PinOfOther: "the pin is of another key", fells ["certificate-pinning"], blinds [];
@@ -204,8 +205,9 @@ const REPOSITORY: [&str; 12] = [
 ];
 
 /// What needs the valid token to be let in; it is never sent to a server whose certificate is not trusted.
-const ADMITTED: [&str; 7] = [
+const ADMITTED: [&str; 8] = [
     "auth-enforced",
+    "token-strength",
     "rate-limit",
     "cors-origins",
     "input-validation",
@@ -215,8 +217,9 @@ const ADMITTED: [&str; 7] = [
 ];
 
 /// What needs the service to answer for itself.
-const SERVED: [&str; 9] = [
+const SERVED: [&str; 10] = [
     "auth-enforced",
+    "token-strength",
     "rate-limit",
     "cors-origins",
     "input-validation",
@@ -228,8 +231,9 @@ const SERVED: [&str; 9] = [
 ];
 
 /// What needs the deployment to be there at all.
-const LIVE: [&str; 15] = [
+const LIVE: [&str; 16] = [
     "auth-enforced",
+    "token-strength",
     "rate-limit",
     "cors-origins",
     "input-validation",

@@ -19,7 +19,7 @@ use crate::probe::fingerprint::Key;
 use crate::probe::secret::Vault;
 
 /// Audits at a time: they mostly wait for rate windows.
-const AT_A_TIME: usize = 6;
+const AT_A_TIME: usize = 12;
 
 /// One audit of one demo takes seconds; what takes longer hangs.
 const MAX_TIME: Duration = Duration::from_mins(2);
