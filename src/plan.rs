@@ -33,9 +33,10 @@ pub struct Planned {
 impl Plan {
     /// Sends at most, later rounds included.
     pub fn ceiling(&self) -> u32 {
-        let asked: u32 = self.asks.iter().map(|planned| planned.ceiling).sum();
-        let reserved: u32 = self.reserves.iter().map(|(_, reserve)| reserve.sends).sum();
-        asked + reserved
+        let asked = self.asks.iter().map(|planned| planned.ceiling);
+        let reserved = self.reserves.iter().map(|(_, reserve)| reserve.sends);
+        // Knobs may be as large as their type.
+        asked.chain(reserved).fold(0, u32::saturating_add)
     }
 }
 
@@ -101,8 +102,8 @@ pub struct Remaining {
 impl Remaining {
     pub fn of(check: &dyn Bound, target: &Target) -> Self {
         check.reserves(target).iter().fold(Self::default(), |sum, reserve| Self {
-            asks: sum.asks + reserve.asks,
-            sends: sum.sends + reserve.sends,
+            asks: sum.asks.saturating_add(reserve.asks),
+            sends: sum.sends.saturating_add(reserve.sends),
         })
     }
 

@@ -287,3 +287,24 @@ fn the_first_interruption_leaves_a_valid_partial_report() {
     assert_eq!(report["run"]["complete"], false);
     assert!(out.contains("interrupted before it was seen"), "{out}");
 }
+
+#[test]
+fn knobs_as_large_as_their_type_break_no_plan() {
+    let folder = folder();
+    let policy = r#"version: 1
+name: large
+targets:
+  - name: one
+    url: http://127.0.0.1:9
+    endpoints: [GET /a, /mcp]
+    openapi: /openapi.json
+    token: { env: NONE, disposable: true }
+checks:
+  rate-limit: { limit: 4294967295 }
+  auth-enforced: { max-endpoints: 4294967295, max-classes: 4294967295 }
+"#;
+    std::fs::write(folder.path().join("p.yaml"), policy).unwrap();
+    let (code, out, error) = run(folder.path(), &["plan", "--policy", "p.yaml"]);
+    assert_eq!(code, 0, "{error}");
+    assert!(out.contains("4294967295 sends at most"), "{out}");
+}

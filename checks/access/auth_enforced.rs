@@ -104,7 +104,7 @@ impl Check for AuthEnforced {
         let reserve = |what: &str, asks: Vec<Ask>| Reserve {
             what: what.into(),
             asks: u32::try_from(asks.len()).unwrap_or(u32::MAX),
-            sends: asks.iter().map(|ask| ask.ceiling(target)).sum(),
+            sends: asks.iter().map(|ask| ask.ceiling(target)).fold(0, u32::saturating_add),
         };
         let one = |path: &str| endpoint::asks(target, &Request::get(path));
         let mut reserves = Vec::new();
@@ -115,9 +115,12 @@ impl Check for AuthEnforced {
             reserves.push(reserve("MCP servers in each protocol era they speak", servers));
         }
         if deployment.openapi.is_some() {
-            let each = one("/");
-            let all = (0..self.max_endpoints).flat_map(|_| each.clone()).collect();
-            reserves.push(reserve("the endpoints that the OpenAPI description lists, at most", all));
+            let each = reserve("the endpoints that the OpenAPI description lists, at most", one("/"));
+            reserves.push(Reserve {
+                asks: each.asks.saturating_mul(self.max_endpoints),
+                sends: each.sends.saturating_mul(self.max_endpoints),
+                ..each
+            });
         }
         let made_up = (0..MADE_UP).map(|_| Request::get("/").into()).collect();
         reserves.push(reserve("made-up paths beside endpoints that answer everyone", made_up));
@@ -125,8 +128,8 @@ impl Check for AuthEnforced {
             let (asks, sends) = variation::at_most(self, target, &candidates);
             reserves.push(Reserve {
                 what: "altered tokens and path tricks on one endpoint of each class".into(),
-                asks: asks * self.max_classes,
-                sends: sends * self.max_classes,
+                asks: asks.saturating_mul(self.max_classes),
+                sends: sends.saturating_mul(self.max_classes),
             });
         }
         reserves

@@ -442,10 +442,10 @@ impl Court<'_> {
         }
     }
 
-    /// Denials and catch-all pages say nothing about what the service itself grants.
+    /// Denials, redirects and catch-all pages say nothing about what the service itself grants.
     fn controls(&mut self, first: &Endpoint, evidence: &Evidence) {
         if let Ok(control) = evidence.of(&probe(self.target, first, None))
-            && (control.is_denied() || control.status == 404 || control.status >= 500)
+            && (control.is_denied() || matches!(control.status, 300..=399 | 404 | 500..))
         {
             self.verdict.not_seen(Unseen::NotComparable(format!(
                 "{first} answers {} to the request that it should admit",

@@ -258,3 +258,9 @@ fn described_endpoints_are_asked_about_within_the_reserves() {
     assert!(evidence.exchanges().any(|(request, _)| request.path == "/api/39"));
     assert_eq!(check.judge(&target, &evidence).status(), Status::Pass);
 }
+
+#[test]
+fn a_service_that_redirects_everyone_shows_nothing() {
+    let verdict = judged(&target(), &|_| Ok(answer(302)));
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:?}");
+}

@@ -90,7 +90,8 @@ impl ErrorDisclosure {
         let total: u32 = seen.values().sum();
         let classes: BTreeSet<&str> = seen.keys().map(|status| class(*status)).collect();
         let listed: Vec<String> = seen.iter().map(|(status, count)| format!("{count} x {status}")).collect();
-        if total < self.answers || classes.len() < usize::try_from(self.classes).unwrap_or(usize::MAX) {
+        // Knobs of zero pass nothing on nothing.
+        if total < self.answers.max(1) || classes.len() < usize::try_from(self.classes).unwrap_or(usize::MAX) {
             verdict.not_seen(Unseen::NoEvidence(format!(
                 "too few error answers were seen to judge by: {}",
                 if listed.is_empty() { "none".to_owned() } else { listed.join(", ") }
@@ -394,6 +395,14 @@ mod tests {
             _ => Ok(sound(request)),
         });
         assert_eq!(one_missing.status(), Status::Inconclusive);
+    }
+
+    #[test]
+    fn knobs_of_zero_pass_nothing_on_no_error() {
+        let check = ErrorDisclosure { answers: 0, classes: 0 };
+        let http = |_: &Request| Ok(answer(200));
+        let evidence = gathered(&check, &target(), &Service { http: &http, mcp: &no_mcp, operations: None });
+        assert_eq!(check.judge(&target(), &evidence).status(), Status::Inconclusive);
     }
 
     #[test]

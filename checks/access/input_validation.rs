@@ -82,7 +82,7 @@ impl Check for InputValidation {
             // Body cases, parameter cases, the valid sibling; and crashes repeated on a quarter of them.
             let asks = operations * (2 * cases + 1) * 5 / 4 + 2;
             let what = "invalid requests and their valid siblings for the described operations".into();
-            reserves.push(Reserve { what, asks, sends: asks * each });
+            reserves.push(Reserve { what, asks, sends: asks.saturating_mul(each) });
         }
         let servers = u32::try_from(mcp::candidates(target).len()).unwrap_or(u32::MAX);
         if servers > 0 {

@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::extent;
+use super::{extent, unread};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
-use crate::evidence::repo::{EnvFile, EnvFiles, EnvFilesAsk, EnvKind, GapKind, IgnoredAsk, ScopeAsk, ValueKind};
+use crate::evidence::repo::{
+    Coverage, EnvFile, EnvFiles, EnvFilesAsk, EnvKind, GapKind, IgnoredAsk, ScopeAsk, ValueKind,
+};
 use crate::evidence::{Ask, Evidence, Unseen};
 use crate::target::Target;
 
@@ -16,6 +18,8 @@ pub struct EnvFilesCheck {
     pub strict_mode: bool,
     /// Tracked env files that hold no secret and are meant to be shared.
     pub allow_tracked: Vec<String>,
+    /// Globs of submodules that were audited by themselves.
+    pub accept_unread: Vec<String>,
 }
 
 impl Check for EnvFilesCheck {
@@ -44,7 +48,7 @@ impl Check for EnvFilesCheck {
             Ok(seen) => self.weigh(seen, &mut verdict),
             Err(unseen) => verdict.not_seen(unseen),
         }
-        history(evidence, &mut verdict);
+        history(evidence, &self.accept_unread, &mut verdict);
         not_yet(evidence, &mut verdict);
         verdict
     }
@@ -200,7 +204,7 @@ fn name(file: &EnvFile) -> &str {
 }
 
 /// "Never were in it" needs the whole history. What lies beside git's own objects decides nothing here.
-fn history(evidence: &Evidence, verdict: &mut Verdict) {
+fn history(evidence: &Evidence, accepted: &[String], verdict: &mut Verdict) {
     match evidence.of(&scope()) {
         Ok(coverage) => {
             for gap in &coverage.gaps {
@@ -210,9 +214,12 @@ fn history(evidence: &Evidence, verdict: &mut Verdict) {
                         verdict.not_seen(Unseen::Partial(format!("{}; to mend it: {}", gap.what, gap.mend)));
                     }
                     GapKind::OverBudget => verdict.not_seen(Unseen::OverBudget(gap.what.clone())),
+                    // A submodule's env files are tracked by its own repository, which was not read.
+                    GapKind::Submodules => {
+                        unread(&Coverage { gaps: vec![gap.clone()], ..Coverage::default() }, accepted, verdict);
+                    }
                     GapKind::NoGit
                     | GapKind::LfsPointers
-                    | GapKind::Submodules
                     | GapKind::Archives
                     | GapKind::KeyContainers
                     | GapKind::OverSize
@@ -265,7 +272,7 @@ mod tests {
     use super::super::stage::{day, env_file, now, target, whole};
     use super::*;
     use crate::check::Status;
-    use crate::evidence::repo::{CommitMark, Covered, IgnoreRule, Ignored, Shipping};
+    use crate::evidence::repo::{CommitMark, Covered, Gap, IgnoreRule, Ignored, Shipping};
 
     fn rule(shared: bool) -> IgnoreRule {
         IgnoreRule { file: ".gitignore".into(), line: 1, pattern: ".env".into(), shared }
@@ -332,6 +339,24 @@ mod tests {
         file.entries[0].value = ValueKind::Ciphertext;
         assert_eq!(of(file).status(), Status::Pass);
         assert_eq!(of(EnvFile { kind: EnvKind::Keys, tracked: true, ..secret() }).status(), Status::Fail);
+    }
+
+    #[test]
+    fn an_unread_submodule_is_inconclusive_until_the_policy_accepts_it() {
+        let covered = Covered { name: ".env".into(), by: Some(rule(true)), negated: None, tracked: false };
+        let gap = Gap {
+            kind: GapKind::Submodules,
+            what: "submodules were not read".into(),
+            mend: "audit each by itself".into(),
+            paths: vec!["vendor/inner".into()],
+        };
+        let evidence = now()
+            .with(files(), EnvFiles { git: true, key: "k1".into(), directories: 1, ..EnvFiles::default() })
+            .with(scope(), Coverage { gaps: vec![gap], ..whole() })
+            .with(plain_name(), Ignored { names: vec![covered], files: Vec::new() });
+        assert_eq!(EnvFilesCheck::default().judge(&target(), &evidence).status(), Status::Inconclusive);
+        let check = EnvFilesCheck { accept_unread: vec!["vendor/*".into()], ..EnvFilesCheck::default() };
+        assert_eq!(check.judge(&target(), &evidence).status(), Status::Pass);
     }
 
     #[test]

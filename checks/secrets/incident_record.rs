@@ -75,7 +75,7 @@ impl Check for IncidentRecord {
         vec![Reserve {
             what: format!("at most {MOST_TRIED} leaked secrets of the repository, each tried once on {endpoint}"),
             asks,
-            sends: asks * each,
+            sends: asks.saturating_mul(each),
         }]
     }
 

@@ -95,6 +95,11 @@ pub(super) fn note(message: &str) {
 /// tells where a deployment is weak.
 pub(super) fn write(file: &Path, text: &str) -> Result<(), Error> {
     let wrong = || Error::file(format!("{} cannot be written", file.display()));
+    // A device, a pipe or a socket is written to; a rename would put a file in its place.
+    if std::fs::metadata(file).is_ok_and(|known| !known.is_file() && !known.is_dir()) {
+        let mut open = std::fs::OpenOptions::new().write(true).open(file).map_err(wrong())?;
+        return open.write_all(text.as_bytes()).and_then(|()| open.flush()).map_err(wrong());
+    }
     let directory = match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
@@ -114,4 +119,34 @@ fn colour() -> bool {
 
 fn width() -> u16 {
     if std::io::stdout().is_terminal() { comfy_table::Table::new().width().unwrap_or(80) } else { 80 }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::Read as _;
+    use std::os::unix::fs::FileTypeExt as _;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_never_replaced_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("special");
+        let _listener = UnixListener::bind(&path).unwrap();
+        // A socket cannot be opened for writing, so this must fail and leave it alone.
+        assert!(write(&path, "report").is_err());
+        assert!(std::fs::metadata(&path).unwrap().file_type().is_socket());
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        std::fs::write(&path, "an older and longer report").unwrap();
+        write(&path, "report").unwrap();
+        let mut text = String::new();
+        std::fs::File::open(&path).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "report");
+    }
 }

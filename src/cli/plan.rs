@@ -108,7 +108,8 @@ fn sends_per_host(plan: &Plan) -> BTreeMap<String, u32> {
     let mut sends = BTreeMap::new();
     for planned in &plan.asks {
         for host in &planned.hosts {
-            *sends.entry(host.clone()).or_default() += planned.ceiling;
+            let sum: &mut u32 = sends.entry(host.clone()).or_default();
+            *sum = sum.saturating_add(planned.ceiling);
         }
     }
     sends

@@ -268,7 +268,7 @@ impl Gunner<'_> {
     /// Until the first refusal; at most twice the limit and one, which no fixed window serves even where the burst
     /// falls on its boundary.
     async fn burst(&self, line: &Line, tape: &mut Tape) -> Result<(), Unseen> {
-        let most = 2 * self.limit + 1;
+        let most = self.limit.saturating_mul(2).saturating_add(1);
         let batch = self.deployment.limits.burst.map_or(BATCH, |burst| burst.clamp(1, BATCH));
         let mut row = 0;
         while tape.refused() == 0 && tape.served() < most {
