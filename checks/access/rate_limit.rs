@@ -252,6 +252,16 @@ impl RateLimit {
             (Varied::Anonymous, Outcome::Refused) => {
                 verdict.holds("requests without a credential share the count".to_owned());
             }
+            (Varied::MadeUp, Outcome::Refused) => {
+                verdict.holds("requests with a made-up token share the count".to_owned());
+            }
+            (Varied::MadeUp, Outcome::Served { status, .. }) => {
+                let what = format!(
+                    "while {request} is refused, a made-up token is answered {status}: each token has a count of its own, \
+                     so guessing is not limited"
+                );
+                verdict.finds(Finding::new(what, place()).aspect("per-token"));
+            }
             (Varied::Address { address, same_family }, Outcome::Served { count, .. }) => {
                 if *same_family && main.served + count > self.limit {
                     let what = format!(
@@ -290,7 +300,10 @@ impl RateLimit {
             | (Varied::Spelled(_), Outcome::Refused)
             | (Varied::Spelled(_) | Varied::Source(_), Outcome::Unclear(_)) => {}
             (Varied::Sibling { subject, .. }, Outcome::Unclear(unseen)) => verdict.not_seen(about(subject, unseen)),
-            (Varied::Spoofed(_) | Varied::Anonymous | Varied::Address { .. }, Outcome::Unclear(unseen)) => {
+            (
+                Varied::Spoofed(_) | Varied::Anonymous | Varied::MadeUp | Varied::Address { .. },
+                Outcome::Unclear(unseen),
+            ) => {
                 verdict.not_seen(unseen.clone());
             }
         }

@@ -146,6 +146,8 @@ pub enum Varied {
     },
     /// No credential instead of the valid one.
     Anonymous,
+    /// A made-up token instead of the valid one.
+    MadeUp,
     /// A header that claims another client address.
     Spoofed(String),
     /// Another spelling of the path.

@@ -419,7 +419,19 @@ impl Gunner<'_> {
                 let in_words = format!("{} without a credential", line.in_words);
                 apart.push((Line { request, in_words, ..line.clone() }, Credential::None));
             }
+            let shares = matches!(outcome, Outcome::Refused);
             seen.push(Aside { varied: Varied::Anonymous, outcome });
+            let request = line.request.clone().with(Credential::Wrong);
+            let outcome = match self.aside(line, &request, line.route, tape).await {
+                // It may share the count of those without a credential, which is another one than this line's.
+                Outcome::Served { .. } if !shares => Outcome::Unclear(Unseen::NotComparable(
+                    "requests without the valid token count apart, so it shows not whether each made-up token gets a \
+                     count of its own"
+                        .into(),
+                )),
+                outcome => outcome,
+            };
+            seen.push(Aside { varied: Varied::MadeUp, outcome });
         }
         let trust = Trust::of(&line.request.credential, self.deployment);
         if let Ok(ready) = client::ready(&self.sender, self.deployment, Listener::Main, trust).await {
@@ -430,8 +442,8 @@ impl Gunner<'_> {
                 let same_family = mine.is_some_and(|mine| mine.is_ipv4() == address.is_ipv4());
                 seen.push(Aside { varied: Varied::Address { address: address.to_string(), same_family }, outcome });
             }
-            let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-            if mine.is_some_and(|mine| mine.ip() == local) {
+            // Linux has all of 127.0.0.0/8, and leaves the choice of the source address to us.
+            if mine.is_some_and(|mine| mine.is_ipv4() && mine.ip().is_loopback()) {
                 let source = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
                 let route = Route { source: Some(source), ..line.route };
                 let outcome = self.aside(line, &line.request, route, tape).await;

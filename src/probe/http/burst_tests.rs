@@ -205,6 +205,17 @@ async fn a_claimed_address_that_opens_a_new_count_is_a_finding() {
 }
 
 #[tokio::test]
+async fn a_count_for_each_made_up_token_is_a_finding() {
+    let valid = format!("Bearer {}", super::rig::TOKEN);
+    let per_token = move |request: &Incoming| match request.header("authorization") {
+        Some(token) if token != valid => token.to_owned(),
+        Some(_) | None => peer(request),
+    };
+    let verdict = verdict(limited(Limiter::new(Make::FromFirst, LIMIT, WINDOW), 429, per_token), &TWO[..1]).await;
+    assert_eq!(aspects(&verdict), ["per-token"], "{verdict:#?}");
+}
+
+#[tokio::test]
 async fn counts_per_path_are_measured_apart_and_pass() {
     let per_path = |request: &Incoming| request.path.clone();
     let sound = Limiter::new(Make::FromFirst, LIMIT, WINDOW);
