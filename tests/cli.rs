@@ -291,7 +291,7 @@ fn the_first_interruption_leaves_a_valid_partial_report() {
 #[test]
 fn knobs_as_large_as_their_type_break_no_plan() {
     let folder = folder();
-    let policy = r#"version: 1
+    let policy = r"version: 1
 name: large
 targets:
   - name: one
@@ -302,7 +302,7 @@ targets:
 checks:
   rate-limit: { limit: 4294967295 }
   auth-enforced: { max-endpoints: 4294967295, max-classes: 4294967295 }
-"#;
+";
     std::fs::write(folder.path().join("p.yaml"), policy).unwrap();
     let (code, out, error) = run(folder.path(), &["plan", "--policy", "p.yaml"]);
     assert_eq!(code, 0, "{error}");
