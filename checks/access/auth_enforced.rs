@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Place, Reserve, Severity, Verdict};
 use crate::detect::answer::Says;
-use crate::evidence::http::{Exchange, Request};
+use crate::evidence::http::{Exchange, Free, Request};
 use crate::evidence::mcp::{Conversation, Era};
 use crate::evidence::token::TokenAsk;
 use crate::evidence::{Ask, Evidence, Unseen, api, mcp};
@@ -94,6 +94,14 @@ impl Check for AuthEnforced {
             asks.extend(variation::asks(self, target, seen, &class));
         }
         asks
+    }
+
+    /// Who asks is what matters: the origin does not, and what should be denied alone should be denied together.
+    fn leaves_free(&self, _target: &Target, ask: &Ask) -> Free {
+        match ask {
+            Ask::Http(request) => Free { origin: request.origin.is_none(), rest: false, beside: true },
+            _ => Free::default(),
+        }
     }
 
     fn reserves(&self, target: &Target) -> Vec<Reserve> {

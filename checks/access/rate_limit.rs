@@ -126,6 +126,7 @@ impl RateLimit {
             Credential::Valid
             | Credential::Wrong
             | Credential::Mutated(_)
+            | Credential::Together(_)
             | Credential::Leaked(_)
             | Credential::Dummy => word.to_owned(),
         };
@@ -349,6 +350,7 @@ mod tests {
             status: 200,
             sent: 31,
             served: 30,
+            uncounted: 0,
             took: 80,
             refusal: Some(refusal(429)),
             after: 0,
@@ -362,7 +364,7 @@ mod tests {
     fn judged(bucket: Bucket, asides: Vec<Aside>) -> Verdict {
         let target = target("http://127.0.0.1:1", &["GET /a"]);
         let burst = check().burst(&target, &Evidence::at(chrono::DateTime::UNIX_EPOCH)).unwrap();
-        let measured = Measured { buckets: vec![bucket], asides, unmeasured: Vec::new() };
+        let measured = Measured { buckets: vec![bucket], asides, ..Measured::default() };
         let evidence = Evidence::at(chrono::DateTime::UNIX_EPOCH).with(burst, measured);
         check().judge(&target, &evidence)
     }

@@ -19,7 +19,9 @@ pub(super) fn asks(check: &AuthEnforced, target: &Target, seen: &Evidence, class
         Representative::Plain(request) => {
             let altered = mutations.into_iter().map(|mutation| altered(request, mutation).into());
             let tricks = tricks_of(target, seen, request);
-            let made_up = (!tricks.is_empty()).then(|| endpoint::made_up(seen, request).into());
+            // What a trick that is served shows depends on what a path without a route gets.
+            let served = |trick: &Trick| seen.of(&trick.request).is_ok_and(|answer| Says::of(answer) == Says::Served);
+            let made_up = tricks.iter().any(served).then(|| endpoint::made_up(seen, request).into());
             altered.chain(tricks.into_iter().map(|trick| trick.request.into())).chain(made_up).collect()
         }
         Representative::Server { path, era } => {
@@ -92,13 +94,7 @@ fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, req
         return;
     }
     let Ok(control) = evidence.of(&endpoint::valid(request)) else { return };
-    let made_up = match evidence.of(&endpoint::made_up(evidence, request)) {
-        Ok(exchange) => exchange,
-        Err(unseen) => {
-            verdict.not_seen(unseen);
-            return;
-        }
-    };
+    let made_up = evidence.of(&endpoint::made_up(evidence, request));
     let tried = tricks.len();
     let mut denied = 0;
     for trick in tricks {
@@ -106,10 +102,18 @@ fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, req
             Err(unseen) => verdict.not_seen(unseen),
             Ok(exchange) => match Says::of(exchange) {
                 Says::Nothing(unseen) => verdict.not_seen(unseen),
-                Says::Served
-                    if same(&trick.request, exchange, control)
-                        && !(Says::of(made_up) == Says::Served && same(&trick.request, exchange, made_up)) =>
-                {
+                Says::Served if same(&trick.request, exchange, control) => {
+                    match &made_up {
+                        Err(unseen) => {
+                            verdict.not_seen(unseen.clone());
+                            continue;
+                        }
+                        Ok(made_up) if Says::of(made_up) == Says::Served && same(&trick.request, exchange, made_up) => {
+                            denied += 1;
+                            continue;
+                        }
+                        Ok(_) => {}
+                    }
                     let what =
                         format!("{} {} is served without a credential to {}", request.method, request.path, trick.what);
                     verdict.finds(Finding::new(what, place(target, &request.path)).aspect(trick.aspect));
