@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::client::{self, Route};
 use super::ledger::Ledger;
-use super::tape::{Label, Tape};
+use super::tape::{Label, Mark, Tape};
 use super::trust::Trust;
 use super::listen::{self, Heard};
 use super::{Sender, must_be_denied, shot};
@@ -192,7 +192,17 @@ impl Gunner<'_> {
         }
     }
 
+    /// One request of a measurement.
     pub(super) async fn shoot(&self, request: &Request, route: Route) -> Result<Shot, Unseen> {
+        self.fire(request, route, true).await
+    }
+
+    /// One request that may be counted apart: what it is served says nothing of the count that is measured.
+    pub(super) async fn shoot_aside(&self, request: &Request, route: Route) -> Result<Shot, Unseen> {
+        self.fire(request, route, false).await
+    }
+
+    async fn fire(&self, request: &Request, route: Route, counts: bool) -> Result<Shot, Unseen> {
         if must_be_denied(&request.credential) {
             self.ledger.deny(self.deployment.limits.max_denied)?;
         }
@@ -200,7 +210,14 @@ impl Gunner<'_> {
         let sent = Instant::now();
         let exchange = client::exchange(&self.sender, request, route).await?;
         let served = answered(&exchange) == Answered::Service;
-        self.ledger.note(Label::of(request), sent, exchange.status, served);
+        self.ledger.note(Mark {
+            label: Label::of(request),
+            sent,
+            answered: Instant::now(),
+            status: exchange.status,
+            served,
+            counts,
+        });
         Ok(if served { Shot::Served(exchange) } else { Shot::Refused(exchange) })
     }
 
@@ -501,7 +518,7 @@ impl Gunner<'_> {
         let mut renewed = 0;
         let mut began = Instant::now();
         while !tape.is_shaped() {
-            let status = match self.shoot(request, route).await? {
+            let status = match self.shoot_aside(request, route).await? {
                 Shot::Refused(_) => return Ok(Outcome::Refused),
                 Shot::Served(exchange) => exchange.status,
             };
@@ -565,7 +582,7 @@ impl Gunner<'_> {
                 }
                 Ok::<(), Unseen>(())
             };
-            let (varied, rest) = tokio::join!(self.shoot(request, route), rest);
+            let (varied, rest) = tokio::join!(self.shoot_aside(request, route), rest);
             rest?;
             if let Shot::Refused(_) = varied? {
                 return Ok(Outcome::Refused);

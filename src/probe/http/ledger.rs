@@ -247,11 +247,12 @@ impl Ledger {
     }
 
     /// Notes a request that was sent beside the schedule, by a measurement.
-    pub(super) fn note(&self, label: Label, sent: Instant, status: u16, served: bool) {
+    pub(super) fn note(&self, mark: Mark) {
         let mut state = self.state();
-        let now = Instant::now();
+        let now = mark.answered;
+        let served = mark.served;
         state.last = Some(now);
-        state.tape.push(Mark { label, sent, answered: now, status, served });
+        state.tape.push(mark);
         if served {
             state.served.push_back(now);
             state.ever_served = true;
@@ -513,7 +514,7 @@ impl State {
 
     fn settle(&mut self, origin: &str, label: &Label, sent: Instant, knock: bool, fate: &Fate) {
         let now = Instant::now();
-        let mark = |status, served| Mark { label: label.clone(), sent, answered: now, status, served };
+        let mark = |status, served| Mark { label: label.clone(), sent, answered: now, status, served, counts: true };
         match fate {
             Fate::Lost => {}
             Fate::Served { status, .. } => self.tape.push(mark(*status, true)),

@@ -45,12 +45,17 @@ pub(super) async fn listen(gunner: &Gunner<'_>, burst: &Burst, first: &Subject) 
             (Line { request, in_words, subject: first.clone(), route: Route::FRESH }, refusal)
         }
         None => {
-            let (request, in_words) = shot::choose(gunner, first, &credential).await?;
-            let line = Line { request, in_words, subject: first.clone(), route: Route::FRESH };
+            let (request, words) = match shot::choose(gunner, first, &credential).await {
+                // Somebody used it up before: that is waited for.
+                Err(Unseen::Limited(_)) => return Ok(Heard::Unclear),
+                chosen => chosen?,
+            };
+            let line = Line { request, in_words: words, subject: first.clone(), route: Route::FRESH };
             let mut tape = recent(gunner, Instant::now());
             let sent = gunner.top_up(&line, &mut tape).await?;
             let Some(exchange) = tape.refusal().cloned() else {
-                return Ok(Heard::Clear(unlimited(&line, &credential, burst, &tape)));
+                let said = in_words(&line, &gunner.ledger.tape());
+                return Ok(Heard::Clear(unlimited(&Line { in_words: said, ..line }, &credential, burst, &tape)));
             };
             (line, Refusal { exchange, sent })
         }
@@ -70,7 +75,7 @@ fn recent(gunner: &Gunner<'_>, now: Instant) -> Tape {
     let since = now.checked_sub(gunner.window);
     let marks = gunner.ledger.tape();
     let mut tape = Tape::new(gunner.window);
-    for mark in marks.iter().filter(|mark| mark.served && since.is_none_or(|since| mark.sent > since)) {
+    for mark in marks.iter().filter(|mark| mark.served && mark.counts && since.is_none_or(|since| mark.sent > since)) {
         tape.mark(mark.sent, mark.answered, mark.served);
         tape.status_of(mark.status);
     }
@@ -87,7 +92,7 @@ fn unlimited(line: &Line, credential: &Credential, burst: &Burst, tape: &Tape) -
         buckets: vec![Bucket {
             subject: line.subject.clone(),
             credential: credential.clone(),
-            request: format!("the audit's own, then {}", line.in_words),
+            request: line.in_words.clone(),
             status: tape.status().unwrap_or(0),
             sent: tape.sent(),
             served: tape.served(),
@@ -102,6 +107,15 @@ fn unlimited(line: &Line, credential: &Credential, burst: &Burst, tape: &Tape) -
         }],
         unmeasured: others.map(|subject| (subject.clone(), why(&line.subject))).collect(),
         ..Measured::default()
+    }
+}
+
+/// What was sent: the plain request again and again, or whatever the audit asked.
+fn in_words(line: &Line, marks: &[Mark]) -> String {
+    let paths: std::collections::BTreeSet<&str> = marks.iter().map(|mark| mark.label.path.as_str()).collect();
+    match paths.len() {
+        0 | 1 => line.in_words.clone(),
+        several => format!("{} and the audit's other requests, to {several} paths in all", line.in_words),
     }
 }
 
@@ -129,7 +143,7 @@ impl Listening<'_> {
         let gunner = self.gunner;
         let mut doubtful = Vec::new();
         for group in self.groups().await {
-            match gunner.shoot(&group.request, group.route).await {
+            match gunner.shoot_aside(&group.request, group.route).await {
                 Ok(Shot::Refused(exchange)) => {
                     if group.request.origin.is_some() {
                         self.limited.push(Shared { request: group.request.clone(), exchange });
@@ -141,6 +155,11 @@ impl Listening<'_> {
                     let outcome = Outcome::Served { status: exchange.status, count: 1 };
                     match group.parts.first() {
                         None => {}
+                        // One request is all that it may get.
+                        Some((Varied::Sibling { subject, .. }, _)) if subject.costly => {
+                            let why = "it is listed as `costly` and counts apart: no burst is sent to it";
+                            self.tell(group.parts, &Outcome::Unclear(Unseen::NotAllowed(why.into())));
+                        }
                         // Only told, never a fault.
                         Some((Varied::Source(_), _)) => self.tell(group.parts, &outcome),
                         // Another path is another resource.
@@ -157,6 +176,12 @@ impl Listening<'_> {
             .into_iter()
             .flat_map(|group| group.parts.into_iter().map(move |(varied, request)| (varied, request, group.route)))
         {
+            let dodged = |aside: &Aside| {
+                matches!((&aside.varied, &aside.outcome), (Varied::Spoofed(_), Outcome::Served { .. }))
+            };
+            if matches!(varied, Varied::Spoofed(_)) && self.asides.iter().any(dodged) {
+                continue;
+            }
             let outcome = gunner.aside(&self.line, &request, route, &mut tape).await;
             one_count &= match (&varied, &outcome) {
                 (Varied::Spoofed(_) | Varied::Spelled(_) | Varied::Source(_), _) | (_, Outcome::Refused) => true,
@@ -207,8 +232,15 @@ impl Listening<'_> {
                 (Varied::Sibling { subject: subject.clone(), stand_in: stand_in.then_some(in_words) }, request)
             })
             .collect();
+        let is_costly = |varied: &Varied| matches!(varied, Varied::Sibling { subject, .. } if subject.costly);
+        let (costly, siblings): (Vec<_>, Vec<_>) = siblings.into_iter().partition(|(varied, _)| is_costly(varied));
         let count = siblings.len();
         let mut siblings = siblings.into_iter();
+        groups.extend(costly.into_iter().map(|(varied, request)| Group {
+            request: request.clone(),
+            route,
+            parts: vec![(varied, request)],
+        }));
         let local = spoofed_as(line, "127.0.0.1");
         let claims = [
             (Varied::Spoofed(SPOOFED[0].into()), spoofed(line, &SPOOFED[..1], 7)),
@@ -277,7 +309,7 @@ impl Listening<'_> {
         let preflight = Request::new("OPTIONS", self.line.request.path.clone())
             .from_origin(FOREIGN)
             .header("access-control-request-method", self.line.request.method.clone());
-        match self.gunner.shoot(&preflight, self.line.route).await {
+        match self.gunner.shoot_aside(&preflight, self.line.route).await {
             Ok(Shot::Refused(exchange)) => {
                 self.limited.push(Shared { request: preflight, exchange });
                 preflights = 0;
@@ -286,7 +318,7 @@ impl Listening<'_> {
         }
         if let (Some(path), true) = (description, described > 0) {
             let request = Request::get(path).with(self.credential.clone());
-            if let Ok(Shot::Refused(_)) = self.gunner.shoot(&request, self.line.route).await {
+            if let Ok(Shot::Refused(_)) = self.gunner.shoot_aside(&request, self.line.route).await {
                 described = 0;
             }
         }
@@ -334,6 +366,10 @@ impl Listening<'_> {
             if u64::from(after) > refilled + 2 {
                 return Ok(Heard::Unclear);
             }
+            // A small bucket cannot hold what a high rate refills between two looks: only steady sending shows it.
+            if served < limit * 2 / 3 {
+                return Ok(Heard::Unclear);
+            }
             steady = true;
         }
         let mut recovered = None;
@@ -360,19 +396,20 @@ impl Listening<'_> {
                 break;
             }
         }
-        // More at first than the policy allows: the burst fell on the edge of two windows, or the limit is a larger one.
-        let refilled = millis(took) * u64::from(limit) / millis(window).max(1);
-        let over = u64::from(served) > u64::from(limit) + if steady { refilled + 2 } else { 0 };
-        if over && recovered.is_some() {
-            let _held = ledger.hold().await;
-            self.until_refused().await?;
+        // Not the policy's own number at first: the burst fell on the edge of two windows, somebody else had used some of
+        // it, or the limit is another one. From the start of a window it shows.
+        if !steady && served != limit && recovered.is_some() {
+            if !ledger.flow().await {
+                let _held = ledger.hold().await;
+                self.until_refused().await?;
+            }
             ledger.close_until(Instant::now() + window + slack);
         }
         let tape = self.tape();
         let bucket = Bucket {
             subject: self.line.subject.clone(),
             credential: self.credential.clone(),
-            request: format!("the audit's own on {} endpoints", self.burst.subjects.len()),
+            request: in_words(&self.line, &self.before()),
             status: self.status(),
             sent: served + 1,
             served,
@@ -408,7 +445,8 @@ impl Listening<'_> {
     fn before(&self) -> Vec<Mark> {
         let refused = self.refusal.sent;
         let since = refused.checked_sub(self.gunner.window);
-        let within = |mark: &Mark| mark.served && mark.sent <= refused && since.is_none_or(|since| mark.sent > since);
+        let within =
+            |mark: &Mark| mark.served && mark.counts && mark.sent <= refused && since.is_none_or(|since| mark.sent > since);
         self.gunner.ledger.tape().into_iter().filter(within).collect()
     }
 
@@ -416,7 +454,7 @@ impl Listening<'_> {
     fn tape(&self) -> Tape {
         let began = self.before().first().map_or(self.refusal.sent, |mark| mark.sent);
         let mut tape = Tape::new(self.gunner.window);
-        for mark in self.gunner.ledger.tape().iter().filter(|mark| mark.sent >= began) {
+        for mark in self.gunner.ledger.tape().iter().filter(|mark| mark.counts && mark.sent >= began) {
             tape.mark(mark.sent, mark.answered, mark.served);
         }
         tape

@@ -32,6 +32,8 @@ pub(super) struct Mark {
     pub(super) answered: Instant,
     pub(super) status: u16,
     pub(super) served: bool,
+    /// False where it may have been counted apart from the rest.
+    pub(super) counts: bool,
 }
 
 pub(super) struct Tape {
