@@ -22,7 +22,7 @@ pub struct CorsOrigins {
 
 impl Default for CorsOrigins {
     fn default() -> Self {
-        Self { endpoints: 50 }
+        Self { endpoints: 200 }
     }
 }
 
@@ -65,10 +65,12 @@ impl Check for CorsOrigins {
             target.deployment().is_ok_and(|deployment| deployment.origins.iter().flatten().any(|one| one == origin))
         };
         match ask {
-            Ask::Http(Request { method, origin: Some(origin), credential: Credential::Valid, .. })
-                if method == "GET" && !matches!(origin.as_str(), EVIL | OTHER_EVIL) && !allowed(origin) =>
-            {
-                Free { rest: true, ..Free::default() }
+            Ask::Http(Request { method, origin: Some(origin), credential, .. }) if !allowed(origin) => {
+                // The foreign origin is seen beside the valid token itself, wherever that may read.
+                let fixed = method == "GET" && *credential == Credential::Valid;
+                let sentinel = matches!(origin.as_str(), EVIL | OTHER_EVIL);
+                let rest = !(fixed && sentinel) && method != "OPTIONS" && *credential != Credential::None;
+                Free { rest, ..Free::default() }
             }
             _ => Free::default(),
         }
@@ -199,7 +201,7 @@ impl Subjects {
                 requests.push(preflight(endpoint, EVIL));
                 requests.push(denied(target, endpoint, EVIL));
                 // What an allowed origin is granted beside a denial shows whether denials grant as successes do.
-                requests.extend(allowed(deployment).take(1).map(|origin| unauthenticated(endpoint, origin)));
+                requests.extend(allowed(deployment).take(1).map(|origin| denied(target, endpoint, origin)));
                 requests.push(api::absent(target).from_origin(EVIL));
                 requests.extend(allowed(deployment).map(|origin| probe(target, endpoint, Some(origin))));
             } else {
@@ -208,8 +210,8 @@ impl Subjects {
                 if matches!(endpoint.method.as_str(), "GET" | "HEAD") {
                     requests.push(denied(target, endpoint, "null"));
                 }
-                // Routers answer the preflights of a method in one place.
-                if endpoint.method != "GET" && methods.insert(endpoint.method.clone()) {
+                // Preflights of a method are answered in one place, and those of POST where those of GET are.
+                if !matches!(endpoint.method.as_str(), "GET" | "POST") && methods.insert(endpoint.method.clone()) {
                     requests.push(preflight(endpoint, EVIL));
                 }
             }

@@ -73,6 +73,13 @@ pub(super) fn trial(target: &Target, operation: &Operation, cases: usize) -> Opt
     Some(Trial { name, path: operation.path.clone(), invalid, valid })
 }
 
+/// What operations whose inputs are described alike have in common.
+pub(super) fn kind(operation: &Operation) -> String {
+    let parameters: Vec<_> =
+        operation.parameters.iter().map(|one| (&one.place, &one.name, one.required, one.schema.to_string())).collect();
+    format!("{} {parameters:?} {:?}", operation.method, operation.body.as_ref().map(Value::to_string))
+}
+
 /// Whether the operation has constrained inputs that are not sent because they could write.
 pub(super) fn withheld(target: &Target, operation: &Operation) -> bool {
     let reads = matches!(operation.method.as_str(), "GET" | "HEAD");

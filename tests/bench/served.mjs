@@ -82,6 +82,7 @@ const server = createServer((request, response) => {
     sent.last = now;
     const wait = served(request.socket.remoteAddress);
     const headers = { 'content-type': 'application/json', vary: 'Origin', 'cache-control': 'no-store' };
+    if (make === 'fixed') headers['x-ratelimit-limit'] = String(limit);
     if (request.headers.origin === allowed) headers['access-control-allow-origin'] = allowed;
     let [status, content] = [429, '{"error":"too many requests"}'];
     if (wait > 0) {

@@ -52,6 +52,15 @@ pub(super) fn bundles(
     headers(&mut bundles);
     origins(&mut bundles);
     for (rider, free) in riders {
+        // Where the valid token asks, the answer is one that the rider asked for.
+        let like = |bundle: &&mut Bundle| {
+            bundle.request.credential == rider.credential && carries(bundle, &rider)
+        };
+        if let Some(bundle) = bundles.iter_mut().find(like) {
+            bundle.request.origin.clone_from(&rider.origin);
+            bundle.asks.push((rider, free));
+            continue;
+        }
         match rides(target, &rider, memory) {
             Some(true) => {
                 let carrier = bundles.iter_mut().find(|bundle| carries(bundle, &rider));
@@ -110,7 +119,10 @@ fn is_beside_the_api(target: &Target, request: &Request) -> bool {
         deployment.endpoints.iter().any(|endpoint| endpoint.public.is_some() && bare(&endpoint.path) == path)
     });
     request.listener == Listener::Main
-        && (public || request.method == "OPTIONS" || path.starts_with("/.well-known/") || path.contains("/watertight-"))
+        && (public
+            || request.method == "OPTIONS"
+            || ["/.well-known/", "/watertight-"].into_iter().any(|prefix| path.starts_with(prefix))
+            || path.contains("/watertight-") && path.ends_with("/none"))
 }
 
 /// Misplaced forms of the token ride in one request: it carries them all and nothing else.
@@ -224,18 +236,19 @@ fn carries(bundle: &Bundle, rider: &Request) -> bool {
 fn rides(target: &Target, rider: &Request, memory: &Memory) -> Option<bool> {
     let allowed = target.deployment.as_ref()?.origins.as_ref()?.first();
     let Some(allowed) = allowed else { return Some(false) };
-    let at = |credential: &Credential| {
+    let at = |admitted: bool| {
         memory.iter().find(|(request, _)| {
             request.method == rider.method
                 && request.path == rider.path
-                && request.credential == *credential
+                && (request.credential == Credential::Valid) == admitted
                 && request.origin.as_ref() == Some(allowed)
         })
     };
     let grants = |exchange: &Exchange| exchange.header("access-control-allow-origin") == Some(allowed.as_str());
-    let (_, admitted) = at(&rider.credential)?;
-    let (_, denied) = at(&Credential::None)?;
-    Some(grants(admitted) && grants(denied) && admitted.is_success() && passes_foreign(rider, memory)?)
+    let (_, admitted) = at(true)?;
+    let (_, denied) = at(false)?;
+    let alike = grants(admitted) && grants(denied) && admitted.is_success() && denied.is_denied();
+    Some(alike && passes_foreign(rider, memory)?)
 }
 
 /// Whether the valid token is admitted from a foreign origin: no gate refuses by origin alone.
@@ -243,7 +256,7 @@ fn passes_foreign(rider: &Request, memory: &Memory) -> Option<bool> {
     let foreign = memory.iter().find(|(request, _)| {
         request.method == rider.method
             && request.path == rider.path
-            && request.credential == rider.credential
+            && request.credential == Credential::Valid
             && request.origin.as_deref().is_some_and(|origin| origin.ends_with("watertight-audit.example"))
     });
     foreign.map(|(_, exchange)| exchange.is_success())
@@ -272,7 +285,19 @@ fn believed(
 ) -> bool {
     if ask.credential == Credential::Valid {
         // Only the origin differs. Admitted from a foreign origin is admitted.
-        return exchange.is_success() || classes.contains(&(ask.method.clone(), exchange.status));
+        // Refused for what it says, as from no origin at all, is no gate either.
+        let plain = |(request, plain): &(Request, Exchange)| {
+            request.method == ask.method
+                && bare(&request.path) == bare(&ask.path)
+                && request.credential == Credential::Valid
+                && request.origin.is_none()
+                && plain.status == exchange.status
+                && !plain.is_denied()
+                && alike(plain, exchange)
+        };
+        return exchange.is_success()
+            || memory.iter().any(plain)
+            || classes.contains(&(ask.method.clone(), exchange.status));
     }
     // Denied as anybody without a credential and without an origin is.
     let plain = memory.iter().find(|(request, _)| {

@@ -14,7 +14,7 @@ use super::shot;
 use super::tape::{Mark, Tape};
 use super::trust::Trust;
 use crate::detect::refusal::retry_after;
-use crate::evidence::http::{Credential, Listener, Request};
+use crate::evidence::http::{Credential, Exchange, Listener, Request};
 use crate::evidence::limit::{Aside, Bucket, Burst, Measured, Outcome, Subject, Varied};
 use crate::evidence::{Shared, Unseen};
 use crate::target::OpenApi;
@@ -151,7 +151,6 @@ impl Listening<'_> {
                     self.tell(group.parts, &Outcome::Refused);
                 }
                 Ok(Shot::Served(exchange)) => {
-                    let is_success = exchange.is_success();
                     let outcome = Outcome::Served { status: exchange.status, count: 1 };
                     match group.parts.first() {
                         None => {}
@@ -162,8 +161,6 @@ impl Listening<'_> {
                         }
                         // Only told, never a fault.
                         Some((Varied::Source(_), _)) => self.tell(group.parts, &outcome),
-                        // Another path is another resource.
-                        Some((Varied::Spelled(_), _)) if !is_success => self.tell(group.parts, &outcome),
                         Some(_) => doubtful.push(group),
                     }
                 }
@@ -180,6 +177,15 @@ impl Listening<'_> {
                 matches!((&aside.varied, &aside.outcome), (Varied::Spoofed(_), Outcome::Served { .. }))
             };
             if matches!(varied, Varied::Spoofed(_)) && self.asides.iter().any(dodged) {
+                continue;
+            }
+            // Another path may be another resource: then one look tells.
+            if let Varied::Spelled(_) = varied
+                && let Ok(Shot::Served(exchange)) = gunner.shoot_aside(&request, route).await
+                && !exchange.is_success()
+            {
+                let outcome = Outcome::Served { status: exchange.status, count: 1 };
+                self.asides.push(Aside { varied, outcome });
                 continue;
             }
             let outcome = gunner.aside(&self.line, &request, route, &mut tape).await;
@@ -273,15 +279,14 @@ impl Listening<'_> {
             let sent = Request { origin: origin.map(str::to_owned), ..request.clone() };
             groups.push(Group { request: sent, route, parts: vec![(sibling, request)] });
         }
-        let doubled = format!("/{}", line.request.path);
-        for path in [doubled, respelled(&line.request.path)] {
-            let request = Request { path: path.clone(), exact: true, ..line.request.clone() };
-            let mut sent = request.clone();
-            if count < 4 && !groups.iter().any(|group| group.request.origin.is_some()) {
-                sent.origin = Some(FOREIGN.into());
-            }
-            groups.push(Group { request: sent, route, parts: vec![(Varied::Spelled(path), request)] });
+        let spelled = |path: &str| Request { path: path.to_owned(), exact: true, ..line.request.clone() };
+        let (doubled, ended) = (format!("/{}", line.request.path), respelled(&line.request.path));
+        let mut sent = spelled(&format!("/{ended}"));
+        if count < 4 {
+            sent.origin = Some(FOREIGN.into());
         }
+        let parts = [doubled, ended].map(|path| (Varied::Spelled(path.clone()), spelled(&path)));
+        groups.push(Group { request: sent, route, parts: parts.into() });
         groups
     }
 
@@ -306,6 +311,8 @@ impl Listening<'_> {
                 others += 1;
             }
         }
+        // Where the origin says itself what its limit is, and that is what was served, everything was counted.
+        let said = said_limit(&self.refusal.exchange) == u32::try_from(self.before().len()).ok();
         let preflight = Request::new("OPTIONS", self.line.request.path.clone())
             .from_origin(FOREIGN)
             .header("access-control-request-method", self.line.request.method.clone());
@@ -315,6 +322,10 @@ impl Listening<'_> {
                 preflights = 0;
             }
             Ok(Shot::Served(_)) | Err(_) => {}
+        }
+        if said {
+            self.uncounted = 0;
+            return true;
         }
         if let (Some(path), true) = (description, described > 0) {
             let request = Request::get(path).with(self.credential.clone());
@@ -342,8 +353,12 @@ impl Listening<'_> {
         let opens = began + window + slack;
         ledger.close_until(opens);
         let mut steady = false;
-        let looks = [refused + window * LOOKS[0] / 100, began + window * LOOKS[1] / 100];
-        for look in looks.into_iter().filter(|look| *look > Instant::now()) {
+        let said = retry_after(&self.refusal.exchange).filter(|wait| *wait <= 2 * window).unwrap_or_default();
+        // A limiter that says that it serves nothing before the window is over is only held to its word at the end.
+        let whole = refused + said >= began + window * 9 / 10;
+        let early = (!whole).then_some(refused + window * LOOKS[0] / 100);
+        let looks = early.into_iter().chain([began + window * LOOKS[1] / 100]);
+        for look in looks.filter(|look| *look > Instant::now()) {
             tokio::time::sleep_until(look.into()).await;
             let held = ledger.hold().await;
             let refused_still = matches!(gunner.shoot(&self.line.request, self.line.route).await?, Shot::Refused(_));
@@ -367,13 +382,12 @@ impl Listening<'_> {
                 return Ok(Heard::Unclear);
             }
             // A small bucket cannot hold what a high rate refills between two looks: only steady sending shows it.
-            if served < limit * 2 / 3 {
+            if served < limit * 2 / 3 || whole {
                 return Ok(Heard::Unclear);
             }
             steady = true;
         }
         let mut recovered = None;
-        let said = retry_after(&self.refusal.exchange).filter(|wait| *wait <= 2 * window).unwrap_or_default();
         ledger.know_limit(served.max(1));
         for opens in [opens, refused + said + slack, Instant::now().max(opens) + window] {
             if opens > Instant::now() {
@@ -469,6 +483,17 @@ impl Listening<'_> {
         let status = |mark: &Mark| mark.status;
         own.map(status).find(|status| (200..300).contains(status)).or_else(|| before.first().map(status)).unwrap_or(0)
     }
+}
+
+/// The limit that the answer names.
+fn said_limit(exchange: &Exchange) -> Option<u32> {
+    ["ratelimit-limit", "x-ratelimit-limit", "x-rate-limit-limit"]
+        .into_iter()
+        .find_map(|name| exchange.header(name)?.split([',', ';']).next()?.trim().parse().ok())
+        .or_else(|| {
+            let policy = exchange.header("ratelimit-policy")?;
+            policy.split([';', ',']).find_map(|part| part.trim().strip_prefix("q=")?.parse().ok())
+        })
 }
 
 fn spoofed_as(line: &Line, address: &str) -> Request {
