@@ -166,6 +166,15 @@ fn rules_of(answer: &serde_json::Value) -> Option<Vec<Rule>> {
     )
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_samples(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    samples(&text, None);
+    if let Ok(answer) = serde_json::from_slice(bytes) {
+        rules_of(&answer);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
