@@ -22,6 +22,8 @@ pub struct InputValidation {
     /// Invalid requests for each operation's body, as many for its parameters, and as many for each tool; more where an
     /// operation has more inputs, so that each is broken once.
     pub cases: u8,
+    /// Bodies that are no sound JSON at all, for one operation that stands for the parser of them all.
+    pub parser_cases: u8,
     /// Operations of the OpenAPI description that are tried at most.
     pub operations: u8,
     /// Tools of each MCP server that are tried at most.
@@ -30,7 +32,7 @@ pub struct InputValidation {
 
 impl Default for InputValidation {
     fn default() -> Self {
-        Self { cases: 5, operations: 40, tools: 20 }
+        Self { cases: 3, parser_cases: 2, operations: 40, tools: 20 }
     }
 }
 
@@ -160,7 +162,7 @@ impl Check for InputValidation {
 }
 
 /// Operations with inputs of one kind that get every case; the others of the kind get one.
-const FULL: usize = 3;
+const FULL: usize = 1;
 
 impl InputValidation {
     fn trials(&self, target: &Target, seen: &Evidence) -> Vec<Trial> {
@@ -183,7 +185,7 @@ impl InputValidation {
                 let cases = if *alike > FULL { 1 } else { usize::from(self.cases) };
                 let mut trial = trials::trial(target, operation, cases)?;
                 if parser == Some(operation) {
-                    trial.invalid.extend(trials::hostile(target, operation));
+                    trial.invalid.extend(trials::hostile(target, operation).into_iter().take(self.parser_cases.into()));
                 }
                 Some(trial)
             })

@@ -51,6 +51,7 @@ pub(super) fn bundles(
     together(&mut bundles);
     headers(&mut bundles);
     origins(&mut bundles);
+    let riders = elsewhere(target, &mut bundles, riders, memory);
     for (rider, free) in riders {
         // Where the valid token asks, the answer is one that the rider asked for.
         let like = |bundle: &&mut Bundle| {
@@ -222,6 +223,72 @@ fn origins(bundles: &mut Vec<Bundle>) {
     }
 }
 
+/// Origins that found no request of their own path ride beside the valid token on another path, where an allowed origin is
+/// granted: the control goes first, and two requests stay as they are to be compared with. What is left.
+fn elsewhere(
+    target: &Target,
+    bundles: &mut [Bundle],
+    riders: Vec<(Request, Free)>,
+    memory: &Memory,
+) -> Vec<(Request, Free)> {
+    let allowed = target.deployment.as_ref().and_then(|deployment| deployment.origins.as_ref()?.first());
+    let Some(allowed) = allowed else { return riders };
+    let open = |bundle: &Bundle| {
+        bundle.request.origin.is_none()
+            && bundle.request.credential == Credential::Valid
+            && !bundle.request.exact
+            && bundle.request.method != "OPTIONS"
+            && !is_beside_the_api(target, &bundle.request)
+            && bundle.asks.iter().all(|(_, free)| free.origin)
+    };
+    let (mut waiting, mut left): (Vec<_>, Vec<_>) =
+        riders.into_iter().partition(|(rider, _)| rider.credential == Credential::Valid && rider.method == "GET");
+    let place = |request: &Request| (request.method.clone(), bare(&request.path).to_owned());
+    let places: std::collections::BTreeSet<_> =
+        bundles.iter().filter(|bundle| open(bundle)).map(|bundle| place(&bundle.request)).collect();
+    for one in places {
+        let mut at: Vec<&mut Bundle> =
+            bundles.iter_mut().filter(|bundle| open(bundle) && place(&bundle.request) == one).collect();
+        let known = memory.iter().any(|(request, _)| is_control(request, &one, allowed));
+        let spare = at.len().saturating_sub(if known { 2 } else { 3 });
+        if waiting.is_empty() || spare == 0 {
+            continue;
+        }
+        let mut free = at.drain(..);
+        if !known && let Some(control) = free.next() {
+            control.request.origin = Some(allowed.clone());
+        }
+        for bundle in free.take(spare) {
+            let Some((rider, leaves)) = waiting.pop() else { break };
+            bundle.request.origin.clone_from(&rider.origin);
+            bundle.asks.push((rider, leaves));
+        }
+    }
+    left.extend(waiting);
+    left
+}
+
+/// Whether this request asked for the allowed origin with the valid token at the place.
+fn is_control(request: &Request, (method, path): &(String, String), allowed: &str) -> bool {
+    request.credential == Credential::Valid
+        && request.method == *method
+        && bare(&request.path) == path
+        && request.origin.as_deref() == Some(allowed)
+}
+
+/// Whether what rode on another path was answered where an allowed origin is granted.
+fn rode_well(ask: &Request, sent: &Request, memory: &Memory, allowed: Option<&str>) -> bool {
+    let place = (sent.method.clone(), bare(&sent.path).to_owned());
+    if place == (ask.method.clone(), bare(&ask.path).to_owned()) {
+        return true;
+    }
+    memory.iter().any(|(request, exchange)| {
+        allowed.is_some_and(|allowed| {
+            is_control(request, &place, allowed) && exchange.header("access-control-allow-origin") == Some(allowed)
+        })
+    })
+}
+
 /// Whether the bundle can carry the rider's origin: the same method and path, and nobody there minds the origin.
 fn carries(bundle: &Bundle, rider: &Request) -> bool {
     bundle.request.origin.is_none()
@@ -263,11 +330,23 @@ fn passes_foreign(rider: &Request, memory: &Memory) -> Option<bool> {
 }
 
 /// The asks of these bundles whose answers rest on a factor that matters after all: they are sent again as asked.
-pub(super) fn doubtful(sent: &[(Bundle, Exchange)], memory: &Memory, classes: &[(String, u16)]) -> Vec<(Request, Free)> {
+pub(super) fn doubtful(
+    target: &Target,
+    sent: &[(Bundle, Exchange)],
+    memory: &Memory,
+    classes: &[(String, u16)],
+) -> Vec<(Request, Free)> {
+    let origins = target.deployment.as_ref().and_then(|deployment| deployment.origins.as_ref());
+    let allowed = origins.and_then(|origins| origins.first()).map(String::as_str);
     let mut again = Vec::new();
     for (bundle, exchange) in sent {
         for (ask, free) in &bundle.asks {
-            if *ask == bundle.request || free.rest || believed(ask, &bundle.request, exchange, memory, classes) {
+            let holds = if free.rest {
+                rode_well(ask, &bundle.request, memory, allowed)
+            } else {
+                believed(ask, &bundle.request, exchange, memory, classes)
+            };
+            if *ask == bundle.request || holds {
                 continue;
             }
             again.push((ask.clone(), *free));

@@ -202,7 +202,7 @@ pub(super) async fn answer(world: &World, target: &Target, asked: Requests, sink
     let sent = send_all(world, target, bundles, sink).await;
     let memory = world.clients.memory.of(target);
     let mut classes = world.clients.memory.classes(target);
-    let mut again = bundle::doubtful(&sent, &memory, &classes);
+    let mut again = bundle::doubtful(target, &sent, &memory, &classes);
     // Where the valid token is refused as such requests are, whatever the origin, one of each kind shows it.
     let mut kinds: Vec<(String, u16)> = Vec::new();
     let mut controls = Vec::new();
@@ -228,7 +228,7 @@ pub(super) async fn answer(world: &World, target: &Target, asked: Requests, sink
     let memory = world.clients.memory.of(target);
     again.retain(|(request, _)| {
         let with = sent.iter().filter(|(bundle, _)| bundle.asks.iter().any(|(ask, _)| ask == request)).cloned();
-        bundle::doubtful(&with.collect::<Vec<_>>(), &memory, &classes).iter().any(|(other, _)| other == request)
+        bundle::doubtful(target, &with.collect::<Vec<_>>(), &memory, &classes).iter().any(|(other, _)| other == request)
     });
     let again =
         again.into_iter().map(|(request, _)| Bundle { request: request.clone(), asks: vec![(request, Free::default())] });
