@@ -181,9 +181,11 @@ impl InputValidation {
             .filter_map(|operation| {
                 let alike = kinds.entry(trials::kind(operation)).or_default();
                 *alike += 1;
+                let mut trial = trials::trial(target, operation, self.cases.into())?;
                 // The same inputs again are validated by the same code: one case shows whether it is called.
-                let cases = if *alike > FULL { 1 } else { usize::from(self.cases) };
-                let mut trial = trials::trial(target, operation, cases)?;
+                if *alike > FULL {
+                    trial.invalid.truncate(1);
+                }
                 if parser == Some(operation) {
                     trial.invalid.extend(trials::hostile(target, operation).into_iter().take(self.parser_cases.into()));
                 }

@@ -127,10 +127,12 @@ pub(super) fn hostile(target: &Target, operation: &Operation) -> Vec<Invalid> {
             subject: String::new(),
             request: base(target, operation, &operation.path).json(text),
         })
-        .map(|invalid| match invalid.request.headers.is_empty() && text_of(&invalid) == Some(MALFORMED) {
+        .map(|invalid| {
+            if !invalid.request.headers.is_empty() || text_of(&invalid) != Some(MALFORMED) {
+                return invalid;
+            }
             // The same question as others put to the operation.
-            true => Invalid { request: api::malformed(target, &operation.method, &operation.path), ..invalid },
-            false => invalid,
+            Invalid { request: api::malformed(target, &operation.method, &operation.path), ..invalid }
         })
         .collect()
 }

@@ -126,11 +126,7 @@ impl Free {
     /// What two askers of one request both leave free.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self {
-            origin: self.origin && other.origin,
-            rest: self.rest && other.rest,
-            beside: self.beside && other.beside,
-        }
+        Self { origin: self.origin && other.origin, rest: self.rest && other.rest, beside: self.beside && other.beside }
     }
 }
 

@@ -310,12 +310,7 @@ pub struct Shared {
 
 impl TargetRecord {
     /// The record of these answers, each shared exchange written once. `sent` says what an ask cost.
-    pub fn of(
-        target: &str,
-        answers: BTreeMap<Ask, Answer>,
-        sent_as: &SentAs,
-        sent: impl Fn(&Ask) -> Sent,
-    ) -> Self {
+    pub fn of(target: &str, answers: BTreeMap<Ask, Answer>, sent_as: &SentAs, sent: impl Fn(&Ask) -> Sent) -> Self {
         let mut record = Self { target: target.to_owned(), answers: Vec::new(), shared: Vec::new() };
         let mut places: BTreeMap<&http::Request, usize> = BTreeMap::new();
         for (ask, answer) in answers {
@@ -385,7 +380,6 @@ impl From<Answer> for Recorded {
         }
     }
 }
-
 
 /// What one ask cost on the wire.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]

@@ -189,7 +189,9 @@ fn coverage(policy: &Policy, recording: &Recording) -> Coverage {
                     coverage.skipped.push(format!("{}: {}: {unseen}", target.name, observation.ask));
                 }
             }
-            if let (Ask::Http(request), Recorded::Seen(_) | Recorded::Shared(_)) = (&observation.ask, &observation.answer) {
+            if let (Ask::Http(request), Recorded::Seen(_) | Recorded::Shared(_)) =
+                (&observation.ask, &observation.answer)
+            {
                 answered.insert(path_of(&request.path));
             }
             if let (Ask::Mcp(conversation), Recorded::Seen(_)) = (&observation.ask, &observation.answer) {

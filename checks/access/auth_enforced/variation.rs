@@ -93,13 +93,7 @@ pub(super) fn judge(verdict: &mut Verdict, check: &AuthEnforced, target: &Target
     }
 }
 
-fn judge_tricks(
-    verdict: &mut Verdict,
-    check: &AuthEnforced,
-    target: &Target,
-    evidence: &Evidence,
-    request: &Request,
-) {
+fn judge_tricks(verdict: &mut Verdict, check: &AuthEnforced, target: &Target, evidence: &Evidence, request: &Request) {
     let (tricks, all) = most_telling(check, tricks_of(target, evidence, request));
     if tricks.is_empty() {
         return;
@@ -137,7 +131,8 @@ fn judge_tricks(
     }
     verdict.holds(format!("{}: {denied} of {tried} tricks of path and header let nobody in", request.path));
     if tried < all {
-        verdict.notes(format!("{}: {tried} of {all} tricks of path and header were tried (`max-tricks`)", request.path));
+        verdict
+            .notes(format!("{}: {tried} of {all} tricks of path and header were tried (`max-tricks`)", request.path));
     }
 }
 

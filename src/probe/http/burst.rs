@@ -9,9 +9,9 @@ use futures_util::stream::FuturesUnordered;
 
 use super::client::{self, Route};
 use super::ledger::Ledger;
+use super::listen::{self, Heard};
 use super::tape::{Label, Mark, Tape};
 use super::trust::Trust;
-use super::listen::{self, Heard};
 use super::{Sender, must_be_denied, shot};
 use crate::detect::refusal::{Answered, answered, retry_after};
 use crate::evidence::http::{Credential, Exchange, Listener, Request};

@@ -11,7 +11,6 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::bundle::Memory;
 use super::ledger::Ledgers;
 use super::reading::Reading;
 use super::received::{BODY_CAP, Received};
@@ -19,6 +18,7 @@ use super::trust::{Trust, carries_secret, tls_config};
 use super::{Sender, credential, raw};
 use crate::evidence::Unseen;
 use crate::evidence::http::{Exchange, Listener, Request};
+use crate::plan::bundle::Memory;
 use crate::probe::address;
 use crate::probe::meter::Kind;
 use crate::target::{Deployment, Target};
@@ -45,10 +45,13 @@ pub(crate) struct Clients {
 
 /// What was sent to each target by name and what came back: what bundled answers are held against.
 #[derive(Default)]
-pub(crate) struct Memories(std::sync::Mutex<BTreeMap<String, (Memory, Vec<(String, u16)>)>>);
+pub(crate) struct Memories(std::sync::Mutex<BTreeMap<String, Remembered>>);
+
+/// Exchanges, and the methods and statuses by which an origin makes no difference.
+type Remembered = (Memory, Vec<(String, u16)>);
 
 impl Memories {
-    fn with<T>(&self, target: &Target, of: impl FnOnce(&mut (Memory, Vec<(String, u16)>)) -> T) -> T {
+    fn with<T>(&self, target: &Target, of: impl FnOnce(&mut Remembered) -> T) -> T {
         let mut all = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         of(all.entry(target.name.clone()).or_default())
     }

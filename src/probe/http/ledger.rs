@@ -67,6 +67,7 @@ pub(super) struct Ledger {
     changed: Notify,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the origin, in any combination")]
 struct State {
     prior: Prior,
     /// When each served request of the last window was sent.

@@ -173,9 +173,8 @@ impl Listening<'_> {
             .into_iter()
             .flat_map(|group| group.parts.into_iter().map(move |(varied, request)| (varied, request, group.route)))
         {
-            let dodged = |aside: &Aside| {
-                matches!((&aside.varied, &aside.outcome), (Varied::Spoofed(_), Outcome::Served { .. }))
-            };
+            let dodged =
+                |aside: &Aside| matches!((&aside.varied, &aside.outcome), (Varied::Spoofed(_), Outcome::Served { .. }));
             if matches!(varied, Varied::Spoofed(_)) && self.asides.iter().any(dodged) {
                 continue;
             }
@@ -225,7 +224,11 @@ impl Listening<'_> {
                 let same_family = mine.is_some_and(|mine| mine.is_ipv4() == address.is_ipv4());
                 let varied = Varied::Address { address: address.to_string(), same_family };
                 let route = Route { address: Some(address), ..route };
-                groups.push(Group { request: line.request.clone(), route, parts: vec![(varied, line.request.clone())] });
+                groups.push(Group {
+                    request: line.request.clone(),
+                    route,
+                    parts: vec![(varied, line.request.clone())],
+                });
             }
         }
         let siblings: Vec<(Varied, Request)> = self
@@ -339,8 +342,7 @@ impl Listening<'_> {
 
     /// The window after the refusal, to its end.
     async fn window(mut self) -> Result<Heard, Unseen> {
-        let (gunner, ledger, window, limit) =
-            (self.gunner, self.gunner.ledger, self.gunner.window, self.gunner.limit);
+        let (gunner, ledger, window, limit) = (self.gunner, self.gunner.ledger, self.gunner.window, self.gunner.limit);
         let refused = self.refusal.sent;
         let began = self.before().first().map_or(refused, |mark| mark.sent);
         let count = |marks: &[Mark]| u32::try_from(marks.len()).unwrap_or(u32::MAX);
@@ -459,8 +461,9 @@ impl Listening<'_> {
     fn before(&self) -> Vec<Mark> {
         let refused = self.refusal.sent;
         let since = refused.checked_sub(self.gunner.window);
-        let within =
-            |mark: &Mark| mark.served && mark.counts && mark.sent <= refused && since.is_none_or(|since| mark.sent > since);
+        let within = |mark: &Mark| {
+            mark.served && mark.counts && mark.sent <= refused && since.is_none_or(|since| mark.sent > since)
+        };
         self.gunner.ledger.tape().into_iter().filter(within).collect()
     }
 

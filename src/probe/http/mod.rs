@@ -1,6 +1,5 @@
 //! HTTP: every request of the audit to a deployment goes out through [`Sender::send`].
 
-mod bundle;
 mod burst;
 #[cfg(test)]
 mod burst_tests;
@@ -26,9 +25,9 @@ use futures_util::StreamExt as _;
 use crate::detect::refusal::{Answered, answered, claim, retry_after};
 use crate::evidence::http::{Credential, Exchange, Free, Listener, Mutation, Request};
 use crate::evidence::{Ask, Unseen};
+use crate::plan::bundle::{self, Bundle};
 use crate::probe::{Sink, World};
 use crate::target::{Deployment, Target};
-use bundle::Bundle;
 pub(super) use burst::measure;
 pub(crate) use client::Clients;
 use client::Route;
@@ -230,16 +229,17 @@ pub(super) async fn answer(world: &World, target: &Target, asked: Requests, sink
         let with = sent.iter().filter(|(bundle, _)| bundle.asks.iter().any(|(ask, _)| ask == request)).cloned();
         bundle::doubtful(target, &with.collect::<Vec<_>>(), &memory, &classes).iter().any(|(other, _)| other == request)
     });
-    let again =
-        again.into_iter().map(|(request, _)| Bundle { request: request.clone(), asks: vec![(request, Free::default())] });
+    let again = again
+        .into_iter()
+        .map(|(request, _)| Bundle { request: request.clone(), asks: vec![(request, Free::default())] });
     send_all(world, target, again.collect(), sink).await;
 }
 
 /// Sends every bundle; what has no answer as a bundle is sent again as asked.
 async fn send_all(world: &World, target: &Target, bundles: Vec<Bundle>, sink: &Sink) -> Vec<(Bundle, Exchange)> {
-    let sent = futures_util::stream::iter(bundles)
+    futures_util::stream::iter(bundles)
         .map(|bundle| async move {
-            let Some((first, _)) = bundle.asks.first() else { return None };
+            let (first, _) = bundle.asks.first()?;
             let ask = Ask::from(first.clone());
             let sender = Sender { world, target, ask: &ask };
             let answer = sender.send(&bundle.request).await;
@@ -265,6 +265,5 @@ async fn send_all(world: &World, target: &Target, bundles: Vec<Bundle>, sink: &S
         .buffer_unordered(8)
         .filter_map(|sent| async move { sent })
         .collect()
-        .await;
-    sent
+        .await
 }

@@ -10,17 +10,17 @@ use crate::target::Target;
 
 /// One request to send, and the asks that it answers.
 #[derive(Clone, Debug)]
-pub(super) struct Bundle {
-    pub(super) request: Request,
+pub(crate) struct Bundle {
+    pub(crate) request: Request,
     /// Never empty; the first one pays.
-    pub(super) asks: Vec<(Request, Free)>,
+    pub(crate) asks: Vec<(Request, Free)>,
 }
 
 /// What was sent to a target so far, and what came back.
-pub(super) type Memory = Vec<(Request, Exchange)>;
+pub(crate) type Memory = Vec<(Request, Exchange)>;
 
 /// What to send now, in this order; and what may go more cheaply with the asks of a later round.
-pub(super) fn bundles(
+pub(crate) fn bundles(
     target: &Target,
     asked: Vec<(Request, Free)>,
     memory: &Memory,
@@ -54,9 +54,7 @@ pub(super) fn bundles(
     let riders = elsewhere(target, &mut bundles, riders, memory);
     for (rider, free) in riders {
         // Where the valid token asks, the answer is one that the rider asked for.
-        let like = |bundle: &&mut Bundle| {
-            bundle.request.credential == rider.credential && carries(bundle, &rider)
-        };
+        let like = |bundle: &&mut Bundle| bundle.request.credential == rider.credential && carries(bundle, &rider);
         if let Some(bundle) = bundles.iter_mut().find(like) {
             bundle.request.origin.clone_from(&rider.origin);
             bundle.asks.push((rider, free));
@@ -207,8 +205,7 @@ fn origins(bundles: &mut Vec<Bundle>) {
     while let Some(bundle) = bundles.get(index) {
         let host = free(bundle).then(|| {
             bundles.iter().position(|other| {
-                other.request.origin.is_some()
-                    && Request { origin: None, ..other.request.clone() } == bundle.request
+                other.request.origin.is_some() && Request { origin: None, ..other.request.clone() } == bundle.request
             })
         });
         let Some(Some(place)) = host else {
@@ -330,7 +327,7 @@ fn passes_foreign(rider: &Request, memory: &Memory) -> Option<bool> {
 }
 
 /// The asks of these bundles whose answers rest on a factor that matters after all: they are sent again as asked.
-pub(super) fn doubtful(
+pub(crate) fn doubtful(
     target: &Target,
     sent: &[(Bundle, Exchange)],
     memory: &Memory,
@@ -355,13 +352,7 @@ pub(super) fn doubtful(
     again
 }
 
-fn believed(
-    ask: &Request,
-    sent: &Request,
-    exchange: &Exchange,
-    memory: &Memory,
-    classes: &[(String, u16)],
-) -> bool {
+fn believed(ask: &Request, sent: &Request, exchange: &Exchange, memory: &Memory, classes: &[(String, u16)]) -> bool {
     if ask.credential == Credential::Valid {
         // Only the origin differs. Admitted from a foreign origin is admitted.
         // Refused for what it says, as from no origin at all, is no gate either.
