@@ -202,7 +202,9 @@ fn max_denied_bounds_every_request_that_must_be_denied_for_its_credential() {
 #[test]
 fn stop_on_server_errors_stops() {
     let server = Server::start(|_| (500, "{}".into()));
-    let (_, report) = server.audit(&format!("{ONE}\n    stop-on: {{ 5xx: 4 }}"), AUTH);
+    let endpoints: Vec<String> = (0..10).map(|number| format!("GET /api/{number}")).collect();
+    let lines = format!("    endpoints: [{}]\n    stop-on: {{ 5xx: 4 }}", endpoints.join(", "));
+    let (_, report) = server.audit(&lines, AUTH);
     // Eight at most were on their way when the fourth came back.
     assert!(server.seen().len() <= 4 + 8, "{}", server.seen().len());
     assert!(unseen(&report).contains("stop-on"), "{report}");
