@@ -279,6 +279,20 @@ fn a_token_that_is_not_disposable_is_never_where_it_may_leak() {
 }
 
 #[test]
+fn a_lockout_by_wrong_credentials_passes_nothing() {
+    let wrong = Arc::new(Mutex::new(0));
+    let server = Server::start(move |seen| {
+        let (status, body) = sound(seen);
+        let mut wrong = wrong.lock().unwrap();
+        *wrong += i32::from(status == 401 && seen.authorization.is_some());
+        if *wrong > 3 { (401, "{\"error\":\"unauthorised\"}".into()) } else { (status, body) }
+    });
+    let (code, report) = server.audit(&format!("{ONE}\n    DISPOSABLE"), AUTH);
+    assert_eq!(code, 3, "{report}");
+    assert!(unseen(&report).contains("valid token"), "{report}");
+}
+
+#[test]
 fn the_time_of_the_audit_holds_where_the_server_never_answers() {
     let server = Server::start(|_| {
         std::thread::sleep(Duration::from_mins(1));

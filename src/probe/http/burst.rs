@@ -96,6 +96,9 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
     let (request, request_in_words) = chosen?;
     gunner.settle().await;
     let mut measured = Measured::default();
+    if deployment.exempt.is_some() {
+        measured.spot_checks = gunner.spot_check(first).await;
+    }
     let main = Line { request, in_words: request_in_words, subject: first.clone(), route: Route::FRESH };
     let mut asides = Asides::Of(&burst.subjects);
     let bucket = gunner.bucket(&main, &credential, &mut asides).await?;
@@ -184,6 +187,29 @@ pub(super) enum Shot {
 }
 
 impl Gunner<'_> {
+    /// Whether the first requests of the audit are answered alike without the operator's exemption.
+    async fn spot_check(&self, subject: &Subject) -> Vec<(String, bool)> {
+        let mut checks = Vec::new();
+        let memory = self.sender.world.clients.memory.of(self.sender.target);
+        for credential in [Credential::Valid, Credential::None, Credential::Wrong] {
+            let Some((request, exempted)) = memory.iter().find(|(request, _)| {
+                request.path == subject.path
+                    && request.method == subject.method
+                    && request.credential == credential
+                    && !request.exact
+                    && request.nth == 0
+            }) else {
+                continue;
+            };
+            let alike = match self.shoot(request, Route::FRESH).await {
+                Ok(Shot::Served(exchange)) => exchange.status == exempted.status,
+                Ok(Shot::Refused(_)) | Err(_) => false,
+            };
+            checks.push((format!("{} {} with {}", request.method, request.path, request.credential), alike));
+        }
+        checks
+    }
+
     /// Waits until a whole window has passed without any request of the audit.
     async fn settle(&self) {
         if let Some(idle) = self.ledger.idle() {

@@ -1,5 +1,6 @@
 //! HTTP: every request of the audit to a deployment goes out through [`Sender::send`].
 
+mod bracket;
 mod burst;
 #[cfg(test)]
 mod burst_tests;
@@ -199,6 +200,10 @@ pub(super) async fn answer(world: &World, target: &Target, asked: Requests, sink
         sink.leave_over(request);
     }
     let sent = send_all(world, target, bundles, sink).await;
+    // Where more is to come, its positive controls close this round, too.
+    if later.is_empty() {
+        bracket::close(world, target, &sent, sink).await;
+    }
     let memory = world.clients.memory.of(target);
     let mut classes = world.clients.memory.classes(target);
     let mut again = bundle::doubtful(target, &sent, &memory, &classes);
