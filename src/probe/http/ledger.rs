@@ -29,9 +29,9 @@ pub(crate) struct Prior {
 }
 
 impl Prior {
-    /// Added to every wait: the origin's clock and ours tick apart.
+    /// Added to every wait, which is counted from an answer: the origin's clock and ours tick apart.
     fn slack(self) -> Duration {
-        (self.window / 50).clamp(Duration::from_millis(20), Duration::from_millis(250))
+        (self.window / 100).clamp(Duration::from_millis(15), Duration::from_millis(250))
     }
 
     /// The knobs of `rate-limit`; MCP-4's own 30 requests in 60 seconds without any.

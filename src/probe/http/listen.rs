@@ -352,7 +352,8 @@ impl Listening<'_> {
         }
         let took = refused.saturating_duration_since(began);
         let slack = ledger.slack();
-        let opens = began + window + slack;
+        // By the answer to the first request the origin had counted it.
+        let opens = self.before().first().map_or(refused, |mark| mark.answered) + window + slack;
         ledger.close_until(opens);
         let mut steady = false;
         let said = retry_after(&self.refusal.exchange).filter(|wait| *wait <= 2 * window).unwrap_or_default();
