@@ -9,6 +9,7 @@ mod harness;
 
 mod everything;
 mod guarded;
+mod openapi;
 mod repositories;
 mod tls;
 mod unreachable;

@@ -68,11 +68,12 @@ pub(super) fn asks(target: &Target, request: &Request) -> Vec<Ask> {
 
 /// The made-up paths that show whether the server answers everything alike; asked where the endpoint serves whom it should
 /// not, and where the valid token gets an answer that any path might get.
-pub(super) fn controls(seen: &Evidence, request: &Request) -> Vec<Request> {
+pub(super) fn controls(target: &Target, seen: &Evidence, request: &Request) -> Vec<Request> {
     let says = |asked: &Request| seen.of(asked).ok().map(Says::of);
     let mut controls = Vec::new();
     if [bare(request), wrong(request)].iter().any(|asked| says(asked) == Some(Says::Served)) {
         controls.push(made_up(seen, request));
+        controls.extend(has_token(target).then(|| valid(&made_up(seen, request))));
     }
     if let Some(Says::Hidden | Says::Rejected) = says(&valid(request))
         && says(&bare(request)) == Some(Says::Denied)
@@ -209,7 +210,11 @@ fn weigh(
         Says::Nothing(unseen) => Weight::Unclear(unseen),
         Says::Served => match evidence.of(&made_up(evidence, request)) {
             Err(unseen) => Weight::Unclear(unseen),
-            Ok(other) if Says::of(other) == Says::Served && alike(exchange, other) => {
+            Ok(other)
+                if Says::of(other) == Says::Served
+                    && alike(exchange, other)
+                    && !(served && told_apart(evidence, request, exchange, control)) =>
+            {
                 unclear("a made-up path gets the same answer: the server answers everything alike".into())
             }
             Ok(_) => Weight::Open { like_control: control.filter(|_| served).map(|control| alike(exchange, control)) },
@@ -228,6 +233,14 @@ fn weigh(
         }
         Says::Broken => unclear(format!("answers {}: neither denied nor served", exchange.status)),
     }
+}
+
+/// Whether those without the valid token all get one success, and its holder gets what is there: then the guard says so with the
+/// wrong status, and it is not the server that answers everything alike.
+fn told_apart(evidence: &Evidence, request: &Request, exchange: &Exchange, control: Option<&Exchange>) -> bool {
+    let nowhere = evidence.of(&valid(&made_up(evidence, request)));
+    nowhere.is_ok_and(|nowhere| Says::of(nowhere) == Says::Hidden)
+        && control.is_some_and(|control| !alike(exchange, control))
 }
 
 /// A redirect of somebody whom the valid token's holder is not: to a page that people log in on, which no API client can
@@ -311,6 +324,12 @@ fn missing(target: &Target, evidence: &Evidence, request: &Request, control: &Ex
          it in `openapi:` with an `example` that exists, or allow `writes`)",
         control.status
     )))
+}
+
+/// Whether nobody is served at the path, with or without a credential: nothing is there.
+pub(super) fn is_nowhere(target: &Target, evidence: &Evidence, request: &Request) -> bool {
+    let hidden = |asked: &Request| evidence.of(asked).is_ok_and(|answer| Says::of(answer) == Says::Hidden);
+    hidden(&bare(request)) && hidden(&wrong(request)) && (!has_token(target) || hidden(&valid(request)))
 }
 
 /// Whether the same described operation answered another input as only an endpoint does.

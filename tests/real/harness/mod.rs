@@ -103,3 +103,10 @@ pub(crate) fn watertight(folder: &Path, environment: &[(&str, &str)]) -> Command
         .envs(environment.iter().copied());
     command
 }
+
+/// A number that differs from run to run: the hash of a path in a fresh temporary folder.
+pub(crate) fn random(path: &Path) -> u128 {
+    use std::hash::{BuildHasher as _, RandomState};
+    let (first, second) = (RandomState::new(), RandomState::new());
+    (u128::from(first.hash_one(path)) << 64) | u128::from(second.hash_one(path))
+}
