@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::harness::{Audit, Server, folder, free_port, node, random, write};
 
 /// Audits at a time: they mostly wait for windows.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 16;
 const LIMIT: u32 = 120;
-const WINDOW_MS: u32 = 4000;
+const WINDOW_MS: u32 = 2000;
 const ORIGIN: &str = "https://app.example.com";
 const CHECKS: [&str; 5] = ["auth-enforced", "cors-origins", "input-validation", "error-disclosure", "rate-limit"];
 
@@ -37,9 +37,6 @@ const PAIRS: &[(&str, &[&str])] = &[
     ("body-unvalidated+challenge-for-bots", &["input-validation"]),
 ];
 
-/// Faults that this run leaves to `tests/run --all`: their like is among the others.
-const LONGER: &[&str] = &["cors-dot", "cors-suffix", "put-unvalidated", "path-in-404", "any-scheme", "cors-localhost"];
-
 struct Variant {
     name: String,
     fails: Vec<String>,
@@ -49,7 +46,6 @@ struct Variant {
 fn variants() -> Vec<Variant> {
     let listed = Command::new("node").arg(node("faulty.mjs")).arg("--list").output().expect("node starts");
     let listed = String::from_utf8(listed.stdout).expect("the list is text");
-    let all = std::env::var_os("WATERTIGHT_REAL_WINDOW").is_some();
     let variant = |name: &str, fails: &[&str]| Variant {
         name: name.to_owned(),
         fails: fails.iter().map(|&check| check.to_owned()).collect(),
@@ -58,9 +54,7 @@ fn variants() -> Vec<Variant> {
     let mut variants = vec![variant("", &[])];
     for line in listed.lines() {
         let (fault, check) = line.split_once(' ').expect("a fault and its check");
-        if all || !LONGER.contains(&fault) {
-            variants.push(variant(fault, &[check]));
-        }
+        variants.push(variant(fault, &[check]));
     }
     assert!(variants.len() > 25, "{} faults", variants.len());
     variants.extend(PAIRS.iter().map(|(pair, fails)| variant(pair, fails)));
