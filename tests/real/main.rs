@@ -10,6 +10,7 @@ mod harness;
 mod everything;
 mod exposure;
 mod guarded;
+mod limiters;
 mod logs;
 mod monitoring;
 mod openapi;

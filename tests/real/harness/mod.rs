@@ -2,6 +2,7 @@
 
 mod certificates;
 mod git;
+mod haproxy;
 mod nginx;
 mod servers;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 pub(crate) use certificates::Authority;
 pub(crate) use git::Repository;
+pub(crate) use haproxy::Haproxy;
 pub(crate) use nginx::Nginx;
 pub(crate) use servers::{Server, free_port, node};
 
