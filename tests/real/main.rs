@@ -9,6 +9,7 @@ mod harness;
 
 mod everything;
 mod exposure;
+mod fastmcp;
 mod guarded;
 mod limiters;
 mod logs;

@@ -15,7 +15,7 @@ pub(crate) use certificates::Authority;
 pub(crate) use git::Repository;
 pub(crate) use haproxy::Haproxy;
 pub(crate) use nginx::Nginx;
-pub(crate) use servers::{Server, free_port, node};
+pub(crate) use servers::{Server, free_port, node, python};
 
 /// A folder for one test, gone with it.
 pub(crate) fn folder() -> tempfile::TempDir {
