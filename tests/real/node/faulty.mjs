@@ -3,7 +3,10 @@
 // and port of its own, so that a test can audit all of them at once.
 //
 // From the environment: VARIANTS (`port=fault+fault` by spaces; `port=` is the sound one), TOKEN, ORIGIN (the one allowed),
-// LIMIT and WINDOW_MS. `node faulty.mjs --list` prints the faults.
+// LIMIT, WINDOW_MS, and COUNTS, a file that gets the number of requests and refusals of each variant at the end.
+// `node faulty.mjs --list` prints the faults.
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import cors from 'cors';
 import express from 'express';
@@ -104,7 +107,7 @@ item.properties = {
 };
 const id = { name: 'id', in: 'path', required: true, schema: { type: 'string', pattern: '^[1-9][0-9]{0,5}$' }, example: '1' };
 const body = { required: true, content: { 'application/json': { schema: { $ref: '#/components/schemas/Item' } } } };
-const done = (status, text) => ({ [status]: { description: text } });
+const done = (status, text) => ({ [status]: { description: text }, '4XX': { description: 'refused' } });
 const DESCRIPTION = {
   openapi: '3.1.0',
   info: { title: 'items', version: '1' },
@@ -371,10 +374,25 @@ function build(faults) {
   return app;
 }
 
+const counts = {};
 const known = new Set([...Object.keys(FAULTS), ...MASKS]);
 for (const variant of VARIANTS.split(' ').filter((text) => text !== '')) {
   const [port, names] = variant.split('=');
   const faults = new Set(names.split('+').filter((name) => name !== ''));
   for (const fault of faults) if (!known.has(fault)) throw new Error(`no fault is called ${fault}`);
-  build(faults).listen(Number(port), '127.0.0.1');
+  const count = { sent: 0, limited: 0 };
+  counts[names] = count;
+  const app = build(faults);
+  const server = createServer((request, response) => {
+    count.sent += 1;
+    response.on('finish', () => {
+      if (response.statusCode === 429) count.limited += 1;
+    });
+    app(request, response);
+  });
+  server.listen(Number(port), '127.0.0.1');
 }
+process.on('SIGTERM', () => {
+  if (process.env.COUNTS) writeFileSync(process.env.COUNTS, JSON.stringify(counts));
+  process.exit(0);
+});
