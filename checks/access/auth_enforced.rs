@@ -223,11 +223,6 @@ fn unjudgeable(deployment: &Deployment) -> Option<Unseen> {
             "`headers` of the target sends {name} with every request, so that none is without a credential"
         )));
     }
-    if deployment.client_cert.is_some() && deployment.token.is_none() {
-        return Some(Unseen::NotComparable(
-            "the client certificate is sent with every request, so that none is without a credential".into(),
-        ));
-    }
     None
 }
 

@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod client_certificate;
 mod everything;
 mod exposure;
 mod fastmcp;

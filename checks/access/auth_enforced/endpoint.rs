@@ -104,11 +104,18 @@ fn nowhere(seen: &Evidence, request: &Request, last: &str) -> Request {
 
 pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence, request: &Request) {
     let control = has_token(target).then(|| evidence.of(&valid(request)));
-    let mut denied = 0;
-    for (asked, aspect, who) in
-        [(bare(request), "no-credential", "without a credential"), (wrong(request), "wrong-token", "to a wrong token")]
-    {
+    let by_certificate = target.deployment().is_ok_and(Deployment::is_known_by_certificate);
+    let what = if by_certificate { "client certificate" } else { "token" };
+    let (mut denied, mut refused_in_tls) = (0, false);
+    for (asked, aspect, who) in [
+        (bare(request), "no-credential", "without a credential".to_owned()),
+        (wrong(request), "wrong-token", format!("to a wrong {what}")),
+    ] {
         match evidence.of(&asked) {
+            Err(unseen) if is_refused_handshake(target, &unseen) => {
+                denied += 1;
+                refused_in_tls = true;
+            }
             Err(unseen) => verdict.not_seen(unseen),
             Ok(exchange) => match weigh(exchange, control.as_ref(), request, evidence) {
                 Weight::Open { like_control } => {
@@ -153,8 +160,11 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
             match refused(target, evidence, request, control) {
                 Some(why) => verdict.not_seen(of_endpoint(request, why)),
                 None if denied == 2 => verdict.holds(format!(
-                    "{} {}: denied without and with a wrong token, {} with the valid one",
-                    request.method, request.path, control.status
+                    "{} {}: denied without and with a wrong {what}{}, {} with the valid one",
+                    request.method,
+                    request.path,
+                    if refused_in_tls { " (in the TLS handshake)" } else { "" },
+                    control.status
                 )),
                 None => {}
             }
@@ -166,6 +176,16 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
                 .into(),
         )),
     }
+}
+
+/// Whether the server ended the TLS handshake for want of the client certificate that is the credential.
+fn is_refused_handshake(target: &Target, unseen: &Unseen) -> bool {
+    // The words of rustls for an alert of the server (RFC 8446 section 6.2).
+    const ALERTS: [&str; 5] =
+        ["CertificateRequired", "HandshakeFailure", "BadCertificate", "UnknownCA", "AccessDenied"];
+    let told = |why: &str| why.contains("received fatal alert") && ALERTS.iter().any(|alert| why.contains(alert));
+    target.deployment().is_ok_and(Deployment::is_known_by_certificate)
+        && matches!(unseen, Unseen::Unreachable(why) | Unseen::Malformed(why) if told(why))
 }
 
 /// What an answer to somebody who should be denied is.
@@ -285,6 +305,7 @@ fn refused(target: &Target, evidence: &Evidence, request: &Request, control: &Ex
             nothing("the valid token gets 405: the path knows no such method".into())
         }
         Says::Hidden | Says::Rejected => match evidence.of(&bare(request)).map(Says::of) {
+            Err(unseen) if is_refused_handshake(target, &unseen) => missing(target, evidence, request, control),
             Ok(Says::Denied) => missing(target, evidence, request, control),
             Ok(Says::Served | Says::Hidden | Says::Rejected | Says::Elsewhere | Says::Broken | Says::Nothing(_))
             | Err(_) => nothing(format!("the valid token gets {} like everyone", control.status)),
@@ -378,7 +399,7 @@ pub(super) fn guarded<'a>(
 }
 
 pub(super) fn has_token(target: &Target) -> bool {
-    target.deployment().ok().and_then(|deployment: &Deployment| deployment.token.as_ref()).is_some()
+    target.deployment().is_ok_and(Deployment::has_credential)
 }
 
 /// The reason, with the endpoint that it is about.

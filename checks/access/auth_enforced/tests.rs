@@ -400,11 +400,33 @@ fn a_credential_in_every_request_leaves_nothing_to_compare() {
     let mut target = items();
     target.deployment.as_mut().unwrap().headers.insert("Cookie".into(), "session=1".into());
     assert_eq!(audit(&target, &Deployed::plain(guarding(|_| true))).status(), Status::Inconclusive);
+}
+
+#[test]
+fn a_client_certificate_is_a_credential_and_a_refused_handshake_a_denial() {
     let mut target = items();
     let deployment = target.deployment.as_mut().unwrap();
     deployment.token = None;
     deployment.client_cert = Some(ClientCert { cert: "c".into(), key: "k".into() });
-    assert_eq!(audit(&target, &Deployed::plain(guarding(|_| true))).status(), Status::Inconclusive);
+    assert_eq!(audit(&target, &Deployed::plain(guarding(|_| true))).status(), Status::Fail);
+    let any = guarding(|credential| *credential != Credential::None);
+    assert_eq!(aspects(&audit(&target, &Deployed::plain(any))), ["GET wrong-token"]);
+    assert_eq!(audit(&target, &Deployed::plain(guarding(only_valid))).status(), Status::Pass);
+    let ending = |alert: &'static str| {
+        let serve = guarding(only_valid);
+        Deployed {
+            http: Box::new(move |request| match request.credential {
+                Credential::Valid => Ok(serve(request)),
+                _ => Err(Unseen::Malformed(format!("api.example.com:443: received fatal alert: {alert}"))),
+            }),
+            ..Deployed::plain(guarding(only_valid))
+        }
+    };
+    let verdict = audit(&target, &ending("CertificateRequired"));
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+    assert_eq!(audit(&target, &ending("InternalError")).status(), Status::Inconclusive);
+    // With a token named, too, such an end is no answer about the token.
+    assert_eq!(audit(&items(), &ending("CertificateRequired")).status(), Status::Inconclusive);
 }
 
 fn transcript(era: Era, exchange: Exchange, session: bool) -> Transcript {
