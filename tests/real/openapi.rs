@@ -2,13 +2,15 @@
 //!
 //! `cargo nextest run -E 'test(openapi)' --no-capture` prints the table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use crate::harness::{Audit, Server, folder, free_port, node, random, write};
+use crate::harness::{Audit, Server, folder, node, random, write};
 
 /// Audits at a time: they mostly wait for windows.
 const AT_A_TIME: usize = 16;
@@ -40,7 +42,6 @@ const PAIRS: &[(&str, &[&str])] = &[
 struct Variant {
     name: String,
     fails: Vec<String>,
-    port: u16,
 }
 
 fn variants() -> Vec<Variant> {
@@ -49,7 +50,6 @@ fn variants() -> Vec<Variant> {
     let variant = |name: &str, fails: &[&str]| Variant {
         name: name.to_owned(),
         fails: fails.iter().map(|&check| check.to_owned()).collect(),
-        port: free_port(),
     };
     let mut variants = vec![variant("", &[])];
     for line in listed.lines() {
@@ -66,8 +66,9 @@ fn every_single_fault_and_every_masking_pair_fails_exactly_its_item() {
     let folder = folder();
     let token = format!("{:x}{:x}", random(folder.path()), random(folder.path()));
     let variants = variants();
-    let served: Vec<String> = variants.iter().map(|variant| format!("{}={}", variant.port, variant.name)).collect();
-    let ports: Vec<u16> = variants.iter().map(|variant| variant.port).collect();
+    // Port 0: the service takes what is free and says which.
+    let served: Vec<String> = variants.iter().map(|variant| format!("0={}", variant.name)).collect();
+    let listening = folder.path().join("ports.json");
     let _server = Server::start(
         "node",
         &[&node("faulty.mjs")],
@@ -77,10 +78,12 @@ fn every_single_fault_and_every_masking_pair_fails_exactly_its_item() {
             ("ORIGIN", ORIGIN),
             ("LIMIT", &LIMIT.to_string()),
             ("WINDOW_MS", &WINDOW_MS.to_string()),
+            ("PORTS", &listening.to_string_lossy()),
         ],
         &folder.path().join("node.log"),
-        &ports,
+        &[],
     );
+    let ports = ports(&listening);
     let (next, rows) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
@@ -89,9 +92,9 @@ fn every_single_fault_and_every_masking_pair_fails_exactly_its_item() {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(variant) = variants.get(index) else { return };
                     // Once more where it is not as it should be: on a busy machine a short window may be missed.
-                    let mut row = audited(folder.path(), variant, &token);
+                    let mut row = audited(folder.path(), variant, ports[variant.name.as_str()], &token);
                     if row.wrong.is_some() {
-                        row = audited(folder.path(), variant, &token);
+                        row = audited(folder.path(), variant, ports[variant.name.as_str()], &token);
                     }
                     rows.lock().expect("no thread panics").push((index, row));
                 }
@@ -109,12 +112,24 @@ fn every_single_fault_and_every_masking_pair_fails_exactly_its_item() {
     assert!(wrong.is_empty(), "{table}\n{}", wrong.join("\n"));
 }
 
+/// The port of each variant, once all of them listen.
+fn ports(file: &Path) -> BTreeMap<String, u16> {
+    let begun = Instant::now();
+    loop {
+        if let Some(ports) = std::fs::read_to_string(file).ok().and_then(|text| serde_json::from_str(&text).ok()) {
+            return ports;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the service does not listen after 60 s");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 struct Row {
     line: String,
     wrong: Option<String>,
 }
 
-fn audited(root: &std::path::Path, variant: &Variant, token: &str) -> Row {
+fn audited(root: &Path, variant: &Variant, port: u16, token: &str) -> Row {
     let name = if variant.name.is_empty() { "sound" } else { &variant.name };
     let path = root.join(name);
     let limit = if variant.name.contains("tight-limit") { LIMIT / 4 } else { LIMIT };
@@ -127,7 +142,7 @@ name: faults
 targets:
   - name: faults
     environment: production
-    url: http://127.0.0.1:{}
+    url: http://127.0.0.1:{port}
     endpoints:
       - GET /api/items
       - GET /api/stats
@@ -138,8 +153,7 @@ targets:
     writes: allow
 checks:
   rate-limit: {{ limit: {limit}, window: {WINDOW_MS}ms }}
-",
-            variant.port
+"
         ),
     );
     let policy = policy.to_string_lossy().into_owned();

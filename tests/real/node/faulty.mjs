@@ -3,9 +3,9 @@
 // and port of its own, so that a test can audit all of them at once.
 //
 // From the environment: VARIANTS (`port=fault+fault` by spaces; `port=` is the sound one), TOKEN, ORIGIN (the one allowed),
-// LIMIT, WINDOW_MS, and COUNTS, a file that gets the number of requests and refusals of each variant at the end.
+// LIMIT, WINDOW_MS; PORTS, a file that gets the port of each variant once all listen (write 0 for any); and COUNTS, a file that gets the number of requests and refusals of each variant at the end.
 // `node faulty.mjs --list` prints the faults.
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import cors from 'cors';
@@ -375,6 +375,8 @@ function build(faults) {
 }
 
 const counts = {};
+const ports = {};
+const listening = [];
 const known = new Set([...Object.keys(FAULTS), ...MASKS]);
 for (const variant of VARIANTS.split(' ').filter((text) => text !== '')) {
   const [port, names] = variant.split('=');
@@ -390,7 +392,20 @@ for (const variant of VARIANTS.split(' ').filter((text) => text !== '')) {
     });
     app(request, response);
   });
-  server.listen(Number(port), '127.0.0.1');
+  listening.push(
+    new Promise((resolve) => {
+      server.listen(Number(port), '127.0.0.1', () => {
+        ports[names] = server.address().port;
+        resolve();
+      });
+    }),
+  );
+}
+await Promise.all(listening);
+if (process.env.PORTS) {
+  // Whole or not at all: whoever waits for it reads it at once.
+  writeFileSync(`${process.env.PORTS}.part`, JSON.stringify(ports));
+  renameSync(`${process.env.PORTS}.part`, process.env.PORTS);
 }
 process.on('SIGTERM', () => {
   if (process.env.COUNTS) writeFileSync(process.env.COUNTS, JSON.stringify(counts));
