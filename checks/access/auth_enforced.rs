@@ -5,6 +5,7 @@
 //! of path and header. A refusal proves something only beside the valid token's admission.
 
 mod endpoint;
+mod known;
 mod server;
 mod variation;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Place, Reserve, Severity, Verdict};
 use crate::detect::answer::Says;
+use crate::detect::routes::Route;
 use crate::evidence::http::{Exchange, Free, Request};
 use crate::evidence::mcp::{Conversation, Era};
 use crate::evidence::token::TokenAsk;
@@ -37,6 +39,8 @@ pub struct AuthEnforced {
     pub cookies: Vec<String>,
     /// Whether an MCP server may tell its name and list its tools to anyone, as some do on purpose. Calls it may not.
     pub open_discovery: bool,
+    /// Files and folders of the repository whose routes another deployment serves.
+    pub elsewhere: Vec<String>,
 }
 
 impl Default for AuthEnforced {
@@ -48,6 +52,7 @@ impl Default for AuthEnforced {
             query_parameters: vec!["access_token".into(), "token".into(), "api_key".into()],
             cookies: vec!["token".into()],
             open_discovery: false,
+            elsewhere: Vec::new(),
         }
     }
 }
@@ -80,6 +85,7 @@ impl Check for AuthEnforced {
             asks.push(TokenAsk {}.into());
         }
         asks.extend(api::Description::of(target).map(Ask::from));
+        asks.extend(known::asks(target));
         let surface = Surface::of(self, target, seen);
         for path in mcp::candidates(target) {
             asks.push(Conversation::standard(target, path.clone()).into());
@@ -93,8 +99,12 @@ impl Check for AuthEnforced {
         if asks.iter().any(open) {
             return asks;
         }
-        let controls: Vec<Ask> =
-            surface.requests.iter().flat_map(|request| endpoint::controls(seen, request)).map(Ask::from).collect();
+        let controls: Vec<Ask> = surface
+            .requests
+            .iter()
+            .flat_map(|request| endpoint::controls(target, seen, request))
+            .map(Ask::from)
+            .collect();
         let settled = controls.iter().all(|ask| seen.answers().contains_key(ask));
         asks.extend(controls);
         if !settled {
@@ -132,8 +142,8 @@ impl Check for AuthEnforced {
         if !servers.is_empty() {
             reserves.push(reserve("MCP servers in each protocol era they speak", servers));
         }
-        if deployment.openapi.is_some() {
-            let each = reserve("the endpoints that the OpenAPI description lists, at most", one("/"));
+        if deployment.openapi.is_some() || target.repository().is_ok() {
+            let each = reserve("the endpoints that the OpenAPI description and the repository name, at most", one("/"));
             reserves.push(Reserve {
                 asks: each.asks.saturating_mul(self.max_endpoints),
                 sends: each.sends.saturating_mul(self.max_endpoints),
@@ -172,7 +182,20 @@ impl Check for AuthEnforced {
             server::judge(&mut verdict, self, target, evidence, path, standard);
         }
         for request in &surface.requests {
-            endpoint::judge(&mut verdict, target, evidence, request);
+            match surface
+                .routes
+                .iter()
+                .find(|(endpoint, _)| endpoint.path == request.path && endpoint.method == request.method)
+            {
+                Some((_, route)) if endpoint::is_nowhere(target, evidence, request) => {
+                    verdict.not_seen(Unseen::Partial(format!(
+                        "{route} was not found on the deployment at {}: declare the endpoint where it lies, or its file \
+                         under `elsewhere`",
+                        request.path
+                    )));
+                }
+                Some(_) | None => endpoint::judge(&mut verdict, target, evidence, request),
+            }
         }
         let classes = Self::classes(target, evidence, &surface);
         let known = classes.len();
@@ -185,7 +208,8 @@ impl Check for AuthEnforced {
                 "{known} ways of denying, altered tokens tried on {most} (`max-classes`)"
             )));
         }
-        let judged = format!("{} of {} known endpoints judged", surface.judged(), surface.known);
+        let judged =
+            format!("{} of {} known endpoints judged", surface.judged(), surface.known + surface.untried.len());
         if verdict.findings().is_empty() && verdict.unseen().is_empty() {
             verdict.holds(judged);
         } else {
@@ -211,11 +235,6 @@ fn unjudgeable(deployment: &Deployment) -> Option<Unseen> {
             "`headers` of the target sends {name} with every request, so that none is without a credential"
         )));
     }
-    if deployment.client_cert.is_some() && deployment.token.is_none() {
-        return Some(Unseen::NotComparable(
-            "the client certificate is sent with every request, so that none is without a credential".into(),
-        ));
-    }
     None
 }
 
@@ -230,13 +249,22 @@ struct Surface<'a> {
     withheld: Vec<Unseen>,
     /// Public endpoints, each with the reason.
     public: Vec<String>,
+    /// Endpoints that only the repository names.
+    routes: Vec<(Endpoint, Route)>,
+    /// Its routes that cannot be tried.
+    untried: Vec<Route>,
     unseen: Vec<Unseen>,
 }
 
 impl<'a> Surface<'a> {
     fn of(check: &AuthEnforced, target: &Target, seen: &'a Evidence) -> Self {
-        let (endpoints, unseen) = api::endpoints(target, seen);
+        let (mut endpoints, mut unseen) = api::endpoints(target, seen);
+        let added = known::added(target, seen, &endpoints, &check.elsewhere);
+        unseen.extend(added.unseen);
+        endpoints.extend(added.endpoints.iter().map(|(endpoint, _)| endpoint.clone()));
         let mut surface = Self {
+            routes: added.endpoints,
+            untried: added.untried,
             known: 0,
             servers: Vec::new(),
             requests: Vec::new(),
@@ -294,6 +322,16 @@ impl<'a> Surface<'a> {
         }
         for public in &self.public {
             verdict.notes(public);
+        }
+        if !self.untried.is_empty() {
+            let named: Vec<String> = self.untried.iter().take(8).map(ToString::to_string).collect();
+            let more = self.untried.len().saturating_sub(named.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            verdict.not_seen(Unseen::Partial(format!(
+                "the repository has routes that no known endpoint matches: {}{more}; declare the endpoints, or the files \
+                 under `elsewhere`",
+                named.join(", ")
+            )));
         }
         if self.known == 0 {
             verdict.not_seen(Unseen::NotConfigured(

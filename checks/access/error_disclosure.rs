@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::detect::disclosure::{self, Kind, Leak, MASK};
+use crate::detect::refusal::{Answered, answered};
 use crate::evidence::api::{self, Description};
 use crate::evidence::http::{Body, Exchange, Free, Listener, Request};
 use crate::evidence::mcp::{self, Conversation, Outcome, Reply, Step};
@@ -215,7 +216,10 @@ impl Court<'_> {
     }
 
     fn answer(&mut self, answer: &Exchange, own: &[&str], place: &Place) {
-        *self.seen.entry(answer.status).or_default() += 1;
+        // A limiter's refusal is looked through and counts for nothing: it is no error of the service.
+        if answered(answer) == Answered::Service {
+            *self.seen.entry(answer.status).or_default() += 1;
+        }
         let which = format!("a {} answer", answer.status);
         // Where the answer came from is no secret to whoever asked there.
         let host = self.deployment.host();

@@ -80,7 +80,9 @@ pub(super) fn judge(verdict: &mut Verdict, check: &AuthEnforced, target: &Target
         Representative::Plain(request) => &request.path,
         Representative::Server { path, .. } => path,
     };
-    verdict.holds(format!("{path}: {denied} of {tried} altered or misplaced forms of the token denied"));
+    if tried > 0 {
+        verdict.holds(format!("{path}: {denied} of {tried} altered or misplaced forms of the token denied"));
+    }
     if let Representative::Plain(request) = &class.representative {
         judge_tricks(verdict, check, target, evidence, request);
     }

@@ -63,7 +63,7 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
         Listener::Main.host(sender.target).ok_or_else(|| Unseen::NotNamed("the target's URL names no host".into()))?;
     let ledger = sender.world.clients.ledgers.of(&host, sender.target);
     let window = burst.window.duration();
-    let credential = if deployment.token.is_some() { Credential::Valid } else { Credential::None };
+    let credential = if deployment.has_credential() { Credential::Valid } else { Credential::None };
     let gunner = Gunner { sender, deployment, ledger: &ledger, limit: burst.limit, window };
     let Some(first) = burst.subjects.iter().find(|subject| !subject.costly) else {
         return Err(Unseen::NotAllowed("every endpoint is listed as `costly`: no burst is sent to any".into()));

@@ -49,6 +49,8 @@ pub(super) async fn carried(world: &World, target: &Target, credential: &Credent
     let usual = |value: &str| Carried::header(name, scheme(name) + value);
     match credential {
         Credential::None => Ok(Carried::default()),
+        // The connection carries it.
+        Credential::Valid | Credential::Wrong if is_known_by_certificate(target) => Ok(Carried::default()),
         Credential::Valid => Ok(usual(world.vault.token(target).await?.expose())),
         Credential::Wrong => {
             let like = world.vault.token(target).await.ok();
@@ -83,6 +85,10 @@ pub(super) async fn carried(world: &World, target: &Target, credential: &Credent
             Ok(mutated)
         }
     }
+}
+
+fn is_known_by_certificate(target: &Target) -> bool {
+    target.deployment.as_ref().is_some_and(crate::target::Deployment::is_known_by_certificate)
 }
 
 /// `Bearer ` in `Authorization`; other headers carry the bare value.

@@ -35,7 +35,7 @@ pub(super) enum Heard {
 
 pub(super) async fn listen(gunner: &Gunner<'_>, burst: &Burst, first: &Subject) -> Result<Heard, Unseen> {
     let ledger = gunner.ledger;
-    let credential = if gunner.deployment.token.is_some() { Credential::Valid } else { Credential::None };
+    let credential = if gunner.deployment.has_credential() { Credential::Valid } else { Credential::None };
     let _conducting = ledger.conduct();
     let reached = ledger.refusal().await?;
     let held = ledger.hold().await;

@@ -89,3 +89,10 @@ pub(crate) fn node(file: &str) -> String {
     assert!(path.exists(), "{} is missing: run tests/run, which installs the npm packages", path.display());
     path.to_string_lossy().into_owned()
 }
+
+/// The Python that `tests/run` fills with the packages of `tests/real/python/`.
+pub(crate) fn python() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
+    assert!(path.exists(), "{} is missing: run tests/run, which installs the Python packages", path.display());
+    path.to_string_lossy().into_owned()
+}
