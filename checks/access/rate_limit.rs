@@ -104,7 +104,10 @@ impl RateLimit {
             self.weigh_bucket(deployment, bucket, verdict);
         }
         if let Some(main) = measured.buckets.first() {
-            for aside in &measured.asides {
+            // Where the limit itself does not hold, being served shows nothing about what was varied.
+            let holds = main.refusal.is_none() || !self.exceeds(main);
+            let telling = |aside: &&Aside| holds || !matches!(aside.outcome, Outcome::Served { .. });
+            for aside in measured.asides.iter().filter(telling) {
                 self.weigh_aside(deployment, main, aside, verdict);
             }
             let shared: Vec<&Aside> = measured.asides.iter().filter(|aside| is_shared_sibling(aside)).collect();

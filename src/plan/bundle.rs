@@ -395,7 +395,3 @@ fn believed(ask: &Request, sent: &Request, exchange: &Exchange, memory: &Memory,
 fn bare(path: &str) -> &str {
     path.split('?').next().unwrap_or(path)
 }
-
-#[cfg(test)]
-#[path = "bundle_tests.rs"]
-mod tests;

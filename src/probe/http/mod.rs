@@ -1,6 +1,8 @@
 //! HTTP: every request of the audit to a deployment goes out through [`Sender::send`].
 
 mod bracket;
+#[cfg(test)]
+mod bundle_tests;
 mod burst;
 #[cfg(test)]
 mod burst_tests;

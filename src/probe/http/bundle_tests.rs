@@ -1,6 +1,10 @@
-use super::*;
+//! Which asks share a request, and which answers are believed.
+
+use super::rig::target;
 use crate::evidence::http::BodySeen;
-use crate::probe::http_rig::target;
+use crate::evidence::http::{Credential, Exchange, Free, Mutation, Request};
+use crate::plan::bundle::{Bundle, Memory, bundles, doubtful};
+use crate::target::Target;
 
 const EVIL: &str = "https://watertight-audit.example";
 const ALLOWED: &str = "https://app.example.com";
