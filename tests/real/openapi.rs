@@ -119,7 +119,7 @@ fn ports(file: &Path) -> BTreeMap<String, u16> {
         if let Some(ports) = std::fs::read_to_string(file).ok().and_then(|text| serde_json::from_str(&text).ok()) {
             return ports;
         }
-        assert!(begun.elapsed() < Duration::from_secs(60), "the service does not listen after 60 s");
+        assert!(begun.elapsed() < Duration::from_mins(1), "the service does not listen after 60 s");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
