@@ -64,6 +64,12 @@ impl Check for CertificateTrust {
             for fault in &shown.assessment.faults {
                 verdict.finds(Finding::new(&fault.what, shown.place.clone()).aspect(fault.aspect));
             }
+            let must_staple = shown.assessment.leaf.as_ref().is_some_and(|leaf| leaf.must_staple);
+            let unstapled = must_staple && !shown.sent.stapled;
+            if unstapled {
+                let what = "the certificate demands an OCSP response with it (must-staple), and none was sent";
+                verdict.finds(Finding::new(what, shown.place.clone()).aspect("must-staple"));
+            }
             for unknown in &shown.assessment.unknown {
                 verdict.not_seen(Unseen::NotComparable(format!("{}{unknown}", shown.addresses)));
             }
@@ -74,6 +80,7 @@ impl Check for CertificateTrust {
                 verdict.notes(format!("{}an OCSP response came with it, and was not judged", shown.addresses));
             }
             if shown.assessment.faults.is_empty()
+                && !unstapled
                 && let Some(grounds) = grounds(shown, deployment, chains.public)
             {
                 verdict.holds(grounds);

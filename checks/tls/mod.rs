@@ -111,7 +111,7 @@ fn chains(deployment: &Deployment, evidence: &Evidence) -> Result<Chains, Unseen
     let answering = presented.addresses.iter().any(|at| at.chain.is_ok());
     for at in &presented.addresses {
         match &at.chain {
-            Ok(sent) => match groups.iter_mut().find(|(known, _)| known.certificates == sent.certificates) {
+            Ok(sent) => match groups.iter_mut().find(|(known, _)| is_alike(known, sent)) {
                 Some((_, addresses)) => addresses.push(&at.address),
                 None => groups.push((sent, vec![&at.address])),
             },
@@ -137,10 +137,21 @@ fn chains(deployment: &Deployment, evidence: &Evidence) -> Result<Chains, Unseen
             assessment: assess(&der, deployment.host(), &roots, evidence.taken_at),
         });
     }
+    if !presented.left_out.is_empty() {
+        let left_out = presented.left_out.join(", ");
+        chains
+            .unseen
+            .push(Unseen::Partial(format!("the certificates of further addresses were not judged: {left_out}")));
+    }
     if chains.shown.is_empty() && chains.unseen.is_empty() {
         chains.unseen.push(Unseen::NoEvidence("no address of the host sent a certificate".into()));
     }
     Ok(chains)
+}
+
+/// Whether two servings of a chain deserve one verdict.
+fn is_alike(one: &Sent, other: &Sent) -> bool {
+    one.certificates == other.certificates && one.stapled == other.stapled
 }
 
 #[cfg(test)]
@@ -197,6 +208,7 @@ pub(crate) mod testing {
                 }),
             }],
             roots: Some(vec![STANDARD.encode(root)]),
+            left_out: Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Which path a chain builds to a trusted root, and what is wrong with it; where none builds, which link is broken.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
@@ -187,6 +188,12 @@ fn judge_leaf(leaf: &Certificate, host: &str, assessment: &mut Assessment) {
                 "common-name-only",
                 format!("the certificate names `{common}` in its common name alone, where clients no longer look"),
             ),
+            (Ok(false), _) if host.parse::<IpAddr>().is_ok() && leaf.names.iter().any(|name| name == host) => {
+                assessment.fault(
+                    "name",
+                    format!("the certificate has {host} as a DNS name, and clients look for an address"),
+                );
+            }
             (Ok(false), _) => {
                 assessment.fault("name", format!("the certificate is for {}, not for {host}", leaf.names_in_short()));
             }

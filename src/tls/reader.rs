@@ -4,49 +4,50 @@ use crate::certificate::bits_of;
 use crate::evidence::tls::Version;
 
 /// Bytes of handshake at most: the largest chain seen in the wild was 211 KB.
-pub(super) const MOST: usize = 512 * 1024;
+pub const MOST: usize = 512 * 1024;
 /// Certificates of one chain at most.
 const CERTIFICATES: usize = 64;
 
 /// What has been understood so far.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub struct Reader {
     /// Bytes of records not yet whole.
     pending: Vec<u8>,
     /// Handshake messages not yet whole.
     handshake: Vec<u8>,
     taken: usize,
-    pub(super) seen: Flight,
+    pub seen: Flight,
 }
 
 /// The server's first flight, as far as it was readable.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Flight {
-    pub(super) hello: Option<ServerHello>,
+pub struct Flight {
+    pub hello: Option<ServerHello>,
     /// DER, in the order sent.
-    pub(super) chain: Option<Vec<Vec<u8>>>,
-    pub(super) stapled: bool,
+    pub chain: Option<Vec<Vec<u8>>>,
+    /// Whether an OCSP response came with the chain.
+    pub stapled: bool,
     /// Bits of the finite-field Diffie-Hellman group.
-    pub(super) group_bits: Option<usize>,
+    pub group_bits: Option<usize>,
     /// The number of a fatal alert, or of a warning that closes.
-    pub(super) alert: Option<u8>,
+    pub alert: Option<u8>,
     /// Nothing more comes in clear.
-    pub(super) done: bool,
+    pub done: bool,
     /// What is not TLS: plain HTTP, or other bytes.
-    pub(super) stranger: Option<Stranger>,
+    pub stranger: Option<Stranger>,
     /// A part that breaks the protocol's own lengths.
-    pub(super) malformed: bool,
+    pub malformed: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct ServerHello {
+pub struct ServerHello {
     /// As on the wire, supported_versions considered.
-    pub(super) version: u16,
-    pub(super) suite: u16,
+    pub version: u16,
+    pub suite: u16,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Stranger {
+pub enum Stranger {
     PlainHttp,
     /// The first bytes.
     Other(Vec<u8>),
@@ -54,7 +55,7 @@ pub(super) enum Stranger {
 
 impl Reader {
     /// Takes what arrived; true when there is nothing more to wait for.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> bool {
+    pub fn take(&mut self, bytes: &[u8]) -> bool {
         self.taken = self.taken.saturating_add(bytes.len());
         self.pending.extend_from_slice(bytes);
         if self.taken > MOST {
@@ -69,8 +70,13 @@ impl Reader {
         self.is_over()
     }
 
+    /// Whether a hello was accepted and its flight not read to the end.
+    pub fn is_cut(&self) -> bool {
+        self.seen.hello.is_some() && !self.is_over()
+    }
+
     /// Whether any byte came at all.
-    pub(super) fn is_untouched(&self) -> bool {
+    pub fn is_untouched(&self) -> bool {
         self.taken == 0
     }
 
@@ -159,7 +165,8 @@ impl Reader {
                 None => self.seen.malformed = true,
             },
             12 => self.seen.group_bits = self.uses_finite_field().then(|| prime_bits(body)).flatten(),
-            22 => self.seen.stapled = true,
+            // CertificateStatus, RFC 6066 section 8: a type, and a response that is not empty.
+            22 => self.seen.stapled = body.len() > 4,
             14 => self.seen.done = true,
             _ => {}
         }
