@@ -81,12 +81,12 @@ impl Check for CertificateTrust {
             }
             if shown.assessment.faults.is_empty()
                 && !unstapled
-                && let Some(grounds) = grounds(shown, deployment, chains.public)
+                && let Some(grounds) = grounds(shown, deployment, chains.roots)
             {
                 verdict.holds(grounds);
             }
         }
-        if chains.public && !chains.shown.is_empty() {
+        if chains.roots != "the target's own" && !chains.shown.is_empty() {
             verdict.notes("whether the certificate was revoked was not asked");
         }
         note_earlier(evidence, &mut verdict);
@@ -95,7 +95,7 @@ impl Check for CertificateTrust {
 }
 
 /// What trust rests on, in one line.
-fn grounds(shown: &Shown, deployment: &Deployment, public: bool) -> Option<String> {
+fn grounds(shown: &Shown, deployment: &Deployment, kind: &str) -> Option<String> {
     let path = shown.assessment.path.as_ref()?;
     let (leaf, root) = (path.first()?, path.last()?);
     let signature = match &leaf.signature {
@@ -103,7 +103,6 @@ fn grounds(shown: &Shown, deployment: &Deployment, public: bool) -> Option<Strin
         Signature::Unknown(oid) => oid,
     };
     let names: Vec<String> = path.iter().map(|certificate| format!("`{}`", certificate.subject)).collect();
-    let kind = if public { "public" } else { "the target's own" };
     Some(format!(
         "{}{} leads to {kind} root `{}` and is for {}; {} key, signed with {signature}",
         shown.addresses,

@@ -218,7 +218,13 @@ impl TlsVersion {
             return;
         }
         // The live server decides; what the repository says of it explains.
-        let Ok(matches) = evidence.of(&configured()) else { return };
+        let matches = match evidence.of(&configured()) {
+            Ok(matches) => matches,
+            Err(unseen) => {
+                verdict.notes(format!("the repository's server configuration was not compared: {unseen}"));
+                return;
+            }
+        };
         let spoken = evidence.of(&Hello {}).ok().and_then(|greeting| {
             let accepted = greeting.addresses.iter().flat_map(|at| &at.hellos);
             accepted.filter(|(_, outcome)| outcome.is_accepted()).map(|(version, _)| *version).min()
@@ -238,6 +244,10 @@ impl TlsVersion {
                 Some(spoken) if spoken < self.minimum => verdict.notes(format!(
                     "{place} allows nothing before {oldest}, and the server accepts {spoken}: another configuration is \
                      deployed"
+                )),
+                Some(spoken) if spoken < oldest => verdict.notes(format!(
+                    "{place} allows nothing before {oldest}, and the server accepts {spoken}: another configuration is \
+                     deployed, or it is another server's"
                 )),
                 None if oldest < self.minimum => verdict.notes(format!("{place} allows {oldest}")),
                 Some(_) | None => {}

@@ -260,9 +260,8 @@ fn judge_path(path: &[Certificate], roots: &Roots, at: DateTime<Utc>, assessment
             assessment.fault("issuer-purpose", format!("`{name}` may not issue for server authentication"));
         }
     }
-    if roots.are_public()
-        && let Some(leaf) = path.first()
-        && path.len() > 1
+    if let [leaf, .., root] = path
+        && roots.is_public(root)
     {
         let most = longest_lifetime(leaf.not_before);
         if leaf.lifetime() > most {
@@ -365,7 +364,7 @@ fn explain(path: &[Certificate], sent: &[Certificate], roots: &Roots, assessment
     let issuer = &end.issuer;
     let mut namesakes = roots.named(&end.issuer_raw);
     namesakes.extend(sent.iter().filter(|other| other.subject_raw == end.issuer_raw && other.der != end.der).cloned());
-    let trusted = if roots.are_public() { "a public root" } else { "in the target's `ca:`" };
+    let trusted = roots.trusted();
     if namesakes.iter().any(|namesake| end.signed_by(namesake) == Signed::No)
         && !(path.len() == 1 && end.is_self_issued())
     {

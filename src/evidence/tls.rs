@@ -274,8 +274,12 @@ pub struct Chain {}
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Presented {
     pub addresses: Vec<PresentedAt>,
-    /// The certificates of the target's `ca:` file (DER, base64); `None`: the public roots decide.
+    /// The certificates of the target's `ca:` file (DER, base64), or those of the machine's own roots that the chains
+    /// name; `None`: the public roots decide.
     pub roots: Option<Vec<String>>,
+    /// Whether `roots` are the machine's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_the_system: bool,
     /// Addresses beyond [`ADDRESSES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,

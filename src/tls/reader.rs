@@ -216,7 +216,10 @@ fn server_hello(body: &[u8]) -> Option<ServerHello> {
     let mut cursor = Cursor(body);
     let mut version = cursor.u16()?;
     cursor.bytes(32)?;
-    cursor.block(1)?;
+    // RFC 8446 section 4.1.3: legacy_session_id_echo<0..32>
+    if cursor.block(1)?.len() > 32 {
+        return None;
+    }
     let suite = cursor.u16()?;
     cursor.bytes(1)?;
     if !cursor.0.is_empty() {
@@ -263,7 +266,11 @@ pub(crate) fn fuzz_flight(bytes: &[u8]) {
         }
     }
     assert!(whole.seen.chain.as_ref().is_none_or(|chain| chain.len() <= CERTIFICATES));
-    assert_eq!(whole.seen.hello, pieces.seen.hello, "a flight in pieces says something else");
+    let said = |reader: &Reader| {
+        let Flight { hello, chain, stapled, group_bits, alert, done, malformed, stranger: _ } = reader.seen.clone();
+        (hello, chain, stapled, group_bits, alert, done, malformed)
+    };
+    assert_eq!(said(&whole), said(&pieces), "a flight in pieces says something else");
 }
 
 #[cfg(test)]
@@ -362,7 +369,104 @@ mod tests {
         assert!(read(&record(22, &bad)).malformed);
     }
 
+    /// What `tls-parser` makes of the same flight: version, suite and chain.
+    fn by_tls_parser(mut bytes: &[u8]) -> Option<(ServerHello, Option<Vec<Vec<u8>>>)> {
+        let (mut hello, mut chain) = (None, None);
+        let mut messages = Vec::new();
+        while let Ok((rest, record)) = tls_parser::parse_tls_raw_record(bytes) {
+            if record.hdr.record_type != tls_parser::TlsRecordType::Handshake {
+                break;
+            }
+            messages.extend_from_slice(record.data);
+            bytes = rest;
+        }
+        let mut messages = messages.as_slice();
+        while let Ok((rest, message)) = tls_parser::parse_tls_message_handshake(messages) {
+            match message {
+                tls_parser::TlsMessage::Handshake(tls_parser::TlsMessageHandshake::ServerHello(parsed)) => {
+                    let extensions = tls_parser::parse_tls_extensions(parsed.ext.unwrap_or_default()).ok()?.1;
+                    let version = extensions.iter().rev().find_map(|extension| match extension {
+                        tls_parser::TlsExtension::SupportedVersions(versions) => versions.first().map(|first| first.0),
+                        _ => None,
+                    });
+                    let version = version.unwrap_or(parsed.version.0);
+                    hello = hello.or(Some(ServerHello { version, suite: parsed.cipher.0 }));
+                }
+                tls_parser::TlsMessage::Handshake(tls_parser::TlsMessageHandshake::Certificate(parsed)) => {
+                    chain = chain.or(Some(parsed.cert_chain.iter().map(|raw| raw.data.to_vec()).collect()));
+                }
+                _ => {}
+            }
+            messages = rest;
+        }
+        hello.map(|hello| (hello, chain))
+    }
+
+    /// The flights that real servers sent, kept as the fuzzer's seeds.
+    fn recorded() -> Vec<(String, Vec<u8>)> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/tls-flight");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        files.map(|file| (file.display().to_string(), std::fs::read(&file).unwrap())).collect()
+    }
+
+    #[test]
+    fn recorded_flights_read_as_another_parser_reads_them() {
+        let mut chains = 0;
+        for (name, bytes) in recorded() {
+            let own = read(&bytes);
+            let other = by_tls_parser(&bytes);
+            assert_eq!(own.hello, other.as_ref().map(|(hello, _)| hello.clone()), "{name}");
+            if let Some((_, Some(chain))) = other {
+                assert_eq!(own.chain, Some(chain), "{name}");
+                chains += 1;
+            }
+        }
+        assert!(chains >= 5, "{chains} recorded flights with a chain");
+    }
+
     proptest! {
+        #[test]
+        fn any_flight_reads_as_another_parser_reads_it(
+            version in 0x0300u16..0x0304, suite in any::<u16>(), newest in any::<bool>(),
+            chain in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..6), cut in 1usize..2000,
+        ) {
+            let extensions: &[u8] = if newest { &[0, 43, 0, 2, 3, 4] } else { &[] };
+            let mut all = hello(version, suite, extensions);
+            if !newest {
+                let list: Vec<u8> = chain.iter().flat_map(|der| {
+                    let length = u32::try_from(der.len()).unwrap().to_be_bytes();
+                    [&length[1..], der].concat()
+                }).collect();
+                let length = u32::try_from(list.len()).unwrap().to_be_bytes();
+                all.extend(message(11, &[&length[1..], &list].concat()));
+            }
+            all.extend(message(14, &[]));
+            let records: Vec<u8> = all.chunks(cut).flat_map(|part| record(22, part)).collect();
+            let (own, other) = (read(&records), by_tls_parser(&records).unwrap());
+            prop_assert_eq!(own.hello, Some(other.0));
+            prop_assert_eq!(own.chain, other.1);
+        }
+
+        /// Where bytes were changed the two may differ in what they refuse, never in what they both read.
+        #[test]
+        fn a_changed_flight_never_reads_as_something_else(
+            which in any::<prop::sample::Index>(), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let flights = recorded();
+            let (_, mut bytes) = flights[which.index(flights.len())].clone();
+            for (at, byte) in changes {
+                let length = bytes.len();
+                bytes[at.index(length)] = byte;
+            }
+            let own = read(&bytes);
+            if let (Some(hello), Some((other, chain))) = (&own.hello, by_tls_parser(&bytes)) {
+                prop_assert_eq!(hello, &other);
+                if let (Some(own), Some(other)) = (own.chain, chain) {
+                    prop_assert_eq!(own, other);
+                }
+            }
+        }
+
         #[test]
         fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
             read(&bytes);

@@ -76,3 +76,38 @@ fn evidence_survives_being_written_and_read() {
 fn again<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
     serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
 }
+
+#[test]
+fn a_second_certificate_for_the_other_kind_of_key_is_judged_too() {
+    for versions in ["-tls1_2", "-tls1_3"] {
+        let folder = tempfile::tempdir().unwrap();
+        certificate(&folder, &["-newkey", "rsa:1024"]);
+        for (file, other) in [("cert.pem", "weak.pem"), ("key.pem", "weak.key")] {
+            std::fs::rename(folder.path().join(file), folder.path().join(other)).unwrap();
+        }
+        certificate(&folder, P256);
+        let second = ["-dcert", "weak.pem", "-dkey", "weak.key", "-cipher", "ALL:!aNULL:@SECLEVEL=0"];
+        let server = s_server(&folder, &[&[versions], &second[..]].concat());
+        let looked = look(server.1, Some(folder.path().join("cert.pem")));
+        let verdict = looked.expect::<CertificateTrust>(Status::Fail);
+        let weak = verdict.findings().iter().any(|finding| finding.what.contains("RSA key of 1024 bits"));
+        assert!(weak, "{versions}: {verdict:#?}");
+    }
+}
+
+#[test]
+fn a_stapled_response_is_told_from_none() {
+    let folder = tempfile::tempdir().unwrap();
+    certificate(&folder, P256);
+    // What is in it is the client's affair: the smallest response there is, "internal error" (RFC 6960 section 4.2.1).
+    std::fs::write(folder.path().join("response.der"), [0x30, 0x03, 0x0a, 0x01, 0x02]).unwrap();
+    for versions in ["-tls1_2", "-tls1_3"] {
+        for (options, expected) in [(&["-status_file", "response.der"][..], true), (&[], false)] {
+            let server = s_server(&folder, &[&[versions, "-cipher", "ECDHE:!aNULL"], options].concat());
+            let looked = look(server.1, Some(folder.path().join("cert.pem")));
+            let verdict = looked.expect::<CertificateTrust>(Status::Pass);
+            let told = verdict.all_notes().iter().any(|note| note.contains("an OCSP response came with it"));
+            assert_eq!(told, expected, "{versions} {options:?}: {verdict:#?}");
+        }
+    }
+}

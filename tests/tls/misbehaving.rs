@@ -54,6 +54,32 @@ fn a_server_that_drips_is_judged_right() {
 }
 
 #[test]
+fn a_chain_that_takes_longer_than_its_hello_is_read_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    certificate(&folder, P256);
+    let server = s_server(&folder, &["-tls1_2", "-cipher", "ECDHE:!aNULL"]);
+    let behind = server.1;
+    let port = serve(move |mut client| {
+        let hello = read_hello(&mut client);
+        let Ok(mut server) = TcpStream::connect(("127.0.0.1", behind)) else { return };
+        let _ = server.write_all(&hello);
+        let mut flight = vec![0; 4096];
+        let count = server.read(&mut flight).unwrap_or(0);
+        // The ServerHello at once, the rest when no prompt client listens any more.
+        let (first, rest) = flight[..count].split_at(count.min(120));
+        let _ = client.write_all(first);
+        if !rest.is_empty() {
+            thread::sleep(Duration::from_secs(4));
+            let _ = client.write_all(rest);
+            read_hello(&mut client);
+        }
+    });
+    let looked = look(port, Some(folder.path().join("cert.pem")));
+    looked.expect::<CertificateTrust>(Status::Pass);
+    looked.expect::<CertificateExpiry>(Status::Pass);
+}
+
+#[test]
 fn a_mute_server_passes_nothing() {
     let held = std::sync::Mutex::new(Vec::new());
     let port = serve(move |stream| held.lock().unwrap().push(stream));

@@ -1,5 +1,6 @@
 //! The certificate chain, in clear or through a handshake that records and judges nothing.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::certificate::{Certificate, Key};
 use crate::evidence::Unseen;
-use crate::evidence::tls::{Sent, Version};
+use crate::evidence::tls::{Presented, Sent, Version};
 use crate::tls::reader::Flight;
 
 /// The chain of a flight in clear, where it holds one.
@@ -150,4 +151,20 @@ pub(super) async fn roots(path: &Path) -> Result<Vec<String>, Unseen> {
         return Err(wrong("holds no certificate".into()));
     }
     Ok(roots)
+}
+
+/// The machine's own roots, those that the chains name as an issuer or hold; a machine has some hundred.
+pub(super) fn system_roots(presented: &Presented) -> Result<Vec<String>, Unseen> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        return Err(Unseen::NotConfigured(format!("--system-roots: this machine has no roots ({})", why.join("; "))));
+    }
+    let sent = presented.addresses.iter().filter_map(|at| at.chain.as_ref().ok()).flat_map(|sent| &sent.certificates);
+    let named: BTreeSet<Vec<u8>> = sent
+        .filter_map(|text| Certificate::of_base64(text).ok())
+        .flat_map(|certificate| [certificate.issuer_raw, certificate.subject_raw])
+        .collect();
+    let roots = found.certs.iter().filter_map(|der| Some((der, Certificate::of_der(der).ok()?)));
+    Ok(roots.filter(|(_, root)| named.contains(&root.subject_raw)).map(|(der, _)| STANDARD.encode(der)).collect())
 }

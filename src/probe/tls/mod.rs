@@ -99,11 +99,13 @@ async fn look(world: &World, target: &Target, asked: &Asked, sink: &Sink) -> Res
         sink.put(suites, Ok(chosen));
     }
     if let Some(chain) = &asked.chain {
+        let of_the_system = deployment.system_roots && deployment.ca.is_none();
         let roots = match &deployment.ca {
             Some(path) => chain::roots(path).await.map(Some),
+            None if of_the_system => chain::system_roots(&presented).map(Some),
             None => Ok(None),
         };
-        sink.put(chain, roots.map(|roots| Presented { roots, ..presented }));
+        sink.put(chain, roots.map(|roots| Presented { roots, of_the_system, ..presented }));
     }
     Ok(())
 }
