@@ -5,6 +5,7 @@ pub(crate) mod made;
 #[cfg(test)]
 mod matrix;
 pub mod path;
+pub mod revocation;
 pub mod roots;
 
 use std::fmt;
@@ -368,7 +369,7 @@ fn time(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().take(64).map(|byte| format!("{byte:02x}")).collect()
 }
 

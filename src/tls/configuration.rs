@@ -98,6 +98,7 @@ mod tests {
 
     #[test]
     fn the_oldest_version_of_every_server_s_way_of_saying_it_is_found() {
+        let pattern = regex::Regex::new(PATTERN).unwrap();
         for (line, expected) in [
             ("    ssl_protocols TLSv1 TLSv1.1 TLSv1.2;", Some(Version::Tls10)),
             ("ssl_protocols TLSv1.2 TLSv1.3; # TLSv1 is gone", Some(Version::Tls12)),
@@ -117,8 +118,7 @@ mod tests {
             ("listen 443 ssl;", None),
         ] {
             assert_eq!(oldest(line), expected, "{line}");
-            let found = regex::Regex::new(PATTERN).unwrap().is_match(line);
-            assert_eq!(found, expected.is_some(), "{line}");
+            assert_eq!(pattern.is_match(line), expected.is_some(), "{line}");
         }
     }
 }

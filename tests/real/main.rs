@@ -14,4 +14,5 @@ mod logs;
 mod monitoring;
 mod repositories;
 mod tls;
+mod tlslite;
 mod unreachable;
