@@ -468,3 +468,29 @@ fn refusal(error: &webpki::Error) -> Option<String> {
         other => format!("the chain does not verify: {other}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::made::{Made, lives, now};
+
+    /// The aspects found on a path whose leaf lives from so many days before [`now`] to so many after.
+    fn aspects(roots: &Roots, from: i64, until: i64) -> Vec<&'static str> {
+        let made = Made::leaf(move |leaf| lives(leaf, from, until)).make();
+        let path = [made.leaf, made.intermediate, made.root].map(|der| Certificate::of_der(&der).unwrap());
+        let mut assessment = Assessment::default();
+        judge_path(&path, roots, now(), &mut assessment);
+        assessment.faults.iter().map(|fault| fault.aspect).collect()
+    }
+
+    #[test]
+    fn a_certificate_of_a_public_root_lives_no_longer_than_its_day_of_issue_allows() {
+        // Issued in August 2026, 200 days are the most; in January 2026, 398 were.
+        for (from, until, expected) in
+            [(-100, 99, &[][..]), (-100, 150, &["lifetime"]), (-320, 70, &[]), (-320, 90, &["lifetime"])]
+        {
+            assert_eq!(aspects(&Roots::public(), from, until), expected, "{from} {until}");
+            assert!(aspects(&Roots::private(Vec::new()), from, until).is_empty(), "{from} {until}");
+        }
+    }
+}
