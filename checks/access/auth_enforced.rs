@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Place, Reserve, Severity, Verdict};
 use crate::detect::answer::Says;
-use crate::evidence::http::{Exchange, Request};
+use crate::evidence::http::{Exchange, Free, Request};
 use crate::evidence::mcp::{Conversation, Era};
 use crate::evidence::token::TokenAsk;
 use crate::evidence::{Ask, Evidence, Unseen, api, mcp};
@@ -28,6 +28,9 @@ pub struct AuthEnforced {
     pub max_endpoints: u32,
     /// Classes of endpoints that deny alike of which one each gets every altered form of the token.
     pub max_classes: u32,
+    /// Tricks of path, header and method tried on each of these, those that got around real guards first; the rest is
+    /// said to be untried.
+    pub max_tricks: u32,
     /// Query parameters in which the token must not be taken (RFC 6750 section 2.3); tried only with a disposable token.
     pub query_parameters: Vec<String>,
     /// Cookies in which the token must not be taken.
@@ -41,6 +44,7 @@ impl Default for AuthEnforced {
         Self {
             max_endpoints: 200,
             max_classes: 4,
+            max_tricks: 12,
             query_parameters: vec!["access_token".into(), "token".into(), "api_key".into()],
             cookies: vec!["token".into()],
             open_discovery: false,
@@ -100,6 +104,14 @@ impl Check for AuthEnforced {
             asks.extend(variation::asks(self, target, seen, &class));
         }
         asks
+    }
+
+    /// Who asks is what matters: the origin does not, and what should be denied alone should be denied together.
+    fn leaves_free(&self, _target: &Target, ask: &Ask) -> Free {
+        match ask {
+            Ask::Http(request) => Free { origin: request.origin.is_none(), rest: false, beside: true },
+            _ => Free::default(),
+        }
     }
 
     fn reserves(&self, target: &Target) -> Vec<Reserve> {
