@@ -2,7 +2,11 @@
 //!
 //! A target says what must hold beside not panicking. The seeds of each run in an ordinary test as well.
 
+use chrono::DateTime;
+
 use crate::certificate::Certificate;
+use crate::certificate::path::assess;
+use crate::certificate::roots::Roots;
 use crate::evidence::Recording;
 use crate::{audit, detect, policy, probe, report};
 
@@ -21,7 +25,7 @@ pub const ALL: &[Target] = &[
     Target { name: "mcp-message", run: probe::mcp::fuzz_message },
     Target { name: "openapi", run: probe::fuzz_description },
     Target { name: "metrics", run: probe::fuzz_samples },
-    Target { name: "tls-flight", run: probe::tls::fuzz_flight },
+    Target { name: "tls-flight", run: crate::tls::reader::fuzz_flight },
     Target { name: "certificate", run: certificate },
     Target { name: "json-schema", run: json_schema },
     Target { name: "disclosure", run: disclosure },
@@ -64,6 +68,12 @@ fn policy_file(bytes: &[u8]) {
 fn certificate(bytes: &[u8]) {
     let Ok(one) = Certificate::of_der(bytes) else { return };
     let _ = (one.lifetime(), one.names_in_short(), one.signed_by(&one), one.is_self_issued(), one.is_authority());
+    // Trusted or not, a chain that leads nowhere is never without a fault.
+    for roots in [Roots::private(vec![one]), Roots::private(Vec::new())] {
+        let assessment = assess(&[bytes.to_vec(), bytes.to_vec()], "mcp.example.com", &roots, DateTime::UNIX_EPOCH);
+        let silent = assessment.faults.is_empty() && assessment.unknown.is_empty();
+        assert!(assessment.path.is_some() || !silent, "no path, and nothing is said of it");
+    }
 }
 
 /// No schema that a server sends makes a sample that the schema itself refuses, or a case without end.

@@ -137,6 +137,9 @@ pub struct Deployment {
     pub tools: Option<Vec<AllowedTool>>,
     /// A private root that becomes the only root.
     pub ca: Option<PathBuf>,
+    /// Whether the roots of the machine that the audit runs on stand in for Mozilla's: then the verdict depends on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub system_roots: bool,
     /// `sha256/BASE64` of the SPKI.
     pub pins: Vec<String>,
     pub logs: Vec<LogSource>,

@@ -42,6 +42,7 @@ pub(crate) fn deployed(url: &str, endpoints: &[&str]) -> Target {
             hosts: Vec::new(),
             tools: None,
             ca: None,
+            system_roots: false,
             pins: Vec::new(),
             logs: Vec::new(),
             monitoring: None,

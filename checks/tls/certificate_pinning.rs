@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{Shown, chain, chains, plain_http};
 use crate::certificate::Certificate;
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
-use crate::evidence::repo::Lines;
+use crate::evidence::repo::{Line, Lines};
 use crate::evidence::{Ask, Evidence};
-use crate::target::Target;
+use crate::target::{Deployment, Target};
 
 #[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -32,12 +32,16 @@ impl Check for CertificatePinning {
         references: &["RFC 7469 sections 2.4 and 4.3", "OWASP Pinning Cheat Sheet"],
     };
 
-    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
+    fn asks(&self, target: &Target, evidence: &Evidence) -> Vec<Ask> {
         let mut asks = Vec::new();
-        if target.deployment().is_ok_and(|deployment| deployment.is_https() && !deployment.pins.is_empty()) {
-            asks.push(chain());
+        if let Ok(deployment) = target.deployment()
+            && deployment.is_https()
+        {
             if target.repository().is_ok() {
                 asks.push(pins_of_clients().into());
+            }
+            if !deployment.pins.is_empty() || !client_pins(evidence).is_empty() {
+                asks.push(chain());
             }
         }
         asks
@@ -48,8 +52,18 @@ impl Check for CertificatePinning {
             Ok(deployment) => deployment,
             Err(absent) => return Verdict::absent(absent),
         };
-        if deployment.pins.is_empty() {
-            return Verdict::not_applicable("the policy asks for no pinning (no `pins:` in the target)");
+        let clients = client_pins(evidence);
+        if deployment.pins.is_empty() && clients.is_empty() {
+            return match evidence.of(&pins_of_clients()) {
+                Err(unseen) if deployment.is_https() && target.repository().is_ok() => {
+                    let mut verdict = Verdict::default();
+                    verdict.not_seen(unseen);
+                    verdict
+                }
+                Ok(_) | Err(_) => Verdict::not_applicable(
+                    "the policy asks for no pinning (no `pins:` in the target), and no client pins",
+                ),
+            };
         }
         if let Some(verdict) = plain_http(target, deployment, evidence) {
             return verdict;
@@ -72,11 +86,18 @@ impl Check for CertificatePinning {
                 for unseen in chains.unseen {
                     verdict.not_seen(unseen);
                 }
-                for shown in &chains.shown {
-                    judge_chain(shown, &pins, evidence, &mut verdict);
+                if !deployment.pins.is_empty() {
+                    for shown in &chains.shown {
+                        judge_chain(shown, &pins, evidence, &mut verdict);
+                    }
                 }
-                if target.repository().is_ok() {
-                    note_clients(&chains.shown, evidence, &mut verdict);
+                if !chains.shown.is_empty() {
+                    judge_clients(&chains.shown, &clients, deployment, &mut verdict);
+                }
+                if target.repository().is_ok()
+                    && let Err(unseen) = evidence.of(&pins_of_clients())
+                {
+                    verdict.notes(format!("the pins of the repository's clients were not compared: {unseen}"));
                 }
             }
             Err(unseen) => verdict.not_seen(unseen),
@@ -116,17 +137,46 @@ fn keys(shown: &Shown) -> &[Certificate] {
     shown.assessment.path.as_ref().unwrap_or(&shown.assessment.reached)
 }
 
-/// A client's pin may be for another host, so a mismatch is a note.
-fn note_clients(shown: &[Shown], evidence: &Evidence, verdict: &mut Verdict) {
-    let Ok(matches) = evidence.of(&pins_of_clients()) else { return };
+/// A pin in a client's code, and where.
+struct ClientPin {
+    pin: String,
+    line: Line,
+}
+
+fn client_pins(evidence: &Evidence) -> Vec<ClientPin> {
+    let Ok(matches) = evidence.of(&pins_of_clients()) else { return Vec::new() };
+    let of_line = |line: &Line| {
+        let marked = line.text.match_indices("sha256/").filter_map(|(at, _)| read(line.text.get(at..)?));
+        // Android's network security configuration: `<pin digest="SHA-256">BASE64</pin>`.
+        let tagged = line
+            .text
+            .match_indices("SHA-256\">")
+            .filter_map(|(at, mark)| read(&format!("sha256/{}", line.text.get(at + mark.len()..)?.trim_start())));
+        marked.chain(tagged).map(|pin| ClientPin { pin, line: line.clone() }).collect::<Vec<_>>()
+    };
+    matches.lines.iter().flat_map(of_line).collect()
+}
+
+/// A client that pins this very host locks itself out if none of its pins is live. A pin elsewhere may be for another
+/// host, so that its mismatch is a note.
+fn judge_clients(shown: &[Shown], clients: &[ClientPin], deployment: &Deployment, verdict: &mut Verdict) {
     let live: BTreeSet<&str> = shown.iter().flat_map(keys).map(|certificate| certificate.pin.as_str()).collect();
-    for line in &matches.lines {
-        let pins: Vec<String> =
-            line.text.match_indices("sha256/").filter_map(|(at, _)| read(line.text.get(at..)?)).collect();
-        for pin in pins {
-            let matching = if live.contains(pin.as_str()) { "is a key of" } else { "matches no key of" };
-            verdict.notes(format!("the pin at {}:{} {matching} the live chain", line.path, line.line));
-        }
+    let is_live = |client: &&ClientPin| live.contains(client.pin.as_str());
+    let here = |client: &&ClientPin| client.line.text.contains(deployment.host());
+    let (own, others): (Vec<&ClientPin>, Vec<&ClientPin>) = clients.iter().partition(here);
+    if let Some(first) = own.first()
+        && !own.iter().any(is_live)
+    {
+        let place = Place::file(&first.line.path, Some(first.line.line));
+        let what = format!("a client pins {}, and none of its pins is a key of the live chain", deployment.host());
+        verdict.finds(Finding::new(what, place).aspect("client-mismatch"));
+    }
+    for client in own.iter().copied().filter(is_live) {
+        verdict.holds(format!("the pin at {}:{} is a key of the live chain", client.line.path, client.line.line));
+    }
+    for client in others {
+        let matching = if is_live(&client) { "is a key of" } else { "matches no key of" };
+        verdict.notes(format!("the pin at {}:{} {matching} the live chain", client.line.path, client.line.line));
     }
 }
 
@@ -148,7 +198,7 @@ fn pins_of_clients() -> Lines {
     ];
     Lines {
         globs: GLOBS.iter().map(|glob| (*glob).to_owned()).collect(),
-        pattern: r"sha256//?[A-Za-z0-9+/]{43}=".into(),
+        pattern: r#"sha256//?[A-Za-z0-9+/]{43}=|<pin digest="SHA-256">\s*[A-Za-z0-9+/]{43}="#.into(),
     }
 }
 
@@ -187,6 +237,32 @@ mod tests {
         assert_eq!(malformed.findings()[0].aspect, "malformed");
         let short = judged(|live| vec![format!("sha256/{live}"), "sha256/AAAA".into()]);
         assert_eq!(short.findings()[0].aspect, "malformed");
+    }
+
+    #[test]
+    fn a_client_s_pins_are_held_against_the_live_key() {
+        let made = Made::default().make();
+        let live = Certificate::of_der(&made.leaf).unwrap().pin;
+        let judged = |text: &str| {
+            let mut target = target("https://mcp.example.com");
+            target.repository = Some(crate::target::Repository { path: ".".into() });
+            let line = Line { path: "app/Api.kt".into(), line: 9, text: text.into() };
+            let evidence = evidence(&[made.leaf.clone(), made.intermediate.clone()], &made.root).with(
+                pins_of_clients(),
+                crate::evidence::repo::Matches { lines: vec![line], files: 1, ..Default::default() },
+            );
+            assert!(CertificatePinning::default().asks(&target, &evidence).contains(&chain()));
+            CertificatePinning::default().judge(&target, &evidence)
+        };
+        let good = judged(&format!(".add(\"mcp.example.com\", \"sha256/{live}\", \"{}\")", other()));
+        assert_eq!(good.status(), Status::Pass, "{good:?}");
+        let stale = judged(&format!(".add(\"mcp.example.com\", \"{}\")", other()));
+        assert_eq!(stale.findings()[0].aspect, "client-mismatch");
+        assert_eq!(stale.findings()[0].place, Place::file("app/Api.kt", Some(9)));
+        // For whom it is does not show.
+        let foreign = judged(&format!("<pin digest=\"SHA-256\">{}</pin>", STANDARD.encode([7; 32])));
+        assert_eq!(foreign.status(), Status::Inconclusive, "{foreign:?}");
+        assert!(foreign.all_notes()[0].contains("matches no key"), "{foreign:?}");
     }
 
     #[test]

@@ -81,6 +81,11 @@ fn judge_chain(shown: &Shown, automation: Option<&str>, evidence: &Evidence, ver
         verdict.finds(Finding::new(what, shown.place.clone()).aspect("expired"));
     } else if let Some(seen) = seen(leaf, evidence) {
         verdict.holds(format!("{}{seen}; {left}", shown.addresses));
+    } else if let (Some(automation), true) = (automation, leaf.is_self_issued()) {
+        verdict.not_seen(Unseen::NoEvidence(format!(
+            "{}{automation}, but the certificate is self-signed: that client did not get it",
+            shown.addresses
+        )));
     } else if let Some(automation) = automation {
         // Clients renew at a third of the lifetime (Let's Encrypt's advice); a tenth of that is their slack.
         if remaining >= lifetime * 3 / 10 {

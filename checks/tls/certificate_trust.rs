@@ -1,18 +1,24 @@
 //! Clients can trust the certificate: its chain leads to a root, it bears the right name, and nothing in it is weak.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Shown, chain, chains, plain_http};
-use crate::certificate::Signature;
-use crate::check::{About, Check, DecidedFrom, Finding, Severity, Status, Verdict};
+use crate::certificate::{Certificate, Signature};
+use crate::check::{About, Check, DecidedFrom, Finding, Reserve, Severity, Status, Verdict};
 use crate::evidence::history::Earlier;
+use crate::evidence::revocation::{Listed, Revocation};
 use crate::evidence::{Ask, Evidence, Unseen};
 use crate::target::{Deployment, Target};
 
 #[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct CertificateTrust {}
+pub struct CertificateTrust {
+    /// Whether every certificate of the path is looked up on the revocation list that it names, over HTTP.
+    pub revocation: bool,
+}
 
 impl Check for CertificateTrust {
     const ABOUT: About = About {
@@ -34,8 +40,25 @@ impl Check for CertificateTrust {
         ],
     };
 
-    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
-        if target.deployment().is_ok_and(Deployment::is_https) { vec![chain(), Earlier {}.into()] } else { Vec::new() }
+    fn asks(&self, target: &Target, seen: &Evidence) -> Vec<Ask> {
+        let Some(deployment) = target.deployment().ok().filter(|deployment| deployment.is_https()) else {
+            return Vec::new();
+        };
+        let mut asks = vec![chain(), Earlier {}.into()];
+        if let (true, Ok(chains)) = (self.revocation, chains(deployment, seen)) {
+            asks.extend(
+                chains.shown.iter().flat_map(issued).filter_map(|(own, issuer)| Some(listed(own, issuer)?.into())),
+            );
+        }
+        asks
+    }
+
+    fn reserves(&self, target: &Target) -> Vec<Reserve> {
+        if !self.revocation || target.deployment().is_err() {
+            return Vec::new();
+        }
+        let what = "the revocation lists that the certificates of the path name".into();
+        vec![Reserve { what, asks: LISTS, sends: LISTS }]
     }
 
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
@@ -64,6 +87,12 @@ impl Check for CertificateTrust {
             for fault in &shown.assessment.faults {
                 verdict.finds(Finding::new(&fault.what, shown.place.clone()).aspect(fault.aspect));
             }
+            let must_staple = shown.assessment.leaf.as_ref().is_some_and(|leaf| leaf.must_staple);
+            let unstapled = must_staple && !shown.sent.stapled;
+            if unstapled {
+                let what = "the certificate demands an OCSP response with it (must-staple), and none was sent";
+                verdict.finds(Finding::new(what, shown.place.clone()).aspect("must-staple"));
+            }
             for unknown in &shown.assessment.unknown {
                 verdict.not_seen(Unseen::NotComparable(format!("{}{unknown}", shown.addresses)));
             }
@@ -74,21 +103,67 @@ impl Check for CertificateTrust {
                 verdict.notes(format!("{}an OCSP response came with it, and was not judged", shown.addresses));
             }
             if shown.assessment.faults.is_empty()
-                && let Some(grounds) = grounds(shown, deployment, chains.public)
+                && !unstapled
+                && let Some(grounds) = grounds(shown, deployment, chains.roots)
             {
                 verdict.holds(grounds);
             }
         }
-        if chains.public && !chains.shown.is_empty() {
-            verdict.notes("whether the certificate was revoked was not asked");
+        if self.revocation {
+            chains.shown.iter().for_each(|shown| judge_revocation(shown, evidence, &mut verdict));
+        } else if chains.roots != "the target's own" && !chains.shown.is_empty() {
+            verdict.notes("whether the certificate was revoked was not asked (`revocation: true` asks)");
         }
         note_earlier(evidence, &mut verdict);
         verdict
     }
 }
 
+/// Paths of three addresses with two authorities each; more is over budget, and said.
+const LISTS: u32 = 8;
+
+/// Each certificate of the path that builds, with its issuer; a root vouches for itself.
+fn issued(shown: &Shown) -> impl Iterator<Item = (&Certificate, &Certificate)> {
+    shown.assessment.path.iter().flat_map(|path| path.windows(2)).map(|pair| (&pair[0], &pair[1]))
+}
+
+fn listed(own: &Certificate, issuer: &Certificate) -> Option<Revocation> {
+    Some(Revocation {
+        url: own.revocation_lists.first()?.clone(),
+        serial: own.serial.clone(),
+        issuer: STANDARD.encode(&issuer.der),
+    })
+}
+
+fn judge_revocation(shown: &Shown, evidence: &Evidence, verdict: &mut Verdict) {
+    for (own, issuer) in issued(shown) {
+        let name = &own.subject;
+        let Some(question) = listed(own, issuer) else {
+            let instead = own.responder.as_ref().map(|url| format!("; its OCSP responder {url} is not asked"));
+            let instead = instead.unwrap_or_default();
+            let what = format!("whether `{name}` was revoked: it names no revocation list over HTTP{instead}");
+            verdict.not_seen(Unseen::NoEvidence(what));
+            continue;
+        };
+        match evidence.of(&question) {
+            Ok(Listed { since: Some(since), .. }) => {
+                let what =
+                    format!("`{name}` was revoked on {}, says the list of `{}`", since.date_naive(), issuer.subject);
+                verdict
+                    .finds(Finding::new(what, shown.place.clone()).of_severity(Severity::Critical).aspect("revoked"));
+            }
+            Ok(Listed { since: None, until }) => verdict.holds(format!(
+                "`{name}` is not on the revocation list of `{}` that holds until {}",
+                issuer.subject,
+                until.date_naive()
+            )),
+            Err(unseen) => verdict.not_seen(unseen),
+        }
+    }
+}
+
 /// What trust rests on, in one line.
-fn grounds(shown: &Shown, deployment: &Deployment, public: bool) -> Option<String> {
+fn grounds(shown: &Shown, deployment: &Deployment, kind: &str) -> Option<String> {
     let path = shown.assessment.path.as_ref()?;
     let (leaf, root) = (path.first()?, path.last()?);
     let signature = match &leaf.signature {
@@ -96,7 +171,6 @@ fn grounds(shown: &Shown, deployment: &Deployment, public: bool) -> Option<Strin
         Signature::Unknown(oid) => oid,
     };
     let names: Vec<String> = path.iter().map(|certificate| format!("`{}`", certificate.subject)).collect();
-    let kind = if public { "public" } else { "the target's own" };
     Some(format!(
         "{}{} leads to {kind} root `{}` and is for {}; {} key, signed with {signature}",
         shown.addresses,

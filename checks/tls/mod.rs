@@ -90,7 +90,8 @@ struct Chains {
     shown: Vec<Shown>,
     unseen: Vec<Unseen>,
     notes: Vec<String>,
-    public: bool,
+    /// How their roots are called.
+    roots: &'static str,
 }
 
 /// Every chain that the evidence holds, assessed against the roots of the target.
@@ -98,20 +99,21 @@ fn chains(deployment: &Deployment, evidence: &Evidence) -> Result<Chains, Unseen
     let presented = evidence.of(&Chain {})?;
     let roots = match &presented.roots {
         None => Roots::public(),
-        Some(roots) => Roots::private(
-            roots
+        Some(roots) => {
+            let read: Vec<Certificate> = roots
                 .iter()
                 .map(|root| Certificate::of_base64(root))
                 .collect::<Result<_, _>>()
-                .map_err(|error| Unseen::NotConfigured(format!("a root in the target's `ca:`: {error}")))?,
-        ),
+                .map_err(|error| Unseen::NotConfigured(format!("a root that is to be trusted: {error}")))?;
+            if presented.of_the_system { Roots::of_the_system(read) } else { Roots::private(read) }
+        }
     };
-    let mut chains = Chains { shown: Vec::new(), unseen: Vec::new(), notes: Vec::new(), public: roots.are_public() };
+    let mut chains = Chains { shown: Vec::new(), unseen: Vec::new(), notes: Vec::new(), roots: roots.kind() };
     let mut groups: Vec<(&Sent, Vec<&str>)> = Vec::new();
     let answering = presented.addresses.iter().any(|at| at.chain.is_ok());
     for at in &presented.addresses {
         match &at.chain {
-            Ok(sent) => match groups.iter_mut().find(|(known, _)| known.certificates == sent.certificates) {
+            Ok(sent) => match groups.iter_mut().find(|(known, _)| is_alike(known, sent)) {
                 Some((_, addresses)) => addresses.push(&at.address),
                 None => groups.push((sent, vec![&at.address])),
             },
@@ -137,10 +139,21 @@ fn chains(deployment: &Deployment, evidence: &Evidence) -> Result<Chains, Unseen
             assessment: assess(&der, deployment.host(), &roots, evidence.taken_at),
         });
     }
+    if !presented.left_out.is_empty() {
+        let left_out = presented.left_out.join(", ");
+        chains
+            .unseen
+            .push(Unseen::Partial(format!("the certificates of further addresses were not judged: {left_out}")));
+    }
     if chains.shown.is_empty() && chains.unseen.is_empty() {
         chains.unseen.push(Unseen::NoEvidence("no address of the host sent a certificate".into()));
     }
     Ok(chains)
+}
+
+/// Whether two servings of a chain deserve one verdict.
+fn is_alike(one: &Sent, other: &Sent) -> bool {
+    one.certificates == other.certificates && one.stapled == other.stapled
 }
 
 #[cfg(test)]
@@ -172,6 +185,7 @@ pub(crate) mod testing {
                 hosts: Vec::new(),
                 tools: None,
                 ca: None,
+                system_roots: false,
                 pins: Vec::new(),
                 logs: Vec::new(),
                 monitoring: None,
@@ -197,6 +211,8 @@ pub(crate) mod testing {
                 }),
             }],
             roots: Some(vec![STANDARD.encode(root)]),
+            of_the_system: false,
+            left_out: Vec::new(),
         }
     }
 

@@ -1,12 +1,14 @@
 //! No version older than TLS 1.2 is spoken, and no cipher suite that is broken.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{place, plain_http};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
 use crate::evidence::repo::Lines;
-use crate::evidence::tls::{ChosenAt, Greeted, Hello, Outcome, Strictness, Suites, UNRECOGNIZED_NAME, Version};
+use crate::evidence::tls::{ChosenAt, Greeted, Hello, Outcome, Strictness, Suites, Version, refuses};
 use crate::evidence::{Ask, Evidence, Unseen};
 use crate::target::{Deployment, Target};
 use crate::tls::{configuration, suites};
@@ -125,6 +127,7 @@ impl TlsVersion {
         }
         let (mut accepted, mut refused) = (Vec::new(), Vec::new());
         let mut unsure = false;
+        let mut proven: BTreeSet<Version> = BTreeSet::new();
         for version in Version::ALL {
             let Some(outcome) = at.outcome(version) else {
                 unsure = true;
@@ -134,6 +137,7 @@ impl TlsVersion {
             let too_old = version < self.minimum;
             match outcome {
                 Outcome::Accepted { suite } if too_old => {
+                    proven.insert(version);
                     let what = format!("{version} is accepted (with {})", suites::name(*suite));
                     verdict.finds(Finding::new(what, place.clone()).aspect(version.word()));
                 }
@@ -144,15 +148,24 @@ impl TlsVersion {
                         verdict.notes(format!("{}: {version} chooses {suite}, without forward secrecy", at.address));
                     }
                 }
-                Outcome::Alert(number) if *number != UNRECOGNIZED_NAME => refused.push((version, outcome)),
-                Outcome::Downgraded { .. } | Outcome::Closed | Outcome::Reset => refused.push((version, outcome)),
+                Outcome::Alert(number) if refuses(*number) => refused.push((version, outcome)),
+                // To answer with another version is to refuse this one. A newer one than was offered is no answer of TLS.
+                Outcome::Downgraded { to, .. } if *to < version => refused.push((version, outcome)),
+                Outcome::Closed => refused.push((version, outcome)),
                 // The versions that may be spoken need not all be; what they met is no fault.
                 _ if !too_old => verdict.notes(format!("{}: {version}: {outcome}", at.address)),
                 Outcome::Silent(_) => {
                     unsure = true;
                     verdict.not_seen(Unseen::TimedOut(format!("{}: {version}: {outcome}", at.address)));
                 }
-                Outcome::Alert(_) | Outcome::PlainHttp | Outcome::NotTls(_) => {
+                Outcome::Reset => {
+                    unsure = true;
+                    verdict.not_seen(Unseen::NotComparable(format!(
+                        "{}: {version}: {outcome}; a firewall on the way does so, too: look from beside the server",
+                        at.address
+                    )));
+                }
+                Outcome::Alert(_) | Outcome::Downgraded { .. } | Outcome::PlainHttp | Outcome::NotTls(_) => {
                     unsure = true;
                     verdict.not_seen(Unseen::NotComparable(format!("{}: {version}: {outcome}", at.address)));
                 }
@@ -160,6 +173,16 @@ impl TlsVersion {
                     unsure = true;
                     verdict.not_seen(Unseen::Unreachable(format!("{}: {version}: {outcome}", at.address)));
                 }
+            }
+        }
+        // An old version in answer to a newer hello is spoken, whatever its own hello met.
+        for (asked, outcome) in &at.hellos {
+            if let Outcome::Downgraded { to, suite } = outcome
+                && *to < self.minimum
+                && proven.insert(*to)
+            {
+                let what = format!("{to} is accepted (with {}, in answer to {asked})", suites::name(*suite));
+                verdict.finds(Finding::new(what, place.clone()).aspect(to.word()));
             }
         }
         if accepted.is_empty() {
@@ -195,7 +218,13 @@ impl TlsVersion {
             return;
         }
         // The live server decides; what the repository says of it explains.
-        let Ok(matches) = evidence.of(&configured()) else { return };
+        let matches = match evidence.of(&configured()) {
+            Ok(matches) => matches,
+            Err(unseen) => {
+                verdict.notes(format!("the repository's server configuration was not compared: {unseen}"));
+                return;
+            }
+        };
         let spoken = evidence.of(&Hello {}).ok().and_then(|greeting| {
             let accepted = greeting.addresses.iter().flat_map(|at| &at.hellos);
             accepted.filter(|(_, outcome)| outcome.is_accepted()).map(|(version, _)| *version).min()
@@ -215,6 +244,10 @@ impl TlsVersion {
                 Some(spoken) if spoken < self.minimum => verdict.notes(format!(
                     "{place} allows nothing before {oldest}, and the server accepts {spoken}: another configuration is \
                      deployed"
+                )),
+                Some(spoken) if spoken < oldest => verdict.notes(format!(
+                    "{place} allows nothing before {oldest}, and the server accepts {spoken}: another configuration is \
+                     deployed, or it is another server's"
                 )),
                 None if oldest < self.minimum => verdict.notes(format!("{place} allows {oldest}")),
                 Some(_) | None => {}
@@ -256,20 +289,20 @@ fn judge_suites(at: &ChosenAt, place: &Place, verdict: &mut Verdict) {
         let what = format!("the Diffie-Hellman group has {bits} bits, under {SMALLEST_GROUP}");
         verdict.finds(Finding::new(what, place.clone()).of_severity(Severity::Medium).aspect("group"));
     }
-    let endings = std::iter::once(&at.last).chain(&at.group);
+    // Where the offer of Diffie-Hellman was refused with the rest, one ending tells both.
+    let endings = std::iter::once(&at.last).chain(at.group.iter().filter(|group| **group != at.last));
     for ending in endings {
+        let what = format!("{}: a hello with none but forbidden or Diffie-Hellman suites: {ending}", at.address);
         match ending {
-            Outcome::Accepted { .. } | Outcome::Downgraded { .. } | Outcome::Closed | Outcome::Reset => {}
-            Outcome::Alert(number) if *number != UNRECOGNIZED_NAME => {}
-            Outcome::Silent(_) => {
-                verdict.not_seen(Unseen::TimedOut(format!("{}: a hello with weak suites alone: {ending}", at.address)));
-            }
+            Outcome::Accepted { .. } | Outcome::Downgraded { .. } | Outcome::Closed => {}
+            Outcome::Alert(number) if refuses(*number) => {}
+            Outcome::Silent(_) => verdict.not_seen(Unseen::TimedOut(what)),
             Outcome::Alert(_)
+            | Outcome::Reset
             | Outcome::PlainHttp
             | Outcome::NotTls(_)
             | Outcome::NotListening
-            | Outcome::Unreachable(_) => verdict
-                .not_seen(Unseen::NotComparable(format!("{}: a hello with weak suites alone: {ending}", at.address))),
+            | Outcome::Unreachable(_) => verdict.not_seen(Unseen::NotComparable(what)),
         }
     }
     if matches!(at.group, Some(Outcome::Accepted { .. } | Outcome::Downgraded { .. })) && at.group_bits.is_none() {

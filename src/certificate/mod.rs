@@ -5,6 +5,7 @@ pub(crate) mod made;
 #[cfg(test)]
 mod matrix;
 pub mod path;
+pub mod revocation;
 pub mod roots;
 
 use std::fmt;
@@ -14,9 +15,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
+use x509_parser::asn1_rs::Tag;
 use x509_parser::prelude::{
-    AlgorithmIdentifier, FromDer as _, GeneralName, ParsedExtension, SubjectPublicKeyInfo, X509Certificate, X509Error,
-    X509Name,
+    AlgorithmIdentifier, DistributionPointName, FromDer as _, GeneralName, ParsedExtension, SubjectPublicKeyInfo,
+    X509Certificate, X509Error, X509Name,
 };
 use x509_parser::public_key::PublicKey;
 
@@ -52,6 +54,12 @@ pub struct Certificate {
     pub issuer_url: Option<String>,
     /// Signed certificate timestamps embedded in it.
     pub timestamps: usize,
+    /// Whether clients are to refuse it without an OCSP response (RFC 7633).
+    pub must_staple: bool,
+    /// Where its revocation list can be had (CRL distribution points), over HTTP.
+    pub revocation_lists: Vec<String>,
+    /// Where its status can be asked for (OCSP).
+    pub responder: Option<String>,
     /// 1 to 3.
     pub version: u32,
 }
@@ -177,6 +185,23 @@ pub enum Signed {
     Unverifiable,
 }
 
+/// Whether an RSASSA-PSS signature has a salt of another length than its hash, as OpenSSL makes them unless told: legal
+/// (RFC 4055 section 3.1), and nothing that the verifier takes.
+fn has_long_salt(algorithm: &AlgorithmIdentifier<'_>) -> bool {
+    let parameters =
+        algorithm.parameters.as_ref().filter(|_| algorithm.algorithm.to_id_string() == "1.2.840.113549.1.1.10");
+    let Some(Ok(parameters)) = parameters.map(x509_parser::signature_algorithm::RsaSsaPssParams::try_from) else {
+        return false;
+    };
+    let hash = match parameters.hash_algorithm_oid().to_id_string().as_str() {
+        "2.16.840.1.101.3.4.2.1" => 32,
+        "2.16.840.1.101.3.4.2.2" => 48,
+        "2.16.840.1.101.3.4.2.3" => 64,
+        _ => 20,
+    };
+    parameters.salt_length() != hash
+}
+
 /// Why bytes are no certificate.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{0}")]
@@ -211,9 +236,16 @@ impl Certificate {
             authority_key_id: None,
             issuer_url: None,
             timestamps: 0,
+            must_staple: false,
+            revocation_lists: Vec::new(),
+            responder: None,
             version: parsed.version().0.saturating_add(1),
         };
         for extension in parsed.extensions() {
+            // id-pe-tlsfeature: a SEQUENCE of INTEGER, 5 for status_request (RFC 7633 section 6).
+            if extension.oid.to_id_string() == "1.3.6.1.5.5.7.1.24" {
+                certificate.must_staple = extension.value.windows(3).any(|feature| feature == [2, 1, 5]);
+            }
             certificate.take(extension.parsed_extension());
         }
         Ok(certificate)
@@ -246,13 +278,31 @@ impl Certificate {
                 self.authority_key_id = id.key_identifier.as_ref().map(|id| id.0.to_vec());
             }
             ParsedExtension::AuthorityInfoAccess(access) => {
-                self.issuer_url = access.accessdescs.iter().find_map(|access| match &access.access_location {
-                    // id-ad-caIssuers, RFC 5280 section 4.2.2.1
-                    GeneralName::URI(url) if access.access_method.to_id_string() == "1.3.6.1.5.5.7.48.2" => {
-                        Some(bounded(url))
+                for access in &access.accessdescs {
+                    let GeneralName::URI(url) = &access.access_location else { continue };
+                    // id-ad-caIssuers and id-ad-ocsp, RFC 5280 section 4.2.2.1
+                    match access.access_method.to_id_string().as_str() {
+                        "1.3.6.1.5.5.7.48.2" => {
+                            self.issuer_url.get_or_insert_with(|| bounded(url));
+                        }
+                        "1.3.6.1.5.5.7.48.1" => {
+                            self.responder.get_or_insert_with(|| bounded(url));
+                        }
+                        _ => {}
                     }
-                    _ => None,
+                }
+            }
+            ParsedExtension::CRLDistributionPoints(points) => {
+                let names = points.iter().filter_map(|point| match &point.distribution_point {
+                    Some(DistributionPointName::FullName(names)) => Some(names),
+                    Some(DistributionPointName::NameRelativeToCRLIssuer(_)) | None => None,
                 });
+                self.revocation_lists.extend(names.flatten().filter_map(|name| match name {
+                    GeneralName::URI(url) if url.starts_with("http://") => Some(bounded(url)),
+                    _ => None,
+                }));
+                // RFC 5280 section 4.2.1.13: each holds the same list; four addresses of it are plenty.
+                self.revocation_lists.truncate(4);
             }
             ParsedExtension::SCT(timestamps) => self.timestamps = timestamps.len(),
             _ => {}
@@ -287,8 +337,11 @@ impl Certificate {
         match own.verify_signature(Some(issuing.public_key())) {
             Ok(()) => Signed::Yes,
             Err(X509Error::SignatureUnsupportedAlgorithm) => Signed::Unverifiable,
-            // The verifier refuses RSA keys under 2048 bits for all but SHA-1, whatever the signature says.
+            // The verifier refuses RSA keys under 2048 bits for all but SHA-1, whatever the signature says, and those
+            // over 8192.
             Err(_) if issuer.key.weakness().is_some() => Signed::Unverifiable,
+            Err(_) if matches!(issuer.key, Key::Rsa { bits: 8193.., .. }) => Signed::Unverifiable,
+            Err(_) if has_long_salt(&own.signature_algorithm) => Signed::Unverifiable,
             Err(_) => Signed::No,
         }
     }
@@ -316,7 +369,7 @@ fn time(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().take(64).map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -377,7 +430,9 @@ fn key_of(key: &SubjectPublicKeyInfo<'_>) -> Key {
 }
 
 fn curve_of(key: &SubjectPublicKeyInfo<'_>) -> Key {
-    let named = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+    // Asked for its tag: the parser takes any content for an object identifier.
+    let named = key.algorithm.parameters.as_ref().filter(|parameters| parameters.header.tag() == Tag::Oid);
+    let named = named.and_then(|parameters| parameters.as_oid().ok());
     let Some(curve) = named.map(|oid| oid.to_id_string()) else {
         // Explicit parameters let a forger choose the generator (CVE-2020-0601); RFC 5480 section 2.1.1 forbids them.
         return Key::OtherCurve("with explicit parameters".into());

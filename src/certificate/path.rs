@@ -1,5 +1,6 @@
 //! Which path a chain builds to a trusted root, and what is wrong with it; where none builds, which link is broken.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
@@ -187,6 +188,12 @@ fn judge_leaf(leaf: &Certificate, host: &str, assessment: &mut Assessment) {
                 "common-name-only",
                 format!("the certificate names `{common}` in its common name alone, where clients no longer look"),
             ),
+            (Ok(false), _) if host.parse::<IpAddr>().is_ok() && leaf.names.iter().any(|name| name == host) => {
+                assessment.fault(
+                    "name",
+                    format!("the certificate has {host} as a DNS name, and clients look for an address"),
+                );
+            }
             (Ok(false), _) => {
                 assessment.fault("name", format!("the certificate is for {}, not for {host}", leaf.names_in_short()));
             }
@@ -253,9 +260,8 @@ fn judge_path(path: &[Certificate], roots: &Roots, at: DateTime<Utc>, assessment
             assessment.fault("issuer-purpose", format!("`{name}` may not issue for server authentication"));
         }
     }
-    if roots.are_public()
-        && let Some(leaf) = path.first()
-        && path.len() > 1
+    if let [leaf, .., root] = path
+        && roots.is_public(root)
     {
         let most = longest_lifetime(leaf.not_before);
         if leaf.lifetime() > most {
@@ -358,7 +364,7 @@ fn explain(path: &[Certificate], sent: &[Certificate], roots: &Roots, assessment
     let issuer = &end.issuer;
     let mut namesakes = roots.named(&end.issuer_raw);
     namesakes.extend(sent.iter().filter(|other| other.subject_raw == end.issuer_raw && other.der != end.der).cloned());
-    let trusted = if roots.are_public() { "a public root" } else { "in the target's `ca:`" };
+    let trusted = roots.trusted();
     if namesakes.iter().any(|namesake| end.signed_by(namesake) == Signed::No)
         && !(path.len() == 1 && end.is_self_issued())
     {
@@ -461,4 +467,30 @@ fn refusal(error: &webpki::Error) -> Option<String> {
         Error::CertDistrusted => "a key of the path is explicitly distrusted".into(),
         other => format!("the chain does not verify: {other}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::made::{Made, lives, now};
+
+    /// The aspects found on a path whose leaf lives from so many days before [`now`] to so many after.
+    fn aspects(roots: &Roots, from: i64, until: i64) -> Vec<&'static str> {
+        let made = Made::leaf(move |leaf| lives(leaf, from, until)).make();
+        let path = [made.leaf, made.intermediate, made.root].map(|der| Certificate::of_der(&der).unwrap());
+        let mut assessment = Assessment::default();
+        judge_path(&path, roots, now(), &mut assessment);
+        assessment.faults.iter().map(|fault| fault.aspect).collect()
+    }
+
+    #[test]
+    fn a_certificate_of_a_public_root_lives_no_longer_than_its_day_of_issue_allows() {
+        // Issued in August 2026, 200 days are the most; in January 2026, 398 were.
+        for (from, until, expected) in
+            [(-100, 99, &[][..]), (-100, 150, &["lifetime"]), (-320, 70, &[]), (-320, 90, &["lifetime"])]
+        {
+            assert_eq!(aspects(&Roots::public(), from, until), expected, "{from} {until}");
+            assert!(aspects(&Roots::private(Vec::new()), from, until).is_empty(), "{from} {until}");
+        }
+    }
 }

@@ -8,27 +8,55 @@ use super::Certificate;
 /// Trusted roots, found by their subject.
 #[derive(Clone, Debug)]
 pub struct Roots {
-    private: Option<Vec<Certificate>>,
+    given: Option<Vec<Certificate>>,
+    of_the_system: bool,
 }
 
 impl Roots {
     /// The public roots, embedded.
     pub const fn public() -> Self {
-        Self { private: None }
+        Self { given: None, of_the_system: false }
     }
 
     /// These and no others.
     pub const fn private(roots: Vec<Certificate>) -> Self {
-        Self { private: Some(roots) }
+        Self { given: Some(roots), of_the_system: false }
     }
 
-    pub const fn are_public(&self) -> bool {
-        self.private.is_none()
+    /// Those of a machine, public ones and its own.
+    pub const fn of_the_system(roots: Vec<Certificate>) -> Self {
+        Self { given: Some(roots), of_the_system: true }
+    }
+
+    /// Whether the rules for public authorities hold for what `root` issues.
+    pub fn is_public(&self, root: &Certificate) -> bool {
+        match &self.given {
+            None => true,
+            Some(_) => self.of_the_system && Self::public().contains(root),
+        }
+    }
+
+    /// How a root is called that is among them.
+    pub const fn kind(&self) -> &'static str {
+        match (&self.given, self.of_the_system) {
+            (None, _) => "public",
+            (Some(_), true) => "this machine's",
+            (Some(_), false) => "the target's own",
+        }
+    }
+
+    /// What a root is not that is none of them.
+    pub const fn trusted(&self) -> &'static str {
+        match (&self.given, self.of_the_system) {
+            (None, _) => "a public root",
+            (Some(_), true) => "a root of this machine",
+            (Some(_), false) => "in the target's `ca:`",
+        }
     }
 
     /// The roots whose subject is `name` (as encoded).
     pub fn named(&self, name: &[u8]) -> Vec<Certificate> {
-        match &self.private {
+        match &self.given {
             Some(roots) => roots.iter().filter(|root| root.subject_raw == name).cloned().collect(),
             None => PUBLIC
                 .get(name)

@@ -103,7 +103,7 @@ struct PolicyArguments {
 struct TargetArguments {
     /// Audit the embedded deployment and repository instead: `leaky` breaks every box, `sound` keeps every one.
     #[arg(long, value_name = "KIND", num_args = 0..=1, require_equals = true, default_missing_value = "leaky",
-          conflicts_with_all = ["policy", "targets", "url", "repo", "token_env", "ca", "origins", "endpoints", "hosts"])]
+          conflicts_with_all = ["policy", "targets", "url", "repo", "token_env", "ca", "system_roots", "origins", "endpoints", "hosts"])]
     demo: Option<demo::Kind>,
     /// Only this target of the policy (repeatable).
     #[arg(long = "target", value_name = "NAME")]
@@ -134,6 +134,9 @@ struct TargetArguments {
     /// A private root certificate (PEM) that becomes the only root.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Trust the roots of this machine instead of Mozilla's, which are embedded.
+    #[arg(long, conflicts_with = "ca")]
+    system_roots: bool,
     /// What is judged; the rest does not apply.
     #[arg(long)]
     scope: Option<Scope>,

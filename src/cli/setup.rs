@@ -165,6 +165,7 @@ fn deployment(url: &str) -> Result<Deployment, Error> {
         hosts,
         tools: None,
         ca: None,
+        system_roots: false,
         pins: Vec::new(),
         logs: Vec::new(),
         monitoring: None,
@@ -189,6 +190,7 @@ fn complete(policy: &mut Policy, arguments: &TargetArguments) -> Result<(), Erro
     let describes = arguments.repo.is_some()
         || arguments.token_env.is_some()
         || arguments.ca.is_some()
+        || arguments.system_roots
         || !arguments.endpoints.is_empty()
         || !arguments.origins.is_empty()
         || !arguments.hosts.is_empty();
@@ -210,6 +212,7 @@ fn complete(policy: &mut Policy, arguments: &TargetArguments) -> Result<(), Erro
     let Some(deployment) = &mut target.deployment else {
         if arguments.token_env.is_none()
             && arguments.ca.is_none()
+            && !arguments.system_roots
             && arguments.endpoints.is_empty()
             && arguments.origins.is_empty()
             && arguments.hosts.is_empty()
@@ -217,7 +220,7 @@ fn complete(policy: &mut Policy, arguments: &TargetArguments) -> Result<(), Erro
             return Ok(());
         }
         return Err(Error::Usage(
-            "--endpoint, --token-env, --origin, --host and --ca need a deployment: give --url".into(),
+            "--endpoint, --token-env, --origin, --host, --ca and --system-roots need a deployment: give --url".into(),
         ));
     };
     deployment.endpoints.extend(arguments.endpoints.iter().cloned());
@@ -240,6 +243,11 @@ fn complete(policy: &mut Policy, arguments: &TargetArguments) -> Result<(), Erro
     }
     if let Some(ca) = &arguments.ca {
         deployment.ca = Some(ca.clone());
+        deployment.system_roots = false;
+    }
+    if arguments.system_roots {
+        deployment.ca = None;
+        deployment.system_roots = true;
     }
     Ok(())
 }

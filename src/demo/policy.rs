@@ -93,6 +93,7 @@ fn deployment(places: &Places, faults: &Faults) -> anyhow::Result<Deployment> {
             tools
         }),
         ca: Some(places.root.clone()),
+        system_roots: false,
         pins: places.pins.clone(),
         logs: if faults.has(Fault::LogUnnamed) { Vec::new() } else { vec![LogSource::File(places.log.clone())] },
         monitoring: Some(monitoring),

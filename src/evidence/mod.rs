@@ -10,6 +10,7 @@ pub mod logs;
 pub mod manifest;
 pub mod mcp;
 pub mod repo;
+pub mod revocation;
 pub mod service;
 pub mod tls;
 pub mod token;
@@ -101,6 +102,7 @@ questions! {
     Hello: tls::Hello => tls::Greeting,
     Suites: tls::Suites => tls::Chosen,
     Chain: tls::Chain => tls::Presented,
+    Revocation: revocation::Revocation => revocation::Listed,
     Services: service::Services => service::Listening,
     Sockets: service::Sockets => service::LocalSockets,
     Token: token::TokenAsk => token::TokenFacts,

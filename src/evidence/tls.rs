@@ -73,8 +73,8 @@ impl fmt::Display for Version {
 /// Addresses of one host that are looked at; further ones are named as not judged.
 pub const ADDRESSES: u32 = 8;
 
-/// One ClientHello a version on every address of the target's host, each offering every suite of its age; then the
-/// newest accepted version once more, to show that the refusals were no firewall's.
+/// One ClientHello a version on every address of the target's host, each offering every suite of its age; then an
+/// accepted version once more, to show that the refusals were no firewall's.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Hello {}
 
@@ -94,7 +94,7 @@ pub struct Greeted {
     pub address: String,
     /// In the order of [`Version::ALL`].
     pub hellos: Vec<(Version, Outcome)>,
-    /// The newest accepted version asked once more after everything else; `None` where nothing was accepted.
+    /// An accepted version asked once more after the others were refused; `None` where nothing was accepted.
     pub control: Option<Outcome>,
 }
 
@@ -146,7 +146,7 @@ impl fmt::Display for Outcome {
                 None => write!(f, "refused with alert {number}"),
             },
             Self::Closed => f.write_str("refused by closing the connection"),
-            Self::Reset => f.write_str("refused by resetting the connection"),
+            Self::Reset => f.write_str("the connection was reset"),
             Self::PlainHttp => f.write_str("answered in plain HTTP"),
             Self::NotTls(bytes) => write!(f, "answered with something that is not TLS (bytes {bytes})"),
             Self::Silent(waited) => write!(f, "no answer within {} s", waited.div_ceil(1000)),
@@ -174,15 +174,22 @@ fn alert(number: u8) -> Option<&'static str> {
     })
 }
 
-/// The alert by which a server says that it does not know the name; it says nothing about the version.
-pub const UNRECOGNIZED_NAME: u8 = 112;
+/// Whether an alert refuses what the hello offered. Others say that the name is unknown (112), or that the server could
+/// not read the hello (10, 50): nothing about the version.
+pub const fn refuses(alert: u8) -> bool {
+    // close_notify, handshake_failure, illegal_parameter, protocol_version, insufficient_security, internal_error,
+    // inappropriate_fallback (RFC 8446 section 6.2, RFC 7507 section 3). OpenSSL 3 refuses TLS 1.0 and 1.1 with an
+    // internal error where its security level forbids SHA-1; that a newer hello is accepted shows that it is no failure.
+    matches!(alert, 0 | 40 | 47 | 70 | 71 | 80 | 86)
+}
 
 impl Question for Hello {
     seen_as!(Hello => Greeting);
 
-    /// Five versions, each asked again once after silence or a wordless refusal, and the control likewise.
+    /// Five versions and the odd suites of two of them, each asked again once after silence or a wordless refusal, and
+    /// the control likewise.
     fn ceiling(&self, target: &Target) -> u32 {
-        12 * addresses_at_most(target)
+        16 * addresses_at_most(target)
     }
 
     fn hosts(&self, target: &Target) -> BTreeSet<String> {
@@ -209,8 +216,9 @@ pub enum Strictness {
     Modern,
 }
 
-/// Whether any address accepts a suite that the policy forbids: those alone are offered, and again without the kind
-/// that was chosen, until the server refuses.
+/// Whether any address accepts a suite that the policy forbids, and with which Diffie-Hellman group: no other suites are
+/// offered, but those of a second certificate where the chain is asked for, too; and again without the kind that was
+/// chosen, until the server refuses.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Suites {
     pub strictness: Strictness,
@@ -230,14 +238,15 @@ pub struct ChosenAt {
     pub last: Outcome,
     /// The size of the Diffie-Hellman group in bits, where the server uses one.
     pub group_bits: Option<u32>,
-    /// What a hello with nothing but finite-field Diffie-Hellman met; `None` where the profile forbids it altogether.
+    /// What the offer of finite-field Diffie-Hellman met; `None` where the profile forbids it altogether.
     pub group: Option<Outcome>,
 }
 
 impl Question for Suites {
     seen_as!(Suites => Chosen);
 
-    /// One hello for each kind of forbidden suite, one for the Diffie-Hellman group, each asked again once on silence.
+    /// One hello for each kind of forbidden suite, one for the Diffie-Hellman group, one for a second certificate, each
+    /// asked again once on silence.
     fn ceiling(&self, target: &Target) -> u32 {
         20 * addresses_at_most(target)
     }
@@ -265,10 +274,18 @@ pub struct Chain {}
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Presented {
     pub addresses: Vec<PresentedAt>,
-    /// The certificates of the target's `ca:` file (DER, base64); `None`: the public roots decide.
+    /// The certificates of the target's `ca:` file (DER, base64), or those of the machine's own roots that the chains
+    /// name; `None`: the public roots decide.
     pub roots: Option<Vec<String>>,
+    /// Whether `roots` are the machine's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub of_the_system: bool,
+    /// Addresses beyond [`ADDRESSES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
+/// One chain of one address, which may have several: for old versions, for RSA and for other keys.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct PresentedAt {
     pub address: String,
@@ -289,9 +306,9 @@ pub struct Sent {
 impl Question for Chain {
     seen_as!(Chain => Presented);
 
-    /// A hello in clear and a TLS 1.3 handshake, each once more on silence.
+    /// A hello in clear or a TLS 1.3 handshake, one of each for a second kind of key, each once more on silence.
     fn ceiling(&self, target: &Target) -> u32 {
-        4 * addresses_at_most(target)
+        8 * addresses_at_most(target)
     }
 
     fn hosts(&self, target: &Target) -> BTreeSet<String> {
@@ -311,11 +328,12 @@ fn addresses_at_most(target: &Target) -> u32 {
 }
 
 /// What later runs want to know of this one: `certificate-serial` and `certificate-spki` of the leaf, where every
-/// address sends the same one.
+/// address sends the same one first.
 pub fn facts(presented: &Presented) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     let mut leaves: Vec<&String> = Vec::new();
-    for at in &presented.addresses {
+    let mut addresses = BTreeSet::new();
+    for at in presented.addresses.iter().filter(|at| addresses.insert(&at.address)) {
         if let Ok(Some(leaf)) = at.chain.as_ref().map(|sent| sent.certificates.first())
             && !leaves.contains(&leaf)
         {

@@ -16,7 +16,7 @@ use crate::target::{
 };
 
 /// The keys of a target.
-pub const KEYS: [&str; 31] = [
+pub const KEYS: [&str; 32] = [
     "name",
     "environment",
     "scope",
@@ -34,6 +34,7 @@ pub const KEYS: [&str; 31] = [
     "hosts",
     "tools",
     "ca",
+    "system-roots",
     "pins",
     "logs",
     "monitoring",
@@ -165,6 +166,14 @@ fn deployment(reader: &mut Reader<'_>, node: &Node, fields: &Fields<'_>) -> Opti
         .unwrap_or_default();
     let tools = fields.of("tools").and_then(|node| tools(reader, node));
     let ca = fields.of("ca").and_then(|node| reader.path(node, "a path"));
+    let system_roots = fields.of("system-roots").and_then(|node| reader.flag(node)).unwrap_or(false);
+    if let (true, Some(node), Some(_)) = (system_roots, fields.of("system-roots"), &ca) {
+        reader.fault(
+            node.span,
+            "`ca:` makes its root the only one, and `system-roots:` takes the machine's",
+            "one of both",
+        );
+    }
     let pins = fields
         .of("pins")
         .map(|node| {
@@ -215,6 +224,7 @@ fn deployment(reader: &mut Reader<'_>, node: &Node, fields: &Fields<'_>) -> Opti
         hosts,
         tools,
         ca,
+        system_roots,
         pins,
         logs,
         monitoring,

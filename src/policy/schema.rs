@@ -138,6 +138,7 @@ fn target() -> Value {
                 "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
             }), &["name"])] })) }), &["allow"]),
             "ca": { "type": "string" },
+            "system-roots": { "type": "boolean", "default": false },
             "pins": list(json!({ "type": "string", "pattern": "^sha256/" })),
             "logs": list(json!({ "anyOf": [
                 object(json!({ "file": { "type": "string" } }), &["file"]),

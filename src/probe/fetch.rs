@@ -51,6 +51,28 @@ impl Client {
             .map_err(|error| Unseen::Bug(format!("the HTTP client cannot be built: {error}")))
     }
 
+    /// A whole file of at most `cap` bytes; one that is longer, or comes too slowly, is not had.
+    pub(super) async fn bytes(&self, url: &str, cap: usize) -> Result<Vec<u8>, Unseen> {
+        let reading = async {
+            let response = self.0.get(url).send().await.map_err(|error| unseen(url, &error))?;
+            if !response.status().is_success() {
+                return Err(Unseen::Malformed(format!("{url} answered {}", response.status())));
+            }
+            let mut bytes = Vec::new();
+            let mut stream = response.bytes_stream();
+            while let Some(chunk) = stream.next().await {
+                bytes.extend_from_slice(&chunk.map_err(|error| unseen(url, &error))?);
+                if bytes.len() > cap {
+                    return Err(Unseen::OverBudget(format!("{url} has more than {cap} bytes")));
+                }
+            }
+            Ok(bytes)
+        };
+        tokio::time::timeout(TOTAL, reading)
+            .await
+            .map_err(|_| Unseen::TimedOut(format!("{url} was not whole in {} s", TOTAL.as_secs())))?
+    }
+
     /// One read, at most `cap` bytes of the body.
     pub(super) async fn read(&self, url: &str, send: Option<&str>, cap: usize) -> Result<Fetched, Unseen> {
         let request = match send {

@@ -12,6 +12,7 @@ pub(crate) mod mcp;
 pub mod meter;
 mod metrics;
 pub mod repo;
+mod revocation;
 pub mod secret;
 mod services;
 mod sockets;
@@ -178,6 +179,7 @@ impl World {
         let requests = http::Requests { requests: requests.collect(), last: round.last };
         let descriptions = pick(asks, |ask| if let Ask::Api(description) = ask { Some(description) } else { None });
         let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
+        let revocations = pick(asks, |ask| if let Ask::Revocation(ask) = ask { Some(ask) } else { None });
         let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
         let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
         let tokens = pick(asks, |ask| if let Ask::Token(asked) = ask { Some(asked) } else { None });
@@ -193,6 +195,7 @@ impl World {
             guard(history::answer(self, target, earlier, sink)),
             guard(mcp::answer(self, target, conversations, sink)),
             guard(tls::answer(self, target, asks, sink)),
+            guard(revocation::answer(self, target, revocations, sink)),
             guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
             guard(services::answer(self, target, services, sink)),
             guard(sockets::answer(self, sockets, sink)),

@@ -15,15 +15,19 @@ pub const GLOBS: &[&str] = &[
     "**/httpd/**",
     "**/haproxy/**",
     "**/traefik/**",
-    "traefik*.y*ml",
-    "traefik*.toml",
+    "**/sites-available/**",
+    "**/sites-enabled/**",
+    "*.y*ml",
+    "*.toml",
+    "*.caddy",
+    "caddy*.json",
     "Caddyfile*",
 ];
 
 /// The lines that state versions.
 pub const PATTERN: &str = concat!(
-    r"(?i)^[^#]*\b(ssl_protocols\s|SSLProtocol\s|ssl-min-ver\s|force-(sslv3|tlsv1\d)|",
-    r"minVersion\W+VersionTLS|protocols\s+tls1)",
+    r"(?i)^[^#]*\b(ssl[_-]protocols\W|SSLProtocol\s|ssl-min-ver\s|(force|no)-(sslv3|tlsv1\d)|",
+    r"minVersion\W+VersionTLS|protocols\s+tls1|protocol_min\W+tls1)",
 );
 
 /// The oldest version that the line allows; `None` where it states none.
@@ -35,14 +39,22 @@ pub fn oldest(line: &str) -> Option<Version> {
         .filter(|word| !word.is_empty())
         .collect();
     let after = |word: &str| words.iter().position(|known| *known == word).map(|place| &words[place + 1..]);
-    if let Some(named) = after("ssl_protocols") {
+    // nginx, and the configuration of its ingress controller in Kubernetes.
+    if let Some(named) = after("ssl_protocols").or_else(|| after("ssl-protocols")) {
         return named.iter().filter_map(|word| version(word)).min();
     }
     if let Some(named) = after("sslprotocol") {
         return apache(named);
     }
-    if let Some(named) = after("ssl-min-ver").or_else(|| after("minversion")).or_else(|| after("protocols")) {
+    let oldest = ["ssl-min-ver", "minversion", "protocols", "protocol_min"].iter().find_map(|word| after(word));
+    if let Some(named) = oldest {
         return named.first().and_then(|word| version(word));
+    }
+    // HAProxy takes away one by one: what is left begins at the first that is not named.
+    let taken: BTreeSet<Version> =
+        words.iter().filter_map(|word| word.strip_prefix("no-")).filter_map(version).collect();
+    if !taken.is_empty() {
+        return Version::ALL.into_iter().find(|version| !taken.contains(version));
     }
     words.iter().filter_map(|word| word.strip_prefix("force-")).filter_map(version).min()
 }
@@ -86,6 +98,7 @@ mod tests {
 
     #[test]
     fn the_oldest_version_of_every_server_s_way_of_saying_it_is_found() {
+        let pattern = regex::Regex::new(PATTERN).unwrap();
         for (line, expected) in [
             ("    ssl_protocols TLSv1 TLSv1.1 TLSv1.2;", Some(Version::Tls10)),
             ("ssl_protocols TLSv1.2 TLSv1.3; # TLSv1 is gone", Some(Version::Tls12)),
@@ -98,9 +111,14 @@ mod tests {
             ("      minVersion: VersionTLS12", Some(Version::Tls12)),
             ("  minVersion = \"VersionTLS10\"", Some(Version::Tls10)),
             ("protocols tls1.2 tls1.3", Some(Version::Tls12)),
+            ("  ssl-protocols: \"TLSv1.2 TLSv1.3\"", Some(Version::Tls12)),
+            ("\"protocol_min\": \"tls1.0\"", Some(Version::Tls10)),
+            ("ssl-default-bind-options no-sslv3 no-tlsv10 no-tlsv11 no-tls-tickets", Some(Version::Tls12)),
+            ("bind :443 ssl crt /x no-sslv3", Some(Version::Tls10)),
             ("listen 443 ssl;", None),
         ] {
             assert_eq!(oldest(line), expected, "{line}");
+            assert_eq!(pattern.is_match(line), expected.is_some(), "{line}");
         }
     }
 }

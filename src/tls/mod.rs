@@ -1,4 +1,6 @@
-//! What is known about TLS beside the wire: its cipher suites, and how servers are configured for its versions.
+//! TLS as bytes and names, nothing sent: the hello, the reader of its answer, cipher suites, server configuration.
 
 pub mod configuration;
+pub mod hello;
+pub mod reader;
 pub mod suites;

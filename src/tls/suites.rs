@@ -66,6 +66,8 @@ pub const ALL: &[Suite] = &[
     suite(0x1303, "TLS_CHACHA20_POLY1305_SHA256", Kind::Sound),
     suite(0x1304, "TLS_AES_128_CCM_SHA256", Kind::Sound),
     suite(0x1305, "TLS_AES_128_CCM_8_SHA256", Kind::Sound),
+    suite(0x00c6, "TLS_SM4_GCM_SM3", Kind::Sound),
+    suite(0x00c7, "TLS_SM4_CCM_SM3", Kind::Sound),
     suite(0xc02b, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", Kind::Sound),
     suite(0xc02f, "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", Kind::Sound),
     suite(0xc02c, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", Kind::Sound),
@@ -178,11 +180,93 @@ pub const ALL: &[Suite] = &[
     suite(0x0001, "TLS_RSA_WITH_NULL_MD5", Kind::Null),
 ];
 
+/// Suites that hardly any server has. A hello of TLS 1.2 does without: more than 128 suites in one hello are too many
+/// for some old appliances, and no server has these alone.
+pub const RARE: &[Suite] = &[
+    suite(0xc004, "TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA", Kind::Sound),
+    suite(0xc005, "TLS_ECDH_ECDSA_WITH_AES_256_CBC_SHA", Kind::Sound),
+    suite(0xc00e, "TLS_ECDH_RSA_WITH_AES_128_CBC_SHA", Kind::Sound),
+    suite(0xc00f, "TLS_ECDH_RSA_WITH_AES_256_CBC_SHA", Kind::Sound),
+    suite(0xc025, "TLS_ECDH_ECDSA_WITH_AES_128_CBC_SHA256", Kind::Sound),
+    suite(0xc026, "TLS_ECDH_ECDSA_WITH_AES_256_CBC_SHA384", Kind::Sound),
+    suite(0xc029, "TLS_ECDH_RSA_WITH_AES_128_CBC_SHA256", Kind::Sound),
+    suite(0xc02a, "TLS_ECDH_RSA_WITH_AES_256_CBC_SHA384", Kind::Sound),
+    suite(0xc02d, "TLS_ECDH_ECDSA_WITH_AES_128_GCM_SHA256", Kind::Sound),
+    suite(0xc02e, "TLS_ECDH_ECDSA_WITH_AES_256_GCM_SHA384", Kind::Sound),
+    suite(0xc031, "TLS_ECDH_RSA_WITH_AES_128_GCM_SHA256", Kind::Sound),
+    suite(0xc032, "TLS_ECDH_RSA_WITH_AES_256_GCM_SHA384", Kind::Sound),
+    suite(0x0030, "TLS_DH_DSS_WITH_AES_128_CBC_SHA", Kind::Sound),
+    suite(0x0031, "TLS_DH_RSA_WITH_AES_128_CBC_SHA", Kind::Sound),
+    suite(0x0036, "TLS_DH_DSS_WITH_AES_256_CBC_SHA", Kind::Sound),
+    suite(0x0037, "TLS_DH_RSA_WITH_AES_256_CBC_SHA", Kind::Sound),
+    suite(0x003e, "TLS_DH_DSS_WITH_AES_128_CBC_SHA256", Kind::Sound),
+    suite(0x003f, "TLS_DH_RSA_WITH_AES_128_CBC_SHA256", Kind::Sound),
+    suite(0x0068, "TLS_DH_DSS_WITH_AES_256_CBC_SHA256", Kind::Sound),
+    suite(0x0069, "TLS_DH_RSA_WITH_AES_256_CBC_SHA256", Kind::Sound),
+    suite(0x00a0, "TLS_DH_RSA_WITH_AES_128_GCM_SHA256", Kind::Sound),
+    suite(0x00a1, "TLS_DH_RSA_WITH_AES_256_GCM_SHA384", Kind::Sound),
+    suite(0x00a4, "TLS_DH_DSS_WITH_AES_128_GCM_SHA256", Kind::Sound),
+    suite(0x00a5, "TLS_DH_DSS_WITH_AES_256_GCM_SHA384", Kind::Sound),
+    suite(0x0042, "TLS_DH_DSS_WITH_CAMELLIA_128_CBC_SHA", Kind::Sound),
+    suite(0x0043, "TLS_DH_RSA_WITH_CAMELLIA_128_CBC_SHA", Kind::Sound),
+    suite(0x0085, "TLS_DH_DSS_WITH_CAMELLIA_256_CBC_SHA", Kind::Sound),
+    suite(0x0086, "TLS_DH_RSA_WITH_CAMELLIA_256_CBC_SHA", Kind::Sound),
+    suite(0x0044, "TLS_DHE_DSS_WITH_CAMELLIA_128_CBC_SHA", Kind::Sound),
+    suite(0x0087, "TLS_DHE_DSS_WITH_CAMELLIA_256_CBC_SHA", Kind::Sound),
+    suite(0x0099, "TLS_DHE_DSS_WITH_SEED_CBC_SHA", Kind::Sound),
+    suite(0x0097, "TLS_DH_DSS_WITH_SEED_CBC_SHA", Kind::Sound),
+    suite(0x0098, "TLS_DH_RSA_WITH_SEED_CBC_SHA", Kind::Sound),
+    suite(0x00ba, "TLS_RSA_WITH_CAMELLIA_128_CBC_SHA256", Kind::Sound),
+    suite(0x00c0, "TLS_RSA_WITH_CAMELLIA_256_CBC_SHA256", Kind::Sound),
+    suite(0xc050, "TLS_RSA_WITH_ARIA_128_GCM_SHA256", Kind::Sound),
+    suite(0xc051, "TLS_RSA_WITH_ARIA_256_GCM_SHA384", Kind::Sound),
+    suite(0xc052, "TLS_DHE_RSA_WITH_ARIA_128_GCM_SHA256", Kind::Sound),
+    suite(0xc053, "TLS_DHE_RSA_WITH_ARIA_256_GCM_SHA384", Kind::Sound),
+    suite(0xc03c, "TLS_RSA_WITH_ARIA_128_CBC_SHA256", Kind::Sound),
+    suite(0xc03d, "TLS_RSA_WITH_ARIA_256_CBC_SHA384", Kind::Sound),
+    suite(0xc048, "TLS_ECDHE_ECDSA_WITH_ARIA_128_CBC_SHA256", Kind::Sound),
+    suite(0xc049, "TLS_ECDHE_ECDSA_WITH_ARIA_256_CBC_SHA384", Kind::Sound),
+    suite(0xc04c, "TLS_ECDHE_RSA_WITH_ARIA_128_CBC_SHA256", Kind::Sound),
+    suite(0xc04d, "TLS_ECDHE_RSA_WITH_ARIA_256_CBC_SHA384", Kind::Sound),
+    suite(0xc07a, "TLS_RSA_WITH_CAMELLIA_128_GCM_SHA256", Kind::Sound),
+    suite(0xc07b, "TLS_RSA_WITH_CAMELLIA_256_GCM_SHA384", Kind::Sound),
+    suite(0xc07c, "TLS_DHE_RSA_WITH_CAMELLIA_128_GCM_SHA256", Kind::Sound),
+    suite(0xc07d, "TLS_DHE_RSA_WITH_CAMELLIA_256_GCM_SHA384", Kind::Sound),
+    suite(0xc003, "TLS_ECDH_ECDSA_WITH_3DES_EDE_CBC_SHA", Kind::TripleDes),
+    suite(0xc00d, "TLS_ECDH_RSA_WITH_3DES_EDE_CBC_SHA", Kind::TripleDes),
+    suite(0x000d, "TLS_DH_DSS_WITH_3DES_EDE_CBC_SHA", Kind::TripleDes),
+    suite(0x0010, "TLS_DH_RSA_WITH_3DES_EDE_CBC_SHA", Kind::TripleDes),
+    suite(0xfeff, "SSL_RSA_FIPS_WITH_3DES_EDE_CBC_SHA", Kind::TripleDes),
+    suite(0x000c, "TLS_DH_DSS_WITH_DES_CBC_SHA", Kind::Des),
+    suite(0x000f, "TLS_DH_RSA_WITH_DES_CBC_SHA", Kind::Des),
+    suite(0xfefe, "SSL_RSA_FIPS_WITH_DES_CBC_SHA", Kind::Des),
+    suite(0xc002, "TLS_ECDH_ECDSA_WITH_RC4_128_SHA", Kind::Rc4),
+    suite(0xc00c, "TLS_ECDH_RSA_WITH_RC4_128_SHA", Kind::Rc4),
+    suite(0x000b, "TLS_DH_DSS_EXPORT_WITH_DES40_CBC_SHA", Kind::Export),
+    suite(0x000e, "TLS_DH_RSA_EXPORT_WITH_DES40_CBC_SHA", Kind::Export),
+    suite(0x0060, "TLS_RSA_EXPORT1024_WITH_RC4_56_MD5", Kind::Export),
+    suite(0x0061, "TLS_RSA_EXPORT1024_WITH_RC2_CBC_56_MD5", Kind::Export),
+    suite(0x0063, "TLS_DHE_DSS_EXPORT1024_WITH_DES_CBC_SHA", Kind::Export),
+    suite(0x0065, "TLS_DHE_DSS_EXPORT1024_WITH_RC4_56_SHA", Kind::Export),
+    suite(0xc001, "TLS_ECDH_ECDSA_WITH_NULL_SHA", Kind::Null),
+    suite(0xc00b, "TLS_ECDH_RSA_WITH_NULL_SHA", Kind::Null),
+];
+
+/// Numbers of suites that need no certificate of a web server's: Kerberos (RFC 2712), pre-shared keys (RFC 4279,
+/// RFC 5489), SRP (RFC 5054), GOST (RFC 9189). A server that has nothing else still speaks its version: they are offered
+/// in a hello of their own where the others were refused without a word about the version.
+pub const ODD: &[u16] = &[
+    0x001e, 0x001f, 0x0020, 0x0021, 0x0022, 0x0023, 0x0024, 0x0025, 0x0026, 0x0027, 0x0028, 0x0029, 0x002a, 0x002b,
+    0x002c, 0x002d, 0x002e, 0x008a, 0x008b, 0x008c, 0x008d, 0x008e, 0x008f, 0x0090, 0x0091, 0x0092, 0x0093, 0x0094,
+    0x0095, 0xc033, 0xc034, 0xc035, 0xc036, 0xc039, 0xc01a, 0xc01b, 0xc01c, 0xc01d, 0xc01e, 0xc01f, 0xc020, 0xc021,
+    0xc022, 0x0080, 0x0081, 0x0082, 0x0083, 0xff85,
+];
+
 /// Mozilla's intermediate profile for TLS 1.2 (Server Side TLS 6.0).
 const INTERMEDIATE: &[u16] = &[0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8];
 
 pub fn find(number: u16) -> Option<&'static Suite> {
-    ALL.iter().find(|suite| suite.number == number)
+    ALL.iter().chain(RARE).find(|suite| suite.number == number)
 }
 
 /// The suite's name, or its number where it has none here.
@@ -191,7 +275,8 @@ pub fn name(number: u16) -> String {
 }
 
 pub const fn is_of_tls13(number: u16) -> bool {
-    number >> 8 == 0x13
+    // RFC 8446 appendix B.4, RFC 8998 section 2
+    number >> 8 == 0x13 || matches!(number, 0x00c6 | 0x00c7)
 }
 
 /// Whether the key exchange is Diffie-Hellman over a finite field, with a group that the server chooses.
@@ -201,12 +286,33 @@ pub fn is_finite_field(number: u16) -> bool {
 
 /// Whether a recorded session stays secret when the server's key is lost.
 pub fn has_forward_secrecy(number: u16) -> bool {
-    is_of_tls13(number) || find(number).is_some_and(|suite| !suite.name.starts_with("TLS_RSA_"))
+    const EPHEMERAL: [&str; 4] = ["TLS_ECDHE_", "TLS_DHE_", "TLS_DH_anon_", "TLS_ECDH_anon_"];
+    is_of_tls13(number) || find(number).is_some_and(|suite| EPHEMERAL.iter().any(|kind| suite.name.starts_with(kind)))
+}
+
+/// What a hello of the version offers: every suite of its age, up to TLS 1.1 the rare ones, too.
+pub fn common(version: Version) -> Vec<u16> {
+    let rare = if version < Version::Tls12 { RARE } else { &[] };
+    ALL.iter().chain(rare).filter(|suite| suite.is_for(version)).map(|suite| suite.number).collect()
+}
+
+/// Sound suites up to TLS 1.2 over finite-field Diffie-Hellman, whose group the server chooses.
+pub fn sound_finite_field() -> Vec<u16> {
+    let sound = ALL.iter().filter(|suite| suite.kind == Kind::Sound && is_finite_field(suite.number));
+    sound.map(|suite| suite.number).collect()
+}
+
+/// Sound suites up to TLS 1.2 of servers with an RSA certificate, else of those with one on a curve.
+pub fn sound_with(rsa: bool) -> Vec<u16> {
+    let mark = if rsa { "RSA_WITH" } else { "_ECDSA_" };
+    let sound = ALL.iter().filter(|suite| suite.kind == Kind::Sound && suite.name.contains(mark));
+    sound.map(|suite| suite.number).collect()
 }
 
 /// The suites up to TLS 1.2 that the policy forbids.
 pub fn forbidden(strictness: Strictness) -> Vec<u16> {
     ALL.iter()
+        .chain(RARE)
         .filter(|suite| !is_of_tls13(suite.number))
         .filter(|suite| match strictness {
             Strictness::Off => false,
@@ -226,9 +332,10 @@ mod tests {
 
     #[test]
     fn no_number_stands_twice_and_every_kind_is_told_by_its_name() {
-        let numbers: BTreeSet<u16> = ALL.iter().map(|suite| suite.number).collect();
-        assert_eq!(numbers.len(), ALL.len());
-        for suite in ALL {
+        let all = || ALL.iter().chain(RARE);
+        let numbers: BTreeSet<u16> = all().map(|suite| suite.number).chain(ODD.iter().copied()).collect();
+        assert_eq!(numbers.len(), ALL.len() + RARE.len() + ODD.len());
+        for suite in all() {
             let kind = match suite.name {
                 name if name.contains("_anon_") => Kind::Anonymous,
                 name if name.contains("EXPORT") => Kind::Export,
@@ -239,6 +346,21 @@ mod tests {
                 _ => Kind::Sound,
             };
             assert_eq!(suite.kind, kind, "{}", suite.name);
+        }
+    }
+
+    #[test]
+    fn no_hello_offers_more_than_old_appliances_take() {
+        for version in Version::ALL {
+            assert!((1..=128).contains(&common(version).len()), "{version}: {}", common(version).len());
+        }
+        assert!(ODD.len() <= 128);
+    }
+
+    #[test]
+    fn a_static_key_exchange_has_no_forward_secrecy() {
+        for (number, expected) in [(0x1301, true), (0xc02b, true), (0x0033, true), (0x002f, false), (0xc004, false)] {
+            assert_eq!(has_forward_secrecy(number), expected, "{}", name(number));
         }
     }
 

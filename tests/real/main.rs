@@ -18,4 +18,5 @@ mod monitoring;
 mod openapi;
 mod repositories;
 mod tls;
+mod tlslite;
 mod unreachable;

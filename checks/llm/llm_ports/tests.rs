@@ -34,6 +34,7 @@ fn target(reach: Reach) -> Target {
             hosts: vec![host],
             tools: None,
             ca: None,
+            system_roots: false,
             pins: Vec::new(),
             logs: Vec::new(),
             monitoring: None,

@@ -49,7 +49,7 @@ fn old_versions_refused_and_a_new_one_accepted_before_and_after_hold() {
     let verdict = judge_one(sound(), Some(ACCEPTED));
     assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
     assert!(verdict.grounds()[0].contains("TLS 1.1 refused with alert 70, protocol version"), "{verdict:?}");
-    let only_newest = [REFUSED, Outcome::Closed, Outcome::Reset, REFUSED, ACCEPTED];
+    let only_newest = [REFUSED, Outcome::Closed, Outcome::Alert(40), REFUSED, ACCEPTED];
     assert_eq!(judge_one(only_newest, Some(ACCEPTED)).status(), Status::Pass);
     let downgraded = [REFUSED, REFUSED, REFUSED, ACCEPTED, Outcome::Downgraded { to: Version::Tls12, suite: 0xc02b }];
     assert_eq!(judge_one(downgraded, Some(ACCEPTED)).status(), Status::Pass);
@@ -75,12 +75,27 @@ fn what_is_no_refusal_is_no_pass() {
         Outcome::NotTls("00".into()),
         Outcome::Unreachable("no route".into()),
         Outcome::NotListening,
-        Outcome::Alert(UNRECOGNIZED_NAME),
+        Outcome::Reset,
+        // unexpected_message, decode_error, unrecognized_name
+        Outcome::Alert(10),
+        Outcome::Alert(50),
+        Outcome::Alert(112),
+        // newer than was offered
+        Outcome::Downgraded { to: Version::Tls12, suite: 0xc02b },
     ] {
         let mut outcomes = sound();
         outcomes[1] = blind.clone();
         assert_eq!(judge_one(outcomes, Some(ACCEPTED)).status(), Status::Inconclusive, "{blind}");
     }
+}
+
+#[test]
+fn an_old_version_in_answer_to_a_newer_hello_is_spoken() {
+    let mut outcomes = sound();
+    outcomes[2] = Outcome::Downgraded { to: Version::Tls10, suite: 0x002f };
+    let verdict = judge_one(outcomes, Some(ACCEPTED));
+    assert_eq!(verdict.findings().len(), 1, "{verdict:?}");
+    assert_eq!(verdict.findings()[0].aspect, "tls1.0");
 }
 
 #[test]
@@ -135,8 +150,10 @@ fn weak_suites_and_small_groups_fail_and_silence_about_them_is_no_pass() {
     assert_eq!(group(Some(1024)), Status::Fail);
     assert_eq!(group(Some(2048)), Status::Pass);
     assert_eq!(group(None), Status::Inconclusive);
-    let silent = judged(ChosenAt { last: Outcome::Silent(12_000), ..no_weak_suite() });
-    assert_eq!(silent.status(), Status::Inconclusive);
+    for last in [Outcome::Silent(12_000), Outcome::Reset, Outcome::NotTls("00".into()), Outcome::Alert(112)] {
+        let blind = judged(ChosenAt { last: last.clone(), ..no_weak_suite() });
+        assert_eq!(blind.status(), Status::Inconclusive, "{last}");
+    }
 }
 
 #[test]

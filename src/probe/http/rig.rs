@@ -193,6 +193,7 @@ pub(crate) fn target(url: &str, endpoints: &[&str]) -> Target {
             hosts: Vec::new(),
             tools: None,
             ca: None,
+            system_roots: false,
             pins: Vec::new(),
             logs: Vec::new(),
             monitoring: None,

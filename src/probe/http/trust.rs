@@ -94,10 +94,17 @@ pub(super) fn tls_config(deployment: &Deployment, trust: Trust) -> Result<rustls
     }
 }
 
-/// The private root as the only root, else Mozilla's.
+/// The private root as the only root, the machine's own where it is asked for, else Mozilla's.
 fn roots(deployment: &Deployment) -> Result<RootCertStore, Unseen> {
     let mut store = RootCertStore::empty();
     match &deployment.ca {
+        None if deployment.system_roots => {
+            let found = rustls_native_certs::load_native_certs();
+            let (added, _) = store.add_parsable_certificates(found.certs);
+            if added == 0 {
+                return Err(Unseen::NotConfigured("--system-roots: this machine has no roots".into()));
+            }
+        }
         None => {
             store.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
         }

@@ -86,6 +86,7 @@ fn target(url: &str) -> Target {
             hosts: Vec::new(),
             tools: None,
             ca: None,
+            system_roots: false,
             pins: Vec::new(),
             logs: Vec::new(),
             monitoring: None,

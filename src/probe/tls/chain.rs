@@ -1,5 +1,6 @@
 //! The certificate chain, in clear or through a handshake that records and judges nothing.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -13,9 +14,10 @@ use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::reader::Flight;
+use crate::certificate::{Certificate, Key};
 use crate::evidence::Unseen;
-use crate::evidence::tls::{Sent, Version};
+use crate::evidence::tls::{Presented, Sent, Version};
+use crate::tls::reader::Flight;
 
 /// The chain of a flight in clear, where it holds one.
 pub(super) fn of(flight: &Flight) -> Option<Sent> {
@@ -24,12 +26,29 @@ pub(super) fn of(flight: &Flight) -> Option<Sent> {
     Some(Sent { certificates: chain.iter().map(|der| STANDARD.encode(der)).collect(), over, stapled: flight.stapled })
 }
 
+/// Whether the server's own certificate has an RSA key; `None` where it has neither that nor one on a curve.
+pub(super) fn is_rsa(sent: &Sent) -> Option<bool> {
+    match Certificate::of_base64(sent.certificates.first()?).ok()?.key {
+        Key::Rsa { .. } => Some(true),
+        Key::P256 | Key::P384 | Key::P521 | Key::Ed25519 | Key::Ed448 | Key::OtherCurve(_) => Some(false),
+        Key::Dsa | Key::Unknown(_) => None,
+    }
+}
+
+/// The kinds of key that a handshake says it can verify; a server with several certificates chooses by it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Keys {
+    Any,
+    Rsa,
+    Curves,
+}
+
 /// A handshake of TLS 1.3, for servers that send no chain in clear. It needs no client certificate: the server's comes
 /// before ours is asked for.
-pub(super) async fn shake_hands(address: SocketAddr, host: &str) -> Result<Sent, Unseen> {
+pub(super) async fn shake_hands(address: SocketAddr, host: &str, keys: Keys) -> Result<Sent, Unseen> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Unseen::NotComparable(format!("`{host}` is no name that TLS can ask for")))?;
-    let recorder = Arc::new(Recorder::default());
+    let recorder = Arc::new(Recorder { sent: Mutex::default(), keys });
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| Unseen::Bug(error.to_string()))?
@@ -47,12 +66,15 @@ pub(super) async fn shake_hands(address: SocketAddr, host: &str) -> Result<Sent,
 }
 
 /// Keeps the chain and accepts everything: nothing is sent over the connection.
-#[derive(Debug, Default)]
-struct Recorder(Mutex<Option<Sent>>);
+#[derive(Debug)]
+struct Recorder {
+    sent: Mutex<Option<Sent>>,
+    keys: Keys,
+}
 
 impl Recorder {
     fn take(&self) -> Option<Sent> {
-        self.0.lock().ok().and_then(|mut sent| sent.take())
+        self.sent.lock().ok().and_then(|mut sent| sent.take())
     }
 }
 
@@ -65,7 +87,7 @@ impl ServerCertVerifier for Recorder {
         ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if let Ok(mut sent) = self.0.lock() {
+        if let Ok(mut sent) = self.sent.lock() {
             let certificates =
                 std::iter::once(end_entity).chain(intermediates).map(|der| STANDARD.encode(der)).collect();
             *sent = Some(Sent { certificates, over: Version::Tls13, stapled: !ocsp_response.is_empty() });
@@ -92,21 +114,16 @@ impl ServerCertVerifier for Recorder {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![
-            SignatureScheme::ECDSA_NISTP256_SHA256,
-            SignatureScheme::ECDSA_NISTP384_SHA384,
-            SignatureScheme::ECDSA_NISTP521_SHA512,
-            SignatureScheme::ED25519,
-            SignatureScheme::ED448,
-            SignatureScheme::RSA_PSS_SHA256,
-            SignatureScheme::RSA_PSS_SHA384,
-            SignatureScheme::RSA_PSS_SHA512,
-            SignatureScheme::RSA_PKCS1_SHA256,
-            SignatureScheme::RSA_PKCS1_SHA384,
-            SignatureScheme::RSA_PKCS1_SHA512,
-            SignatureScheme::RSA_PKCS1_SHA1,
-            SignatureScheme::ECDSA_SHA1_Legacy,
-        ]
+        // With those that the library has no name for: RSA-PSS by RSA-PSS keys (RFC 8446 section 4.2.3), brainpool (RFC
+        // 8734). The signature is not verified, so any will do.
+        let rsa = [0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b, 0x0401, 0x0501, 0x0601, 0x0201];
+        let curves = [0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x081a, 0x081b, 0x081c, 0x0203];
+        let offered: Vec<u16> = match self.keys {
+            Keys::Any => curves.into_iter().chain(rsa).collect(),
+            Keys::Rsa => rsa.to_vec(),
+            Keys::Curves => curves.to_vec(),
+        };
+        offered.into_iter().map(SignatureScheme::from).collect()
     }
 }
 
@@ -134,4 +151,20 @@ pub(super) async fn roots(path: &Path) -> Result<Vec<String>, Unseen> {
         return Err(wrong("holds no certificate".into()));
     }
     Ok(roots)
+}
+
+/// The machine's own roots, those that the chains name as an issuer or hold; a machine has some hundred.
+pub(super) fn system_roots(presented: &Presented) -> Result<Vec<String>, Unseen> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        return Err(Unseen::NotConfigured(format!("--system-roots: this machine has no roots ({})", why.join("; "))));
+    }
+    let sent = presented.addresses.iter().filter_map(|at| at.chain.as_ref().ok()).flat_map(|sent| &sent.certificates);
+    let named: BTreeSet<Vec<u8>> = sent
+        .filter_map(|text| Certificate::of_base64(text).ok())
+        .flat_map(|certificate| [certificate.issuer_raw, certificate.subject_raw])
+        .collect();
+    let roots = found.certs.iter().filter_map(|der| Some((der, Certificate::of_der(der).ok()?)));
+    Ok(roots.filter(|(_, root)| named.contains(&root.subject_raw)).map(|(der, _)| STANDARD.encode(der)).collect())
 }

@@ -4,49 +4,50 @@ use crate::certificate::bits_of;
 use crate::evidence::tls::Version;
 
 /// Bytes of handshake at most: the largest chain seen in the wild was 211 KB.
-pub(super) const MOST: usize = 512 * 1024;
+pub const MOST: usize = 512 * 1024;
 /// Certificates of one chain at most.
 const CERTIFICATES: usize = 64;
 
 /// What has been understood so far.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub struct Reader {
     /// Bytes of records not yet whole.
     pending: Vec<u8>,
     /// Handshake messages not yet whole.
     handshake: Vec<u8>,
     taken: usize,
-    pub(super) seen: Flight,
+    pub seen: Flight,
 }
 
 /// The server's first flight, as far as it was readable.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Flight {
-    pub(super) hello: Option<ServerHello>,
+pub struct Flight {
+    pub hello: Option<ServerHello>,
     /// DER, in the order sent.
-    pub(super) chain: Option<Vec<Vec<u8>>>,
-    pub(super) stapled: bool,
+    pub chain: Option<Vec<Vec<u8>>>,
+    /// Whether an OCSP response came with the chain.
+    pub stapled: bool,
     /// Bits of the finite-field Diffie-Hellman group.
-    pub(super) group_bits: Option<usize>,
+    pub group_bits: Option<usize>,
     /// The number of a fatal alert, or of a warning that closes.
-    pub(super) alert: Option<u8>,
+    pub alert: Option<u8>,
     /// Nothing more comes in clear.
-    pub(super) done: bool,
+    pub done: bool,
     /// What is not TLS: plain HTTP, or other bytes.
-    pub(super) stranger: Option<Stranger>,
+    pub stranger: Option<Stranger>,
     /// A part that breaks the protocol's own lengths.
-    pub(super) malformed: bool,
+    pub malformed: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct ServerHello {
+pub struct ServerHello {
     /// As on the wire, supported_versions considered.
-    pub(super) version: u16,
-    pub(super) suite: u16,
+    pub version: u16,
+    pub suite: u16,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Stranger {
+pub enum Stranger {
     PlainHttp,
     /// The first bytes.
     Other(Vec<u8>),
@@ -54,7 +55,7 @@ pub(super) enum Stranger {
 
 impl Reader {
     /// Takes what arrived; true when there is nothing more to wait for.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> bool {
+    pub fn take(&mut self, bytes: &[u8]) -> bool {
         self.taken = self.taken.saturating_add(bytes.len());
         self.pending.extend_from_slice(bytes);
         if self.taken > MOST {
@@ -69,8 +70,13 @@ impl Reader {
         self.is_over()
     }
 
+    /// Whether a hello was accepted and its flight not read to the end.
+    pub fn is_cut(&self) -> bool {
+        self.seen.hello.is_some() && !self.is_over()
+    }
+
     /// Whether any byte came at all.
-    pub(super) fn is_untouched(&self) -> bool {
+    pub fn is_untouched(&self) -> bool {
         self.taken == 0
     }
 
@@ -159,7 +165,8 @@ impl Reader {
                 None => self.seen.malformed = true,
             },
             12 => self.seen.group_bits = self.uses_finite_field().then(|| prime_bits(body)).flatten(),
-            22 => self.seen.stapled = true,
+            // CertificateStatus, RFC 6066 section 8: a type, and a response that is not empty.
+            22 => self.seen.stapled = body.len() > 4,
             14 => self.seen.done = true,
             _ => {}
         }
@@ -209,7 +216,10 @@ fn server_hello(body: &[u8]) -> Option<ServerHello> {
     let mut cursor = Cursor(body);
     let mut version = cursor.u16()?;
     cursor.bytes(32)?;
-    cursor.block(1)?;
+    // RFC 8446 section 4.1.3: legacy_session_id_echo<0..32>
+    if cursor.block(1)?.len() > 32 {
+        return None;
+    }
     let suite = cursor.u16()?;
     cursor.bytes(1)?;
     if !cursor.0.is_empty() {
@@ -217,8 +227,8 @@ fn server_hello(body: &[u8]) -> Option<ServerHello> {
         while !extensions.0.is_empty() {
             let kind = extensions.u16()?;
             let content = extensions.block(2)?;
-            // supported_versions, RFC 8446 section 4.2.1
-            if kind == 43 {
+            // supported_versions, RFC 8446 section 4.2.1; the old field then says 3.3 (section 4.1.3).
+            if kind == 43 && version == Version::Tls12.wire() {
                 version = Cursor(content).u16()?;
             }
         }
@@ -256,7 +266,11 @@ pub(crate) fn fuzz_flight(bytes: &[u8]) {
         }
     }
     assert!(whole.seen.chain.as_ref().is_none_or(|chain| chain.len() <= CERTIFICATES));
-    assert_eq!(whole.seen.hello, pieces.seen.hello, "a flight in pieces says something else");
+    let said = |reader: &Reader| {
+        let Flight { hello, chain, stapled, group_bits, alert, done, malformed, stranger: _ } = reader.seen.clone();
+        (hello, chain, stapled, group_bits, alert, done, malformed)
+    };
+    assert_eq!(said(&whole), said(&pieces), "a flight in pieces says something else");
 }
 
 #[cfg(test)]
@@ -355,7 +369,105 @@ mod tests {
         assert!(read(&record(22, &bad)).malformed);
     }
 
+    /// What `tls-parser` makes of the same flight: version, suite and chain.
+    fn by_tls_parser(mut bytes: &[u8]) -> Option<(ServerHello, Option<Vec<Vec<u8>>>)> {
+        let (mut hello, mut chain) = (None, None);
+        let mut messages = Vec::new();
+        while let Ok((rest, record)) = tls_parser::parse_tls_raw_record(bytes) {
+            if record.hdr.record_type != tls_parser::TlsRecordType::Handshake {
+                break;
+            }
+            messages.extend_from_slice(record.data);
+            bytes = rest;
+        }
+        let mut messages = messages.as_slice();
+        while let Ok((rest, message)) = tls_parser::parse_tls_message_handshake(messages) {
+            match message {
+                tls_parser::TlsMessage::Handshake(tls_parser::TlsMessageHandshake::ServerHello(parsed)) => {
+                    let extensions = tls_parser::parse_tls_extensions(parsed.ext.unwrap_or_default()).ok()?.1;
+                    let version = extensions.iter().rev().find_map(|extension| match extension {
+                        tls_parser::TlsExtension::SupportedVersions(versions) => versions.first().map(|first| first.0),
+                        _ => None,
+                    });
+                    let version = version.unwrap_or(parsed.version.0);
+                    hello = hello.or(Some(ServerHello { version, suite: parsed.cipher.0 }));
+                }
+                tls_parser::TlsMessage::Handshake(tls_parser::TlsMessageHandshake::Certificate(parsed)) => {
+                    chain = chain.or(Some(parsed.cert_chain.iter().map(|raw| raw.data.to_vec()).collect()));
+                }
+                _ => {}
+            }
+            messages = rest;
+        }
+        hello.map(|hello| (hello, chain))
+    }
+
+    /// The flights that real servers sent, kept as the fuzzer's seeds.
+    fn recorded() -> Vec<(String, Vec<u8>)> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/tls-flight");
+        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        files.map(|file| (file.display().to_string(), std::fs::read(&file).unwrap())).collect()
+    }
+
+    #[test]
+    fn recorded_flights_read_as_another_parser_reads_them() {
+        let mut chains = 0;
+        for (name, bytes) in recorded() {
+            let own = read(&bytes);
+            let other = by_tls_parser(&bytes);
+            assert_eq!(own.hello, other.as_ref().map(|(hello, _)| hello.clone()), "{name}");
+            if let Some((_, Some(chain))) = other {
+                assert_eq!(own.chain, Some(chain), "{name}");
+                chains += 1;
+            }
+        }
+        assert!(chains >= 5, "{chains} recorded flights with a chain");
+    }
+
     proptest! {
+        #[test]
+        fn any_flight_reads_as_another_parser_reads_it(
+            version in 0x0300u16..0x0304, suite in any::<u16>(), newest in any::<bool>(),
+            chain in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..300), 0..6), cut in 1usize..2000,
+        ) {
+            let newest = newest && version == 0x0303;
+            let extensions: &[u8] = if newest { &[0, 43, 0, 2, 3, 4] } else { &[] };
+            let mut all = hello(version, suite, extensions);
+            if !newest {
+                let list: Vec<u8> = chain.iter().flat_map(|der| {
+                    let length = u32::try_from(der.len()).unwrap().to_be_bytes();
+                    [&length[1..], der].concat()
+                }).collect();
+                let length = u32::try_from(list.len()).unwrap().to_be_bytes();
+                all.extend(message(11, &[&length[1..], &list].concat()));
+            }
+            all.extend(message(14, &[]));
+            let records: Vec<u8> = all.chunks(cut).flat_map(|part| record(22, part)).collect();
+            let (own, other) = (read(&records), by_tls_parser(&records).unwrap());
+            prop_assert_eq!(own.hello, Some(other.0));
+            prop_assert_eq!(own.chain, other.1);
+        }
+
+        /// Where bytes were changed the two may differ in what they refuse, never in what they both read.
+        #[test]
+        fn a_changed_flight_never_reads_as_something_else(
+            which in any::<prop::sample::Index>(), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let flights = recorded();
+            let (_, mut bytes) = flights[which.index(flights.len())].clone();
+            for (at, byte) in changes {
+                let length = bytes.len();
+                bytes[at.index(length)] = byte;
+            }
+            let own = read(&bytes);
+            if let (Some(hello), Some((other, chain))) = (&own.hello, by_tls_parser(&bytes)) {
+                prop_assert_eq!(hello, &other);
+                if let (Some(own), Some(other)) = (own.chain, chain) {
+                    prop_assert_eq!(own, other);
+                }
+            }
+        }
+
         #[test]
         fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
             read(&bytes);

@@ -1,34 +1,38 @@
 //! The ClientHello, written byte by byte: one version at a time, with suites that no TLS library offers any more.
 
 use crate::evidence::tls::Version;
-use crate::tls::suites;
 
 /// What one hello offers.
 #[derive(Clone, Debug)]
-pub(super) struct Offer<'a> {
-    pub(super) version: Version,
-    pub(super) suites: &'a [u16],
+pub struct Offer<'a> {
+    pub version: Version,
+    /// IANA's numbers, in the order of preference.
+    pub suites: &'a [u16],
     /// The name for SNI; `None` for an address, which has none (RFC 6066 section 3).
-    pub(super) name: Option<&'a str>,
+    pub name: Option<&'a str>,
     /// 64 random bytes: the hello's random, and a key share that nobody will use.
-    pub(super) random: [u8; 64],
+    pub random: [u8; 64],
 }
 
 /// Groups of the age before TLS 1.3. No ffdhe groups: a server would leave its own, perhaps weak, group for one of them
 /// (RFC 7919 section 4).
 const CURVES: &[u16] = &[29, 23, 24, 25, 30, 22, 21, 19, 14, 13, 12, 11, 10, 9];
-/// X25519MLKEM768, X25519, P-256, P-384, P-521, X448, ffdhe2048 to ffdhe8192 (RFC 8446 section 4.2.7).
-const GROUPS: &[u16] = &[29, 23, 24, 25, 30, 0x11ec, 256, 257, 258, 259, 260];
+/// X25519, P-256, P-384, P-521, X448, the hybrids with ML-KEM, ML-KEM alone, ffdhe2048 to ffdhe8192, brainpool, SM2
+/// (RFC 8446 section 4.2.7 and IANA's registry since). A server that wants another than X25519 asks for it, and that
+/// shows its version just as well.
+const GROUPS: &[u16] =
+    &[29, 23, 24, 25, 30, 0x11ec, 0x11eb, 0x11ed, 0x0200, 0x0201, 0x0202, 256, 257, 258, 259, 260, 31, 32, 33, 41];
 /// Every scheme that was ever in use, the newest first (RFC 8446 section 4.2.3, RFC 5246 section 7.4.1.4.1).
 const SIGNATURES: &[u16] = &[
     0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b, 0x0401, 0x0501, 0x0601,
-    0x0402, 0x0303, 0x0301, 0x0302, 0x0203, 0x0201, 0x0202, 0x0101,
+    0x0402, 0x0303, 0x0301, 0x0302, 0x0203, 0x0201, 0x0202, 0x0101, 0x081a, 0x081b, 0x081c, 0x0904, 0x0905, 0x0906,
+    0x0708,
 ];
 /// TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746 section 3.3): servers that insist on secure renegotiation hang up without.
 const RENEGOTIATION: u16 = 0x00ff;
 
 /// The hello as one record.
-pub(super) fn write(offer: &Offer<'_>) -> Vec<u8> {
+pub fn write(offer: &Offer<'_>) -> Vec<u8> {
     let version = offer.version;
     let mut body = Vec::with_capacity(600);
     put16(&mut body, version.min(Version::Tls12).wire());
@@ -67,6 +71,14 @@ fn extensions(offer: &Offer<'_>) -> Vec<u8> {
         block16(&mut host, name.as_bytes());
         extension(&mut all, 0, |body| block16(body, &host));
     }
+    if offer.version <= Version::Tls12 {
+        // extended_master_secret: servers under FIPS 140-3 refuse TLS 1.2 without it (RFC 7627 section 5.3).
+        extension(&mut all, 23, |_| {});
+        // SRP suites want a user's name (RFC 5054 section 2.8.1).
+        if offer.suites.iter().any(|suite| (0xc01a..=0xc022).contains(suite)) {
+            extension(&mut all, 12, |body| block8(body, b"audit"));
+        }
+    }
     let groups = if offer.version == Version::Tls13 { GROUPS } else { CURVES };
     extension(&mut all, 10, |body| block16(body, &list16(groups)));
     match offer.version {
@@ -97,11 +109,6 @@ fn pad(extensions: &mut Vec<u8>, before: usize) {
         let padding = vec![0; 512usize.saturating_sub(length + 4)];
         extension(extensions, 21, |body| body.extend_from_slice(&padding));
     }
-}
-
-/// Every suite that the version can have.
-pub(super) fn every_suite(version: Version) -> Vec<u16> {
-    suites::ALL.iter().filter(|suite| suite.is_for(version)).map(|suite| suite.number).collect()
 }
 
 fn extension(all: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
@@ -135,9 +142,10 @@ fn block16(bytes: &mut Vec<u8>, content: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::suites;
 
     fn hello(version: Version, name: Option<&str>) -> Vec<u8> {
-        write(&Offer { version, suites: &every_suite(version), name, random: [7; 64] })
+        write(&Offer { version, suites: &suites::common(version), name, random: [7; 64] })
     }
 
     #[test]
