@@ -25,6 +25,7 @@ pub(super) const KEYWORDS: &[&str] = &[
     "psk",
     "pw",
     "mnemonic",
+    "pepper",
     "senha",
     "kennwort",
     "mdp",
@@ -157,6 +158,14 @@ fn assignment(
         }
     };
     let value = std::str::from_utf8(value).ok()?;
+    // `--secret id=npm,src=…`, `$password := include …`
+    let options = flag
+        && value.split_once('=').is_some_and(|(name, rest)| {
+            !rest.is_empty() && name.len() < 12 && name.bytes().all(|byte| byte.is_ascii_lowercase())
+        });
+    if quote.is_none() && (options || rest.trim_ascii_start().starts_with(b":=")) {
+        return Some(value_at + length);
+    }
     // Prose: what follows the value goes on with the sentence.
     if syntax == Syntax::Text && quote.is_none() && !joined && !ends_line(raw, length) {
         return Some(value_at + length);

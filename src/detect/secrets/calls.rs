@@ -75,6 +75,8 @@ pub(super) fn call(text: &[u8], at: usize, scale: &mut Scale<'_>) {
     let place = match arguments.len() {
         0 | 1 => return,
         2 => 1,
+        // A callback may follow user and password.
+        _ if arguments.get(2).is_none_or(Option::is_none) && arguments.first().is_some_and(Option::is_some) => 1,
         _ => 2,
     };
     let Some(Some(span)) = arguments.get(place) else { return };

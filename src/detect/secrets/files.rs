@@ -2,6 +2,7 @@
 
 use super::Hit;
 use super::calls;
+use super::place::Form;
 use super::shape::is_hex;
 use super::value::{is_password_hash, looks};
 use super::weigh::{Pair, Scale};
@@ -20,7 +21,9 @@ pub(super) fn find(path: &str, text: &[u8], scale: &mut Scale<'_>) {
         netrc(text, scale);
     } else if is(&[".pgpass", "pgpass.conf", "pgpass"]) {
         columns(text, 4, "password of a .pgpass line", scale);
-    } else if name.contains("htpasswd") || is(&["shadow", "master.passwd", ".passwd", ".vncpasswd.txt", "shadow.bak"]) {
+    } else if (name.contains("htpasswd") || name.ends_with("passwd")) && matches!(scale.form, Form::Text | Form::Lines)
+        || is(&["shadow", "master.passwd", ".passwd", ".vncpasswd.txt", "shadow.bak"])
+    {
         columns(text, 1, "password of a user file", scale);
     } else if is(&[".npmrc", "npmrc", ".dockercfg", "config.json", ".dockerconfigjson", ".yarnrc.yml", "auth.json"]) {
         encoded(text, scale);
@@ -93,6 +96,9 @@ fn encoded(text: &str, scale: &mut Scale<'_>) {
             continue;
         };
         let rest = line.get(found..).unwrap_or_default();
+        if rest.starts_with(|next: char| next.is_ascii_alphabetic()) {
+            continue;
+        }
         let value = rest.trim_start_matches(|letter: char| " \t=:\"'".contains(letter));
         let length = value
             .bytes()

@@ -29,9 +29,18 @@ pub(super) fn pem(text: &[u8], begin: Range<usize>) -> Option<Hit> {
     let body_at = begin.end + label_end + dashes;
     let body = text.get(body_at..)?;
     let window = body.get(..body.len().min(16 * 1024))?;
-    let end =
-        find_bytes(window, b"---- END").or_else(|| find_bytes(window, b"-----END")).unwrap_or(window.len().min(4096));
+    let end = find_bytes(window, b"---- END").or_else(|| find_bytes(window, b"-----END"));
+    // Without its end it goes on as long as it looks like one.
+    let end = end.unwrap_or_else(|| {
+        let part =
+            |byte: &&u8| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || b"+/=\\\"',:-".contains(byte);
+        window.iter().take(4096).take_while(part).count()
+    });
     let body = window.get(..end)?;
+    // A key has long lines of base64 (64 characters mostly, 44 in the shortest); prose and code about keys have none.
+    let dense = body
+        .split(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')))
+        .any(|run| run.len() >= SHORTEST_KEY && run.iter().any(|byte| !byte.is_ascii_hexdigit()));
     // `\n` in a JSON string, quotes and `+` in source text stand between the lines of one key.
     let material: Vec<u8> = body
         .iter()
@@ -39,7 +48,7 @@ pub(super) fn pem(text: &[u8], begin: Range<usize>) -> Option<Hit> {
         .filter(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
         .collect();
     let material = std::str::from_utf8(&material).ok()?;
-    if material.len() < SHORTEST_KEY || entropy(material) < 3.5 {
+    if !dense || material.len() < SHORTEST_KEY || entropy(material) < 3.5 {
         return None;
     }
     let encrypted = label.contains("ENCRYPTED") || find_bytes(body, b"Proc-Type: 4,ENCRYPTED").is_some();

@@ -237,6 +237,7 @@ const ABOUT: &[&str] = &[
     "msg",
     "strategy",
     "mode",
+    "mtime",
     "method",
     "class",
     "usage",
@@ -435,8 +436,26 @@ const PUBLIC: &[&str] = &[
     "recaptcha",
 ];
 /// Words before a plain `pass` that make it a step, a ticket or a filter.
-const PASS_OF: &[&str] =
-    &["by", "one", "two", "first", "second", "single", "multi", "render", "low", "high", "band", "season"];
+const PASS_OF: &[&str] = &[
+    "by",
+    "fastcgi",
+    "proxy",
+    "uwsgi",
+    "scgi",
+    "grpc",
+    "memcached",
+    "one",
+    "two",
+    "first",
+    "second",
+    "single",
+    "multi",
+    "render",
+    "low",
+    "high",
+    "band",
+    "season",
+];
 
 /// What the name of an assignment says about its value. `around` is the name of what encloses it, where it has one.
 pub(super) fn name_says(name: &str, around: &str) -> NameSays {
@@ -473,6 +492,10 @@ pub(super) fn name_says(name: &str, around: &str) -> NameSays {
     let key_of = |word: &str| is(KEY_OF, word);
     if last == "key" {
         // `encryption: { key: … }` says it as `encryption_key` does.
+        // `secretKeyRef: { key: … }` names an entry of a secret kept elsewhere.
+        if before_last.is_none() && words(around).last().is_some_and(|word| is(ABOUT, word)) {
+            return NameSays::No;
+        }
         let of = before_last.map_or_else(|| words(around).pop(), |word| Some(word.to_owned()));
         return if of.as_deref().is_some_and(key_of) || before_last.is_none() && words(around).iter().any(|w| key_of(w))
         {

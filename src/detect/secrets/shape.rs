@@ -20,6 +20,9 @@ pub(super) fn entropy(value: &str) -> f64 {
 /// Whether the value is mixed as generated ones are: random text of its length, not words.
 pub(super) fn is_random(value: &str) -> bool {
     let length = value.len();
+    if is_noise(value) {
+        return true;
+    }
     if length < 12 || value.contains(' ') {
         return false;
     }
@@ -34,6 +37,17 @@ pub(super) fn is_random(value: &str) -> bool {
     let kinds = [digits, upper, lower].iter().filter(|count| **count > 0).count();
     // Hexadecimal holds at most 4 bits a character, random alphanumerics of 20 characters about 4.
     kinds >= 2 && digits + upper > 1 && bits > 3.2 && !is_readable(value)
+}
+
+/// Long, and of every kind of character at once: keys and salts that a generator filled with signs and blanks.
+pub(super) fn is_noise(value: &str) -> bool {
+    value.len() >= 32
+        && !value.contains('\n')
+        && kinds(value) == 4
+        && entropy(value) > 4.6
+        && value.chars().filter(|letter| letter.is_ascii_punctuation()).count() * 8 >= value.len()
+        && !is_readable(value)
+        && value.split(' ').all(|part| part.len() > 20 || !is_word(part) || part.len() < 3)
 }
 
 /// `0-9a-f` in one case, `0x` and dashes aside.
@@ -118,7 +132,9 @@ pub(super) fn is_wordy(value: &str) -> bool {
         let number = part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
         let same_case = part.bytes().skip(1).all(|byte| byte.is_ascii_lowercase())
             || part.bytes().all(|byte| byte.is_ascii_uppercase());
-        number || part.bytes().all(|byte| byte.is_ascii_alphabetic()) && same_case
+        // `k8s`, `v2`, `s3`
+        let short = part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        number || short || part.bytes().all(|byte| byte.is_ascii_alphabetic()) && same_case
     });
     wordy && parts > 1
 }

@@ -18,6 +18,8 @@ enum Needle {
     Putty,
     Jwt,
     Url,
+    /// `user:password@tcp(host:port)/name`, as Go's MySQL driver reads it.
+    Dsn,
     Mark(Mark),
 }
 
@@ -56,6 +58,8 @@ static FINDER: LazyLock<Finder> = LazyLock::new(|| {
         ("PuTTY-User-Key-File-", Needle::Putty),
         ("eyJ", Needle::Jwt),
         ("://", Needle::Url),
+        ("@tcp(", Needle::Dsn),
+        ("@unix(", Needle::Dsn),
         ("Basic ", Needle::Mark(Mark::Basic)),
         ("basic ", Needle::Mark(Mark::Basic)),
         ("Bearer ", Needle::Mark(Mark::Bearer)),
@@ -94,6 +98,7 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>, marks: &mut Vec<(usize, Mar
             Needle::Putty => keys::putty(text, found.range()),
             Needle::Jwt => web::jwt(text, found.range()),
             Needle::Url => web::url(text, found.range()),
+            Needle::Dsn => web::dsn(text, found.start()),
             Needle::Mark(mark) => {
                 let at = match mark {
                     Mark::Keyword | Mark::Command(_) => found.start(),

@@ -1,6 +1,6 @@
 //! What a value looks like by itself: a reference, a stand-in, plain data, ciphertext, or nothing that speaks against a secret.
 
-use super::shape::{is_hex, is_word, plain_letters};
+use super::shape::{is_hex, is_noise, is_word, plain_letters};
 use crate::evidence::repo::ValueKind;
 
 /// What a value looks like by itself; `Secret` means only that nothing speaks against it.
@@ -8,6 +8,9 @@ pub(super) fn looks(value: &str) -> ValueKind {
     let value = value.trim();
     if value.is_empty() {
         return ValueKind::Empty;
+    }
+    if is_noise(value) && !value.contains("://") {
+        return ValueKind::Secret;
     }
     if is_reference(value) {
         return ValueKind::Reference;
@@ -109,6 +112,10 @@ fn is_reference(value: &str) -> bool {
             && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
             || rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'-') && rest.len() > 2
             || rest.contains("->")
+            || rest.contains('.')
+                && rest
+                    .split('.')
+                    .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_'))
     });
     let windows = value.len() > 2
         && value.starts_with('%')
@@ -258,6 +265,9 @@ const STAND_INS: &[&str] = &[
     "from-env",
     "from_env",
     "do-not-use",
+    "base64encoded",
+    "base64-",
+    "base64_",
     "optional",
 ];
 
@@ -624,11 +634,33 @@ fn is_plain(value: &str) -> bool {
     if path && !value.contains(['+', '=']) && value.matches(['/', '\\']).count() * 14 >= value.len() {
         return true;
     }
-    is_code(value)
+    is_moment(value)
+        || is_joint(value)
+        || is_code(value)
         || is_address(value)
         || is_sentence(value)
         || value.starts_with("sha256:")
         || value.starts_with("sha512-")
+}
+
+/// `2006-01-02T15:04:05Z`
+fn is_moment(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    bytes.len() >= 19
+        && bytes.get(..4).is_some_and(|year| year.iter().all(u8::is_ascii_digit))
+        && bytes.get(4) == Some(&b'-')
+        && bytes.get(7) == Some(&b'-')
+        && matches!(bytes.get(10), Some(b'T' | b' '))
+        && bytes.get(13) == Some(&b':')
+}
+
+/// The middle of a concatenation: `'.token().'`, `" + token + "`.
+fn is_joint(value: &str) -> bool {
+    let inner = value.trim();
+    inner.len() > 2
+        && ["'.", "\" +", "' +", "'+", "\"+"]
+            .iter()
+            .any(|mark| inner.starts_with(mark) || inner.contains(mark) && inner.ends_with(['\'', '"']))
 }
 
 /// Names of things in code and markup: `user.password`, `Foo::bar`, `#password`, `input[name=pass]`, `get()`, `DB_PASSWORD`.

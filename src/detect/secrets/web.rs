@@ -66,6 +66,13 @@ pub(super) fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
         let digits = authority.get(colon + 1..)?.iter().all(u8::is_ascii_digit);
         if digits { None } else { word.iter().rposition(|byte| *byte == b'@') }
     })?;
+    // `me@mail.example:password@host`: the user's name is an address itself.
+    let later = word.iter().rposition(|byte| *byte == b'@').filter(|last| {
+        *last > at
+            && !word.get(..at).is_some_and(|user| user.contains(&b':'))
+            && word.get(at..*last).is_some_and(|part| part.contains(&b':'))
+    });
+    let at = later.unwrap_or(at);
     let userinfo = word.get(..at)?;
     let colon = userinfo.iter().position(|byte| *byte == b':')?;
     let written = std::str::from_utf8(userinfo.get(colon + 1..)?).ok()?;
@@ -89,6 +96,22 @@ pub(super) fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
         matches!(host.as_str(), "" | "host" | "hostname" | "server" | "myhost" | "domain" | "url" | "hostport")
             || host.contains("example")
             || matches!(host.rsplit('.').next(), Some("test" | "invalid"));
+    Some(credential(password, start, example))
+}
+
+/// `user:password@tcp(host)/name`: no scheme stands before it.
+pub(super) fn dsn(text: &[u8], at: usize) -> Option<Hit> {
+    let before = text.get(at.saturating_sub(160)..at)?;
+    let edge = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'=' | b'/');
+    let length = before.iter().rev().take_while(|byte| !edge(byte)).count();
+    let userinfo = std::str::from_utf8(before.get(before.len() - length..)?).ok()?;
+    let (user, password) = userinfo.split_once(':')?;
+    (looks(password) == ValueKind::Secret && user != password && !user.is_empty())
+        .then(|| credential(password, at - password.len(), false))
+}
+
+/// The password of a URL, weighed. An example's host makes a weak one doubtful.
+fn credential(password: &str, start: usize, example: bool) -> Hit {
     let random = is_random(password);
     let strong = random || is_strong_choice(password);
     let chosen = random || is_password_like(password);
@@ -104,5 +127,5 @@ pub(super) fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
     let in_fixture = if strong { Confidence::Medium.min(anywhere) } else { Confidence::Low };
     let hint = format!("password of {} characters in a URL", password.chars().count());
     let hit = Hit::new("url-credentials", "credentials in a URL".into(), anywhere, start..start + password.len(), hint);
-    Some(Hit { in_fixture, ..hit })
+    Hit { in_fixture, ..hit }
 }

@@ -136,7 +136,7 @@ impl<'a> Scale<'a> {
         if wording && (!settings || is_word(value)) {
             return None;
         }
-        if value.contains(' ') && !is_passphrase(value) && (!settings || !pair.quoted && wording) {
+        if value.contains(' ') && !is_passphrase(value) && !is_random(value) && (!settings || !pair.quoted && wording) {
             return None;
         }
         let random = is_random(value) && !is_wordy(value);
@@ -148,7 +148,7 @@ impl<'a> Scale<'a> {
                 if strong {
                     75
                 } else if is_password_like(value) && !is_identifier(value) {
-                    if settings || value.len() >= 8 { 60 } else { 45 }
+                    60
                 } else if settings {
                     if value.contains(' ') && wording { 35 } else { 55 }
                 } else if is_word(value) {
@@ -194,7 +194,7 @@ impl<'a> Scale<'a> {
             worth -= 30;
         }
         if !settings && is_dressed_up(value) {
-            worth -= 20;
+            worth -= if says == NameSays::Password && syntax == Syntax::Code { 10 } else { 20 };
         }
         // Text without quotes is mostly prose.
         let chosen = says == NameSays::Password && is_password_like(value) && kinds(value) >= 2;

@@ -52,7 +52,8 @@ impl Reader<'_, '_, '_> {
     fn line(&mut self, start: usize, end: usize) -> usize {
         let Some(line) = self.text.get(start..end) else { return end + 1 };
         let content = line.trim();
-        if content.is_empty() {
+        // Lines of a template's own say nothing.
+        if content.is_empty() || content.starts_with("{{") || content.starts_with("{%") {
             return end + 1;
         }
         if content.starts_with("---") {
