@@ -107,7 +107,8 @@ fn assignment(
     if start > 0 && text.get(start - 1) == Some(&b'\\') && matches!(text.get(start), Some(b'n' | b'r' | b't')) {
         start += 1;
     }
-    let rest = line_from(text, name_end, bounds.end)?;
+    // Names and operators are short; values are looked at as far as REACH.
+    let rest = line_from(text, name_end, bounds.end.min(name_end + 200))?;
     let previous =
         start.checked_sub(1).filter(|index| *index >= bounds.start).and_then(|index| text.get(index)).copied();
     // Cheap first: most keywords are followed by nothing of the kind.
@@ -132,6 +133,9 @@ fn assignment(
     let site = Site { previous, called, flag: flag && syntax != Syntax::Code, constant, first };
     let Operator { offset, quote, joined } = operator(rest, site)?;
     let value_at = name_end + offset;
+    if syntax == Syntax::Code && quote.is_none() && !joined && !inside && !in_comment(text, start) {
+        return None;
+    }
     let raw = line_from(text, value_at, bounds.end)?;
     let comment = syntax == Syntax::Code && quote.is_none() && !inside && in_comment(text, start);
     let syntax = if comment { Syntax::Text } else { syntax };

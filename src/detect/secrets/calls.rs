@@ -81,12 +81,11 @@ pub(super) fn call(text: &[u8], at: usize, scale: &mut Scale<'_>) {
     };
     let Some(Some(span)) = arguments.get(place) else { return };
     let part = |span: &Range<usize>| text.get(span.clone()).and_then(|value| std::str::from_utf8(value).ok());
-    let user = arguments.get(place - 1).and_then(Option::as_ref).and_then(part).unwrap_or_default();
     let Some(value) = part(span) else { return };
     if value.contains(['/', ' ']) && !value.contains(|letter: char| letter.is_ascii_digit()) {
         return;
     }
-    scale.pair(&Pair { user, ..Pair::new("password", "", value, span.clone(), true) });
+    scale.pair(&Pair::new("password", "", value, span.clone(), true));
 }
 
 /// `Basic` and base64 of `user:password`.
@@ -121,7 +120,7 @@ pub(super) fn encoded(written: &[u8], span: Range<usize>, scale: &mut Scale<'_>)
     if !printable || user.is_empty() || password.is_empty() {
         return false;
     }
-    scale.pair_as(Syntax::Config, &Pair { user, ..Pair::new("password", "", password, span, true) });
+    scale.pair_as(Syntax::Config, &Pair::new("password", "", password, span, true));
     true
 }
 
@@ -213,9 +212,9 @@ fn arguments(text: &[u8], span: Range<usize>, command: &Command, scale: &mut Sca
     let Command { flags, pairs, .. } = *command;
     let Some(line) = text.get(span.clone()).and_then(|line| std::str::from_utf8(line).ok()) else { return };
     let words = words(line);
-    let give = |word: &Word<'_>, user: &str, scale: &mut Scale<'_>| {
+    let give = |word: &Word<'_>, scale: &mut Scale<'_>| {
         let start = span.start + word.at;
-        let pair = Pair { user, ..Pair::new("password", "", word.text, start..start + word.text.len(), true) };
+        let pair = Pair::new("password", "", word.text, start..start + word.text.len(), true);
         scale.pair_as(Syntax::Shell, &pair);
     };
     for (index, word) in words.iter().enumerate() {
@@ -245,17 +244,17 @@ fn arguments(text: &[u8], span: Range<usize>, command: &Command, scale: &mut Sca
             continue;
         }
         if !pairs {
-            give(&value, "", scale);
+            give(&value, scale);
             return;
         }
         match value.text.split_once([':', '%']) {
             Some((user, password)) => {
-                give(&Word { text: password, at: value.at + user.len() + 1 }, user, scale);
+                give(&Word { text: password, at: value.at + user.len() + 1 }, scale);
             }
             None if flag.is_empty() || *flag == "-b" => {
                 let offset = usize::from(*flag == "-b");
                 if let Some(password) = words.get(next - 1 + offset) {
-                    give(password, value.text, scale);
+                    give(password, scale);
                 }
             }
             None => {}

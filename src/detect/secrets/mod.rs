@@ -4,6 +4,7 @@ mod assign;
 mod calls;
 mod files;
 mod formats;
+pub mod gitleaks;
 mod keys;
 mod name;
 mod place;
@@ -47,6 +48,8 @@ pub struct Hit {
     pub name: Option<String>,
     /// Whether its line, or the one above, carries an inline allowance.
     pub allowed: bool,
+    /// Whether an allowlist of the user's own `.gitleaks.toml` covers it: the policy named that file, so this counts.
+    pub listed: bool,
     /// Whether the value looks generated rather than chosen.
     pub random: bool,
     /// What may be shown.
@@ -65,6 +68,7 @@ impl Hit {
             span,
             name: None,
             allowed: false,
+            listed: false,
             random: false,
             hint,
         }
@@ -73,12 +77,17 @@ impl Hit {
 
 /// Every secret in `text`, in the order of their places. `path` says how it is to be read.
 pub fn detect(path: &str, text: &[u8]) -> Vec<Hit> {
+    detect_with(path, text, None)
+}
+
+/// The same with the user's own rules and allowlists beside ours.
+pub fn detect_with(path: &str, text: &[u8], rules: Option<&gitleaks::Rules>) -> Vec<Hit> {
     let wide = widen(text);
     if let Some(narrow) = wide {
         // Spans of UTF-16 text would not fit its bytes; the text is read as UTF-8 and the caller takes values from there.
-        return detect_bytes(path, &narrow);
+        return detect_bytes(path, &narrow, rules);
     }
-    detect_bytes(path, text)
+    detect_bytes(path, text, rules)
 }
 
 /// UTF-16 text with a byte order mark, as UTF-8.
@@ -100,7 +109,7 @@ pub fn widen(text: &[u8]) -> Option<Vec<u8>> {
     Some(String::from_utf16_lossy(&units).into_bytes())
 }
 
-fn detect_bytes(path: &str, text: &[u8]) -> Vec<Hit> {
+fn detect_bytes(path: &str, text: &[u8], rules: Option<&gitleaks::Rules>) -> Vec<Hit> {
     let (mut hits, mut marks) = (Vec::new(), Vec::new());
     tokens::find(text, &mut hits, &mut marks);
     let mut form = place::form(path);
@@ -127,7 +136,16 @@ fn detect_bytes(path: &str, text: &[u8]) -> Vec<Hit> {
         read::read(text, &keywords, &mut scale);
     }
     files::find(path, text, &mut scale);
-    settle(path, text, hits)
+    if let Some(rules) = rules {
+        rules.find(path, text, &mut hits);
+    }
+    let mut hits = settle(path, text, hits);
+    if let Some(rules) = rules {
+        for hit in &mut hits {
+            rules.mark(path, text, hit);
+        }
+    }
+    hits
 }
 
 /// The form by the first characters, where the name leaves it open.

@@ -396,6 +396,7 @@ const PUBLIC: &[&str] = &[
     "publishable",
     "pub",
     "csrf",
+    "websocket",
     "xsrf",
     "max",
     "num",
@@ -459,6 +460,10 @@ const PASS_OF: &[&str] = &[
 
 /// What the name of an assignment says about its value. `around` is the name of what encloses it, where it has one.
 pub(super) fn name_says(name: &str, around: &str) -> NameSays {
+    // A sentence is a text to be translated, not a name.
+    if name.len() > 100 || name.matches(' ').count() > 3 {
+        return NameSays::No;
+    }
     let own = words(name);
     let Some(last) = own.last().map(String::as_str) else { return NameSays::No };
     let is = |list: &[&str], word: &str| list.contains(&word);

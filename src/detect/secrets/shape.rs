@@ -23,7 +23,7 @@ pub(super) fn is_random(value: &str) -> bool {
     if is_noise(value) {
         return true;
     }
-    if length < 12 || value.contains(' ') {
+    if length < 12 || value.contains(' ') || value.chars().filter(char::is_ascii).count() * 2 < value.chars().count() {
         return false;
     }
     let bits = entropy(value);
@@ -45,7 +45,7 @@ pub(super) fn is_noise(value: &str) -> bool {
         && !value.contains('\n')
         && kinds(value) == 4
         && entropy(value) > 4.6
-        && value.chars().filter(|letter| letter.is_ascii_punctuation()).count() * 8 >= value.len()
+        && value.chars().filter(char::is_ascii_punctuation).count() * 8 >= value.len()
         && !is_readable(value)
         && value.split(' ').all(|part| part.len() > 20 || !is_word(part) || part.len() < 3)
 }

@@ -112,6 +112,9 @@ fn is_reference(value: &str) -> bool {
             && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
             || rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'-') && rest.len() > 2
             || rest.contains("->")
+            || rest.starts_with(|first: char| first.is_ascii_lowercase())
+                && rest.bytes().any(|byte| byte.is_ascii_uppercase())
+                && rest.bytes().all(|byte| byte.is_ascii_alphabetic())
             || rest.contains('.')
                 && rest
                     .split('.')
@@ -565,7 +568,12 @@ pub(super) fn is_wording(value: &str) -> bool {
     if TRANSLATIONS.contains(&lower.as_str()) {
         return true;
     }
-    let scripts = value.chars().any(|letter| letter.is_alphabetic() && u32::from(letter) > 0x250);
+    let letters = value.chars().filter(|letter| letter.is_alphabetic()).count();
+    let foreign = value.chars().filter(|letter| letter.is_alphabetic() && u32::from(*letter) > 0x250).count();
+    let scripts = foreign > 0;
+    if foreign * 2 > letters {
+        return true;
+    }
     let spaced = value.contains(' ') && value.chars().any(char::is_alphabetic);
     // Other scripts, and short phrases that begin with a capital or hold the word itself.
     let digits = value.bytes().any(|byte| byte.is_ascii_digit());
@@ -577,6 +585,10 @@ pub(super) fn is_wording(value: &str) -> bool {
 }
 
 fn is_placeholder(value: &str) -> bool {
+    // The token that jwt.io shows every visitor: `{"sub":"1234567890"`.
+    if value.starts_with("eyJ") && value.contains(".eyJzdWIiOiIxMjM0NTY3ODkw") {
+        return true;
+    }
     let lower = value.to_lowercase();
     if WHOLE.contains(&lower.as_str()) {
         return true;
@@ -634,13 +646,24 @@ fn is_plain(value: &str) -> bool {
     if path && !value.contains(['+', '=']) && value.matches(['/', '\\']).count() * 14 >= value.len() {
         return true;
     }
-    is_moment(value)
+    is_version(value)
+        || is_moment(value)
         || is_joint(value)
         || is_code(value)
         || is_address(value)
         || is_sentence(value)
         || value.starts_with("sha256:")
         || value.starts_with("sha512-")
+}
+
+/// `^2.6.0`, `>=1.2`, `v4.0.0-rc.1`: a version, or a range of them.
+fn is_version(value: &str) -> bool {
+    let number = value.trim_start_matches(['^', '~', '>', '<', '=', 'v', ' ']);
+    let digits = number.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+    number.starts_with(|first: char| first.is_ascii_digit())
+        && number.get(..digits).is_some_and(|digits| digits.contains('.'))
+        && (digits == number.len()
+            || number.get(digits..).is_some_and(|rest| rest.starts_with(['-', '+', ' ', '|', ','])))
 }
 
 /// `2006-01-02T15:04:05Z`

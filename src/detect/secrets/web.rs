@@ -6,7 +6,7 @@ use super::Hit;
 use super::formats::Class;
 use super::shape::{is_password_like, is_random, is_strong_choice};
 use super::tokens::is_word;
-use super::value::{fallback, is_dressed_up, looks};
+use super::value::{fallback, is_dressed_up, is_shipped, looks};
 use crate::evidence::repo::{Confidence, ValueKind};
 
 pub(super) fn jwt(text: &[u8], begin: Range<usize>) -> Option<Hit> {
@@ -30,14 +30,14 @@ pub(super) fn jwt(text: &[u8], begin: Range<usize>) -> Option<Hit> {
     if payload.get("sub").and_then(|sub| sub.as_str()) == Some("1234567890") {
         return None;
     }
+    // What a real issuer signs says when it ends, or for whom it is.
+    let issued = ["exp", "iss", "aud"].iter().any(|claim| payload.get(claim).is_some());
     let anonymous = payload.get("role").and_then(|role| role.as_str()) == Some("anon");
-    Some(Hit::new(
-        "jwt",
-        "JSON Web Token".into(),
-        if anonymous { Confidence::Low } else { Confidence::Medium },
-        begin.start..begin.start + token.len(),
-        format!("JWT ({} characters)", token.len()),
-    ))
+    let confidence = if anonymous { Confidence::Low } else { Confidence::Medium };
+    let span = begin.start..begin.start + token.len();
+    let hint = format!("JWT ({} characters)", token.len());
+    let hit = Hit::new("jwt", "JSON Web Token".into(), confidence, span, hint);
+    Some(Hit { in_fixture: if issued { confidence } else { Confidence::Low }, ..hit })
 }
 
 /// `scheme://user:password@host`, the connection strings of databases and brokers included.
@@ -83,7 +83,10 @@ pub(super) fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
     let host =
         String::from_utf8_lossy(host.split(|byte| matches!(byte, b'/' | b':' | b'?')).next().unwrap_or_default())
             .into_owned();
-    if password.is_empty() || user == password || password.contains('{') && password.contains('}') || user.contains('/')
+    if password.is_empty()
+        || user == password && is_shipped(password)
+        || password.contains('{') && password.contains('}')
+        || user.contains('/')
     {
         return None;
     }
@@ -106,7 +109,7 @@ pub(super) fn dsn(text: &[u8], at: usize) -> Option<Hit> {
     let length = before.iter().rev().take_while(|byte| !edge(byte)).count();
     let userinfo = std::str::from_utf8(before.get(before.len() - length..)?).ok()?;
     let (user, password) = userinfo.split_once(':')?;
-    (looks(password) == ValueKind::Secret && user != password && !user.is_empty())
+    (looks(password) == ValueKind::Secret && !is_shipped(password) && !user.is_empty())
         .then(|| credential(password, at - password.len(), false))
 }
 

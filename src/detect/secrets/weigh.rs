@@ -25,15 +25,13 @@ pub(super) struct Pair<'a> {
     /// The bytes of the value in the text.
     pub(super) span: Range<usize>,
     pub(super) quoted: bool,
-    /// What stands beside it as the user's name, where a reader knows it.
-    pub(super) user: &'a str,
     /// The place itself holds secrets (a Secret of Kubernetes, the password column of a user table).
     pub(super) store: bool,
 }
 
 impl<'a> Pair<'a> {
     pub(super) fn new(name: &'a str, around: &'a str, value: &'a str, span: Range<usize>, quoted: bool) -> Self {
-        Self { name, around, value, span, quoted, user: "", store: false }
+        Self { name, around, value, span, quoted, store: false }
     }
 }
 
@@ -190,7 +188,7 @@ impl<'a> Scale<'a> {
         if own && !strong {
             worth -= 20;
         }
-        if is_shipped(value) || !pair.user.is_empty() && value == pair.user {
+        if is_shipped(value) {
             worth -= 30;
         }
         if !settings && is_dressed_up(value) {

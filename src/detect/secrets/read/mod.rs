@@ -150,8 +150,7 @@ const VALUES: &[&str] = &[
 struct Members {
     name: Option<String>,
     value: Option<(Range<usize>, bool)>,
-    user: Option<String>,
-    /// A password met before the user's name is known.
+    /// The pair was said already.
     done: bool,
 }
 
@@ -170,9 +169,6 @@ impl Members {
         } else if VALUES.contains(&lower.as_str()) {
             self.value = Some((span.clone(), quoted));
             self.done = false;
-        }
-        if matches!(lower.as_str(), "user" | "username" | "login" | "usr") {
-            self.user = Some(value.to_owned());
         }
         if let (Some(name), Some((span, quoted)), false) = (&self.name, &self.value, self.done) {
             self.done = true;
@@ -198,10 +194,9 @@ fn member(
     }
     let value = unescaped(raw);
     let before = scale.hits.len();
-    let user = members.user.clone().unwrap_or_default();
     // `db_password: { value: … }`
     let own = if members.name.is_none() && VALUES.contains(&key.to_ascii_lowercase().as_str()) { around } else { key };
-    scale.pair(&Pair { user: &user, ..Pair::new(own, around, &value, span.clone(), quoted) });
+    scale.pair(&Pair::new(own, around, &value, span.clone(), quoted));
     if let Some((name, span, quoted)) = members.take(key, &value, span, quoted)
         && let Some(raw) = text.get(span.clone())
     {
@@ -216,9 +211,9 @@ fn member(
 fn flagged(text: &str, flag: Option<&Range<usize>>, span: &Range<usize>, scale: &mut Scale<'_>) {
     let Some(flag) = flag.and_then(|flag| text.get(flag.clone())) else { return };
     let Some(value) = text.get(span.clone()) else { return };
-    if let ("-u" | "--user", Some((user, password))) = (flag, value.split_once(':')) {
+    if let ("-u" | "--user", Some((_, password))) = (flag, value.split_once(':')) {
         let span = span.end - password.len()..span.end;
-        scale.pair_as(Syntax::Shell, &Pair { user, ..Pair::new("password", "", password, span, true) });
+        scale.pair_as(Syntax::Shell, &Pair::new("password", "", password, span, true));
         return;
     }
     let Some(name) = flag.strip_prefix("--") else { return };

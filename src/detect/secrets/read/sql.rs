@@ -164,10 +164,9 @@ fn closing(bytes: &[u8], at: usize) -> usize {
 
 fn weigh(text: &str, table: &str, columns: &[String], row: &[(Range<usize>, bool)], scale: &mut Scale<'_>) {
     let value = |index: usize| row.get(index).and_then(|(span, _)| text.get(span.clone())).unwrap_or_default();
-    let user = columns.iter().position(|name| name.contains("user") || name == "login").map_or("", value);
     for (index, column) in columns.iter().enumerate() {
         let Some((span, true)) = row.get(index).cloned() else { continue };
-        cell(text, column, user, span, scale);
+        cell(text, column, span, scale);
     }
     let at = |list: &[&str]| columns.iter().position(|name| list.contains(&name.as_str()));
     if let (Some(name), Some(index)) = (at(NAME_COLUMNS), at(VALUE_COLUMNS))
@@ -178,7 +177,7 @@ fn weigh(text: &str, table: &str, columns: &[String], row: &[(Range<usize>, bool
 }
 
 /// One value under its column: a stored hash in a password's column is what a thief wants of a user table.
-fn cell(text: &str, column: &str, user: &str, span: Range<usize>, scale: &mut Scale<'_>) {
+fn cell(text: &str, column: &str, span: Range<usize>, scale: &mut Scale<'_>) {
     let Some(value) = text.get(span.clone()) else { return };
     let words = words(column);
     let password = words
@@ -190,7 +189,7 @@ fn cell(text: &str, column: &str, user: &str, span: Range<usize>, scale: &mut Sc
     if password && is_stored_hash(value) {
         scale.pair(&Pair { store: true, ..Pair::new("password", "", value, span, true) });
     } else if name_says(column, "") != NameSays::No {
-        scale.pair(&Pair { user, ..Pair::new(column, "", value, span, true) });
+        scale.pair(&Pair::new(column, "", value, span, true));
     } else {
         super::inner(text, span, scale);
     }

@@ -81,9 +81,8 @@ fn element<'t>(text: &'t str, open: usize, stack: &mut Vec<Open<'t>>, scale: &mu
                 at = end;
                 let value = text.get(span.clone()).unwrap_or_default();
                 let before = scale.hits.len();
-                let user = members.user.clone().unwrap_or_default();
                 let plain = unentitled(value);
-                scale.pair(&Pair { user: &user, ..Pair::new(name, tag, &plain, span.clone(), true) });
+                scale.pair(&Pair::new(name, tag, &plain, span.clone(), true));
                 if let Some((name, span, quoted)) = members.take(name, value, &span, true)
                     && let Some(value) = text.get(span.clone())
                 {
@@ -150,9 +149,8 @@ fn content<'t>(text: &'t str, span: Range<usize>, stack: &mut [Open<'t>], scale:
         {
             scale.pair(&Pair::new(name, around, &plain, span.clone(), true));
         }
-        let user = outer.members.user.clone().unwrap_or_default();
         if scale.hits.len() == before && !(tag == "key" && around == "dict") {
-            scale.pair(&Pair { user: &user, ..Pair::new(tag, around, &plain, span.clone(), true) });
+            scale.pair(&Pair::new(tag, around, &plain, span.clone(), true));
         }
         if let Some((name, span, quoted)) = outer.members.take(tag, value, &span, true)
             && let Some(value) = text.get(span.clone())
