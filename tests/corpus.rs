@@ -148,3 +148,33 @@ fn templates_are_filled_in_and_everything_else_stays() {
     assert_eq!(filler.line("{{pem:PRIVATE KEY:2}}\n").unwrap().lines().count(), 4);
     assert!(filler.line("{{alnum:x}}").is_err());
 }
+
+/// Cut short, spliced and with bytes that are no UTF-8: every reader gives spans inside its text, and none panics.
+#[test]
+fn broken_files_are_read_without_a_panic_and_every_span_lies_inside() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/open");
+    let cases = reader::read(&folder, 1).unwrap_or_else(|why| panic!("{why}"));
+    let mut tried = 0;
+    for (index, case) in cases.iter().enumerate() {
+        let bytes = case.text.as_bytes();
+        let other = cases[(index * 7 + 3) % cases.len()].text.as_bytes();
+        for cut in (0..bytes.len()).step_by(bytes.len() / 4 + 1) {
+            let mut spliced = bytes[..cut].to_vec();
+            spliced.extend(&other[other.len() / 2..]);
+            let mut broken = bytes[..cut].to_vec();
+            broken.extend([0xff, 0xc3, b'"', b'{', b'=']);
+            broken.extend(&bytes[cut..]);
+            for text in [&bytes[..cut], &bytes[cut..], &spliced, &broken] {
+                // As its own form, and as every other one.
+                for path in [case.path.as_str(), cases[(cut + index) % cases.len()].path.as_str()] {
+                    for hit in secrets::detect(path, text) {
+                        assert!(hit.span.start < hit.span.end && hit.span.end <= text.len(), "{path}: {hit:?}");
+                        assert!(hit.line >= 1);
+                    }
+                    tried += 1;
+                }
+            }
+        }
+    }
+    assert!(tried > 1000, "{tried}");
+}
