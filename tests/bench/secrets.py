@@ -22,7 +22,7 @@ cases = json.loads((folder / "labels.json").read_text())
 
 
 def program(name):
-    own = options.bin / name if options.bin else None
+    own = options.bin.resolve() / name if options.bin else None
     return str(own) if own and own.exists() else shutil.which(name)
 
 
