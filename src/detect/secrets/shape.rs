@@ -23,7 +23,7 @@ pub(super) fn is_random(value: &str) -> bool {
     if is_noise(value) {
         return true;
     }
-    if length < 12 || value.contains(' ') || value.chars().filter(char::is_ascii).count() * 2 < value.chars().count() {
+    if length < 12 || value.contains(' ') || value.chars().filter(char::is_ascii).count() * 2 <= value.chars().count() {
         return false;
     }
     let bits = entropy(value);

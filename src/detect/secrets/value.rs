@@ -571,7 +571,7 @@ pub(super) fn is_wording(value: &str) -> bool {
     let letters = value.chars().filter(|letter| letter.is_alphabetic()).count();
     let foreign = value.chars().filter(|letter| letter.is_alphabetic() && u32::from(*letter) > 0x250).count();
     let scripts = foreign > 0;
-    if foreign * 2 > letters {
+    if foreign > 0 && foreign * 2 >= letters {
         return true;
     }
     let spaced = value.contains(' ') && value.chars().any(char::is_alphabetic);
@@ -680,10 +680,11 @@ fn is_moment(value: &str) -> bool {
 /// The middle of a concatenation: `'.token().'`, `" + token + "`.
 fn is_joint(value: &str) -> bool {
     let inner = value.trim();
-    inner.len() > 2
-        && ["'.", "\" +", "' +", "'+", "\"+"]
-            .iter()
-            .any(|mark| inner.starts_with(mark) || inner.contains(mark) && inner.ends_with(['\'', '"']))
+    inner.starts_with(['\'', '"'])
+        || inner.len() > 2
+            && ["'.", "\" +", "' +", "'+", "\"+"]
+                .iter()
+                .any(|mark| inner.starts_with(mark) || inner.contains(mark) && inner.ends_with(['\'', '"']))
 }
 
 /// Names of things in code and markup: `user.password`, `Foo::bar`, `#password`, `input[name=pass]`, `get()`, `DB_PASSWORD`.
