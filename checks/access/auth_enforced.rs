@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Place, Reserve, Severity, Verdict};
 use crate::detect::answer::Says;
-use crate::evidence::http::{Exchange, Request};
+use crate::evidence::http::{Exchange, Free, Request};
 use crate::evidence::mcp::{Conversation, Era};
 use crate::evidence::token::TokenAsk;
 use crate::evidence::{Ask, Evidence, Unseen, api, mcp};
@@ -28,6 +28,9 @@ pub struct AuthEnforced {
     pub max_endpoints: u32,
     /// Classes of endpoints that deny alike of which one each gets every altered form of the token.
     pub max_classes: u32,
+    /// Tricks of path, header and method tried on each of these, those that got around real guards first; the rest is
+    /// said to be untried.
+    pub max_tricks: u32,
     /// Query parameters in which the token must not be taken (RFC 6750 section 2.3); tried only with a disposable token.
     pub query_parameters: Vec<String>,
     /// Cookies in which the token must not be taken.
@@ -41,6 +44,7 @@ impl Default for AuthEnforced {
         Self {
             max_endpoints: 200,
             max_classes: 4,
+            max_tricks: 12,
             query_parameters: vec!["access_token".into(), "token".into(), "api_key".into()],
             cookies: vec!["token".into()],
             open_discovery: false,
@@ -89,11 +93,25 @@ impl Check for AuthEnforced {
         if asks.iter().any(open) {
             return asks;
         }
-        asks.extend(surface.requests.iter().filter_map(|request| endpoint::made_up_for(seen, request)).map(Ask::from));
+        let controls: Vec<Ask> =
+            surface.requests.iter().flat_map(|request| endpoint::controls(seen, request)).map(Ask::from).collect();
+        let settled = controls.iter().all(|ask| seen.answers().contains_key(ask));
+        asks.extend(controls);
+        if !settled {
+            return asks;
+        }
         for class in self.judged(Self::classes(target, seen, &surface)) {
             asks.extend(variation::asks(self, target, seen, &class));
         }
         asks
+    }
+
+    /// Who asks is what matters: the origin does not, and what should be denied alone should be denied together.
+    fn leaves_free(&self, _target: &Target, ask: &Ask) -> Free {
+        match ask {
+            Ask::Http(request) => Free { origin: request.origin.is_none(), rest: false, beside: true },
+            _ => Free::default(),
+        }
     }
 
     fn reserves(&self, target: &Target) -> Vec<Reserve> {
@@ -123,7 +141,10 @@ impl Check for AuthEnforced {
             });
         }
         let made_up = (0..MADE_UP).map(|_| Request::get("/").into()).collect();
-        reserves.push(reserve("made-up paths beside endpoints that answer everyone", made_up));
+        reserves.push(reserve(
+            "made-up paths beside endpoints that answer everyone, or the valid token as if they were not there",
+            made_up,
+        ));
         if deployment.token.is_some() {
             let (asks, sends) = variation::at_most(self, target, &candidates);
             reserves.push(Reserve {
@@ -175,7 +196,7 @@ impl Check for AuthEnforced {
 }
 
 /// Made-up paths asked at most.
-const MADE_UP: u32 = 16;
+const MADE_UP: u32 = 64;
 
 /// Why no request of this target can be without a credential, where that is so.
 fn unjudgeable(deployment: &Deployment) -> Option<Unseen> {

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::origins::{EVIL, Hostile, Kind, OTHER_EVIL, hostile};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::api::{self, Description};
-use crate::evidence::http::{Credential, Exchange, Listener, Request};
+use crate::evidence::http::{Credential, Exchange, Free, Listener, Request};
 use crate::evidence::mcp::{self, Conversation, Era, EraAsked};
-use crate::evidence::{Ask, Evidence, Question as _, Unseen};
+use crate::evidence::{Ask, Evidence, Question as _, Seen, Unseen};
 use crate::target::{Deployment, Endpoint, Target};
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
@@ -22,7 +22,7 @@ pub struct CorsOrigins {
 
 impl Default for CorsOrigins {
     fn default() -> Self {
-        Self { endpoints: 50 }
+        Self { endpoints: 200 }
     }
 }
 
@@ -50,6 +50,7 @@ impl Check for CorsOrigins {
         let subjects = self.subjects(target, seen);
         asks.extend(subjects.requests(target).into_iter().map(Ask::from));
         asks.extend(subjects.conversations(target, deployment).into_iter().map(|(ask, _)| Ask::from(ask)));
+        asks.extend(subjects.older(target).into_iter().map(Ask::from));
         // Whether an answer that names the foreign origin reflects it or happens to be fixed.
         if let Some(first) = &subjects.representative
             && seen.of(&probe(target, first, Some(EVIL))).is_ok_and(|answer| grants(answer) == [EVIL])
@@ -57,6 +58,23 @@ impl Check for CorsOrigins {
             asks.push(probe(target, first, Some(OTHER_EVIL)).into());
         }
         asks
+    }
+
+    /// The derived origins may be asked beside any credential and query, where what is granted depends on neither.
+    fn leaves_free(&self, target: &Target, ask: &Ask) -> Free {
+        let allowed = |origin: &String| {
+            target.deployment().is_ok_and(|deployment| deployment.origins.iter().flatten().any(|one| one == origin))
+        };
+        match ask {
+            Ask::Http(Request { method, origin: Some(origin), credential, .. }) if !allowed(origin) => {
+                // The foreign origin is seen beside the valid token itself, wherever that may read.
+                let fixed = method == "GET" && *credential == Credential::Valid;
+                let sentinel = matches!(origin.as_str(), EVIL | OTHER_EVIL);
+                let rest = !(fixed && sentinel) && method != "OPTIONS" && *credential != Credential::None;
+                Free { rest, ..Free::default() }
+            }
+            _ => Free::default(),
+        }
     }
 
     fn reserves(&self, target: &Target) -> Vec<Reserve> {
@@ -74,7 +92,7 @@ impl Check for CorsOrigins {
             });
         }
         if servers > 0 {
-            let asks = servers.saturating_mul(every);
+            let asks = servers.saturating_mul(every.saturating_add(2));
             let conversation =
                 Conversation { era: EraAsked::Legacy, steps: Vec::new(), ..Conversation::standard(target, "/") };
             reserves.push(Reserve {
@@ -117,6 +135,8 @@ impl Check for CorsOrigins {
             }
         }
         court.servers(&subjects, evidence);
+        court.older(&subjects, evidence);
+        court.limited(evidence);
         court.ordinary(&subjects, evidence);
         court.verdict
     }
@@ -175,18 +195,26 @@ impl Subjects {
     fn requests(&self, target: &Target) -> Vec<Request> {
         let Ok(deployment) = target.deployment() else { return Vec::new() };
         let mut requests = Vec::new();
+        let mut methods = BTreeSet::new();
         for endpoint in &self.ordinary {
             if Some(endpoint) == self.representative.as_ref() {
                 let origins = hostile(deployment).into_iter().map(|hostile| hostile.origin);
                 requests.extend(origins.map(|origin| probe(target, endpoint, Some(&origin))));
                 requests.push(probe(target, endpoint, None));
                 requests.push(preflight(endpoint, EVIL));
-                requests.push(unauthenticated(endpoint));
+                requests.push(denied(target, endpoint, EVIL));
+                // What an allowed origin is granted beside a denial shows whether denials grant as successes do.
+                requests.extend(allowed(deployment).take(1).map(|origin| denied(target, endpoint, origin)));
                 requests.push(api::absent(target).from_origin(EVIL));
                 requests.extend(allowed(deployment).map(|origin| probe(target, endpoint, Some(origin))));
             } else {
-                requests.extend([EVIL, "null"].map(|origin| probe(target, endpoint, Some(origin))));
-                if endpoint.method != "GET" {
+                requests.push(probe(target, endpoint, Some(EVIL)));
+                // The other sentinel sees an error of the same endpoint.
+                if matches!(endpoint.method.as_str(), "GET" | "HEAD") {
+                    requests.push(denied(target, endpoint, "null"));
+                }
+                // Preflights of a method are answered in one place, and those of POST where those of GET are.
+                if !matches!(endpoint.method.as_str(), "GET" | "POST") && methods.insert(endpoint.method.clone()) {
                     requests.push(preflight(endpoint, EVIL));
                 }
             }
@@ -211,6 +239,21 @@ impl Subjects {
         }
         conversations
     }
+}
+
+impl Subjects {
+    /// A server of the newer era may speak the older one, too, and check the Origin in one of them alone.
+    fn older(&self, target: &Target) -> Vec<Conversation> {
+        let modern = self.servers.iter().filter(|(_, era)| *era == EraAsked::Modern);
+        modern
+            .flat_map(|(path, _)| [spoken_before(target, path, None), spoken_before(target, path, Some(EVIL))])
+            .collect()
+    }
+}
+
+fn spoken_before(target: &Target, path: &str, origin: Option<&str>) -> Conversation {
+    let standard = Conversation::standard(target, path).in_era(EraAsked::Legacy).taking([]);
+    Conversation { origin: origin.map(str::to_owned), ..standard }
 }
 
 fn spoken(era: Era) -> EraAsked {
@@ -251,11 +294,18 @@ fn preflight(endpoint: &Endpoint, origin: &str) -> Request {
 }
 
 /// What an error of the same endpoint looks like: CORS is often configured for successes only, or for errors apart.
-fn unauthenticated(endpoint: &Endpoint) -> Request {
+fn unauthenticated(endpoint: &Endpoint, origin: &str) -> Request {
     match endpoint.method.as_str() {
-        "GET" | "HEAD" => Request::new(endpoint.method.clone(), endpoint.path.clone()).from_origin(EVIL),
-        _ => preflight(endpoint, EVIL),
+        "GET" | "HEAD" => Request::new(endpoint.method.clone(), endpoint.path.clone()).from_origin(origin),
+        _ => preflight(endpoint, origin),
     }
+}
+
+/// The same with a wrong token, where one is told from the right one.
+fn denied(target: &Target, endpoint: &Endpoint, origin: &str) -> Request {
+    let request = unauthenticated(endpoint, origin);
+    let guarded = api::admitted(target) == Credential::Valid && endpoint.public.is_none();
+    if guarded && request.method != "OPTIONS" { request.with(Credential::Wrong) } else { request }
 }
 
 fn grants(answer: &Exchange) -> Vec<&str> {
@@ -400,6 +450,44 @@ impl Court<'_> {
                 counted(refused, "hostile origin refused", "hostile origins refused"),
                 subjects.servers.len()
             ));
+        }
+    }
+
+    fn older(&mut self, subjects: &Subjects, evidence: &Evidence) {
+        for (path, _) in subjects.servers.iter().filter(|(_, era)| *era == EraAsked::Modern) {
+            match evidence.of(&spoken_before(self.target, path, None)) {
+                Ok(control) if control.era == Era::Legacy => {}
+                Ok(_) => continue,
+                Err(unseen) => {
+                    self.verdict.not_seen(unseen);
+                    continue;
+                }
+            }
+            match evidence.of(&spoken_before(self.target, path, Some(EVIL))) {
+                Err(unseen) => self.verdict.not_seen(unseen),
+                Ok(hostile) => {
+                    self.weigh(Some(EVIL), &hostile.opening.exchange, path, true);
+                    if hostile.era.is_mcp() || hostile.opening.exchange.is_success() {
+                        let what = format!(
+                            "the MCP endpoint serves the origin {EVIL} to `initialize` instead of refusing it with 403"
+                        );
+                        self.verdict
+                            .finds(Finding::new(what, Place::url(self.deployment.at(path))).aspect("mcp-legacy"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the limiter's own refusals grant.
+    fn limited(&mut self, evidence: &Evidence) {
+        for answer in evidence.answers().values() {
+            let Ok(Seen::Burst(measured)) = answer else { continue };
+            for bucket in &measured.buckets {
+                if let Some(refusal) = &bucket.refusal {
+                    self.weigh(None, refusal, &bucket.subject.path, true);
+                }
+            }
         }
     }
 

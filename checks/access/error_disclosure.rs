@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::detect::disclosure::{self, Kind, Leak, MASK};
 use crate::evidence::api::{self, Description};
-use crate::evidence::http::{Body, Exchange, Listener, Request};
+use crate::evidence::http::{Body, Exchange, Free, Listener, Request};
 use crate::evidence::mcp::{self, Conversation, Outcome, Reply, Step};
 use crate::evidence::{Ask, Evidence, Question as _, Seen, Unseen};
 use crate::target::{Deployment, Target};
@@ -49,6 +49,13 @@ impl Check for ErrorDisclosure {
         asks
     }
 
+    fn leaves_free(&self, _target: &Target, ask: &Ask) -> Free {
+        match ask {
+            Ask::Http(request) => Free { origin: request.origin.is_none(), ..Free::default() },
+            _ => Free::default(),
+        }
+    }
+
     fn reserves(&self, target: &Target) -> Vec<Reserve> {
         if Description::of(target).is_none() {
             return Vec::new();
@@ -79,6 +86,16 @@ impl Check for ErrorDisclosure {
                 }
             }
         }
+        for answer in evidence.answers().values() {
+            let Ok(Seen::Burst(measured)) = answer else { continue };
+            // What the limiter answers in its refusals, which nothing else sees.
+            for bucket in &measured.buckets {
+                let place = Place::url(court.deployment.at(&bucket.subject.path));
+                if let Some(refusal) = &bucket.refusal {
+                    court.answer(refusal, &[&bucket.subject.path], &place);
+                }
+            }
+        }
         variance(target, evidence, &mut court.verdict);
         self.conclude(court)
     }
@@ -88,7 +105,8 @@ impl ErrorDisclosure {
     fn conclude(&self, court: Court<'_>) -> Verdict {
         let Court { mut verdict, seen, .. } = court;
         let total: u32 = seen.values().sum();
-        let classes: BTreeSet<&str> = seen.keys().map(|status| class(*status)).collect();
+        // The limiter's own words are no error of the service.
+        let classes: BTreeSet<&str> = seen.keys().filter(|status| **status != 429).map(|status| class(*status)).collect();
         let listed: Vec<String> = seen.iter().map(|(status, count)| format!("{count} x {status}")).collect();
         // Knobs of zero pass nothing on nothing.
         if total < self.answers.max(1) || classes.len() < usize::try_from(self.classes).unwrap_or(usize::MAX) {

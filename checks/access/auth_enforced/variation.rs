@@ -18,8 +18,14 @@ pub(super) fn asks(check: &AuthEnforced, target: &Target, seen: &Evidence, class
     match &class.representative {
         Representative::Plain(request) => {
             let altered = mutations.into_iter().map(|mutation| altered(request, mutation).into());
-            let tricks = tricks_of(target, seen, request);
-            let made_up = (!tricks.is_empty()).then(|| endpoint::made_up(seen, request).into());
+            let (tricks, _) = most_telling(check, tricks_of(target, seen, request));
+            // What a trick that is served shows depends on what a path without a route gets.
+            let control = seen.of(&endpoint::valid(request));
+            let served = |trick: &Trick| match (seen.of(&trick.request), &control) {
+                (Ok(answer), Ok(control)) => Says::of(answer) == Says::Served && same(&trick.request, answer, control),
+                (Ok(_) | Err(_), _) => false,
+            };
+            let made_up = tricks.iter().any(served).then(|| endpoint::made_up(seen, request).into());
             altered.chain(tricks.into_iter().map(|trick| trick.request.into())).chain(made_up).collect()
         }
         Representative::Server { path, era } => {
@@ -33,7 +39,7 @@ pub(super) fn at_most(check: &AuthEnforced, target: &Target, candidates: &[Strin
     let request = Request::get("/one/two");
     let mutations = mutations(check, target, true);
     let altered = mutations.iter().map(|mutation| Ask::from(altered(&request, mutation.clone())));
-    let tricks = tricks(target, &request).into_iter().map(|trick| trick.request.into());
+    let tricks = most_telling(check, tricks(target, &request)).0.into_iter().map(|trick| trick.request.into());
     let plain: Vec<Ask> = altered.chain(tricks).chain([Request::get("/").into()]).collect();
     let path = candidates.first().map_or("/", String::as_str);
     let opened = |mutation: &Mutation| Ask::from(opened_with(target, path, EraAsked::Sse, mutation.clone()));
@@ -76,29 +82,24 @@ pub(super) fn judge(verdict: &mut Verdict, check: &AuthEnforced, target: &Target
     };
     verdict.holds(format!("{path}: {denied} of {tried} altered or misplaced forms of the token denied"));
     if let Representative::Plain(request) = &class.representative {
-        judge_tricks(verdict, target, evidence, request);
+        judge_tricks(verdict, check, target, evidence, request);
     }
     if token(target).is_some_and(|token| !token.disposable) {
-        verdict.notes(
+        verdict.not_seen(Unseen::NotAllowed(
             "the token in a query parameter or with a suffix was not tried: such forms may stay in logs and are sent only where \
-             the target's token says `disposable: true`",
-        );
+             the target's token says `disposable: true`"
+                .into(),
+        ));
     }
 }
 
-fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, request: &Request) {
-    let tricks = tricks_of(target, evidence, request);
+fn judge_tricks(verdict: &mut Verdict, check: &AuthEnforced, target: &Target, evidence: &Evidence, request: &Request) {
+    let (tricks, all) = most_telling(check, tricks_of(target, evidence, request));
     if tricks.is_empty() {
         return;
     }
     let Ok(control) = evidence.of(&endpoint::valid(request)) else { return };
-    let made_up = match evidence.of(&endpoint::made_up(evidence, request)) {
-        Ok(exchange) => exchange,
-        Err(unseen) => {
-            verdict.not_seen(unseen);
-            return;
-        }
-    };
+    let made_up = evidence.of(&endpoint::made_up(evidence, request));
     let tried = tricks.len();
     let mut denied = 0;
     for trick in tricks {
@@ -106,10 +107,18 @@ fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, req
             Err(unseen) => verdict.not_seen(unseen),
             Ok(exchange) => match Says::of(exchange) {
                 Says::Nothing(unseen) => verdict.not_seen(unseen),
-                Says::Served
-                    if same(&trick.request, exchange, control)
-                        && !(Says::of(made_up) == Says::Served && same(&trick.request, exchange, made_up)) =>
-                {
+                Says::Served if same(&trick.request, exchange, control) => {
+                    match &made_up {
+                        Err(unseen) => {
+                            verdict.not_seen(unseen.clone());
+                            continue;
+                        }
+                        Ok(made_up) if Says::of(made_up) == Says::Served && same(&trick.request, exchange, made_up) => {
+                            denied += 1;
+                            continue;
+                        }
+                        Ok(_) => {}
+                    }
                     let what =
                         format!("{} {} is served without a credential to {}", request.method, request.path, trick.what);
                     verdict.finds(Finding::new(what, place(target, &request.path)).aspect(trick.aspect));
@@ -121,6 +130,10 @@ fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, req
         }
     }
     verdict.holds(format!("{}: {denied} of {tried} tricks of path and header let nobody in", request.path));
+    if tried < all {
+        verdict
+            .notes(format!("{}: {tried} of {all} tricks of path and header were tried (`max-tricks`)", request.path));
+    }
 }
 
 /// Whether the trick got what the valid token gets; an answer to HEAD has no body to tell by (RFC 9110 section 9.3.2).
@@ -246,6 +259,55 @@ fn tricks_of(target: &Target, evidence: &Evidence, request: &Request) -> Vec<Tri
     if request.method == "GET" && served { tricks(target, request) } else { Vec::new() }
 }
 
+/// The tricks that got around real guards first: what `max-tricks` leaves out is the rarest.
+const BY_YIELD: &[&str] = &[
+    "path-double-slash",
+    "path-slash",
+    "path-case",
+    "path-encoded-dot",
+    "path-parameter",
+    "path-extension",
+    "header-original-url",
+    "header-forwarded-for",
+    "header-identity",
+    "header-forwarded-uri",
+    "header-method-override",
+    "method-head",
+    "path-through-public",
+    "path-space",
+    "path-encoded-letter",
+    "path-encoded-slash",
+];
+
+/// The first `max-tricks` of them by yield, and how many there are.
+fn most_telling(check: &AuthEnforced, mut tricks: Vec<Trick>) -> (Vec<Trick>, usize) {
+    let all = tricks.len();
+    let rank = |trick: &Trick| BY_YIELD.iter().position(|known| *known == trick.aspect).unwrap_or(BY_YIELD.len());
+    tricks.sort_by_key(rank);
+    tricks.truncate(usize::try_from(check.max_tricks).unwrap_or(usize::MAX));
+    (tricks, all)
+}
+
+/// `path` as a proxy is asked for it (RFC 9112 section 3.2.2), which a server must understand, too.
+fn whole(target: &Target, path: &str) -> String {
+    target.deployment.as_ref().map_or_else(|| path.to_owned(), |deployment| deployment.at(path))
+}
+
+/// A path that anyone may read, for headers that claim that it was asked for.
+fn open_path(target: &Target) -> String {
+    let public = |deployment: &crate::target::Deployment| {
+        deployment.endpoints.iter().find(|endpoint| endpoint.public.is_some()).map(|endpoint| endpoint.path.clone())
+    };
+    target.deployment.as_ref().and_then(public).unwrap_or_else(|| "/".into())
+}
+
+/// The path before and after the first letter of its last segment, and that letter.
+fn last_segment(path: &str) -> Option<(&str, char, &str)> {
+    let at = path.rfind('/')? + 1;
+    let letter = path.get(at..)?.chars().next().filter(char::is_ascii_alphanumeric)?;
+    Some((path.get(..at)?, letter, path.get(at + 1..)?))
+}
+
 fn tricks(target: &Target, request: &Request) -> Vec<Trick> {
     let (path, query) = match request.path.split_once('?') {
         Some((path, query)) => (path, format!("?{query}")),
@@ -260,6 +322,13 @@ fn tricks(target: &Target, request: &Request) -> Vec<Trick> {
         Trick { aspect: "path-encoded-dot", what: "`/%2e/` in the path", request: at(format!("/%2e/{bare}")) },
         Trick { aspect: "path-parameter", what: "`;x` behind the path", request: at(format!("{path};x")) },
         Trick { aspect: "path-space", what: "`%20` behind the path", request: at(format!("{path}%20")) },
+        Trick { aspect: "path-tab", what: "`%09` behind the path", request: at(format!("{path}%09")) },
+        Trick { aspect: "path-double-encoded", what: "`/%252e/` in the path", request: at(format!("/%252e/{bare}")) },
+        Trick {
+            aspect: "path-absolute",
+            what: "a request target with the whole address",
+            request: at(whole(target, path)),
+        },
         Trick { aspect: "path-extension", what: "`.json` behind the path", request: at(format!("{path}.json")) },
         Trick {
             aspect: "header-original-url",
@@ -285,7 +354,35 @@ fn tricks(target: &Target, request: &Request) -> Vec<Trick> {
                 .header("X-Middleware-Subrequest", "middleware:middleware:middleware:middleware:middleware"),
         },
     ];
+    tricks.push(Trick {
+        aspect: "header-forwarded-uri",
+        what: "headers by which a proxy names the path that was asked for, an open one, and a local host",
+        request: ["X-Forwarded-Uri", "X-Forwarded-Path", "X-Original-URI", "X-Original-URL", "X-Rewrite-URL"]
+            .iter()
+            .fold(Request::get(&request.path), |asked, name| asked.header(*name, open_path(target)))
+            .header("X-Forwarded-Prefix", "/")
+            .header("X-Forwarded-Host", "localhost"),
+    });
     tricks.push(Trick { aspect: "method-head", what: "HEAD", request: Request::new("HEAD", &request.path) });
+    // Guards that list the methods they know let others by; handlers take what they do not know for GET.
+    tricks.push(Trick { aspect: "method-options", what: "OPTIONS", request: Request::new("OPTIONS", &request.path) });
+    tricks.push(Trick {
+        aspect: "method-unknown",
+        what: "a made-up method",
+        request: Request::new("WATERTIGHT", &request.path),
+    });
+    if let Some((before, letter, after)) = last_segment(path) {
+        let changed = format!("{before}%{:02x}{after}", letter as u32);
+        tricks.push(Trick {
+            aspect: "path-encoded-letter",
+            what: "a letter of the path encoded",
+            request: at(changed),
+        });
+    }
+    if let Some((folder, name)) = bare.rsplit_once('/') {
+        let changed = format!("/{folder}%2f{name}");
+        tricks.push(Trick { aspect: "path-encoded-slash", what: "a slash of the path encoded", request: at(changed) });
+    }
     if path.ends_with('/') && bare.len() > 1 {
         let changed = path.trim_end_matches('/').to_owned();
         tricks.push(Trick { aspect: "path-slash", what: "the path without its last slash", request: at(changed) });

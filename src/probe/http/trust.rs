@@ -34,7 +34,7 @@ pub(super) fn carries_secret(credential: &Credential) -> bool {
         | Credential::None
         | Credential::Wrong
         | Credential::Dummy => false,
-        Credential::Valid | Credential::Mutated(_) | Credential::Leaked(_) => true,
+        Credential::Valid | Credential::Mutated(_) | Credential::Together(_) | Credential::Leaked(_) => true,
     }
 }
 
