@@ -106,7 +106,8 @@ impl ErrorDisclosure {
         let Court { mut verdict, seen, .. } = court;
         let total: u32 = seen.values().sum();
         // The limiter's own words are no error of the service.
-        let classes: BTreeSet<&str> = seen.keys().filter(|status| **status != 429).map(|status| class(*status)).collect();
+        let classes: BTreeSet<&str> =
+            seen.keys().filter(|status| **status != 429).map(|status| class(*status)).collect();
         let listed: Vec<String> = seen.iter().map(|(status, count)| format!("{count} x {status}")).collect();
         // Knobs of zero pass nothing on nothing.
         if total < self.answers.max(1) || classes.len() < usize::try_from(self.classes).unwrap_or(usize::MAX) {

@@ -43,12 +43,25 @@ const REACH: usize = 512;
 pub(super) fn at(syntax: Syntax, text: &[u8], keywords: &[usize], scale: &mut Scale<'_>) {
     let mut done = 0;
     for at in keywords {
+        let before = scale.hits.len();
         if *at >= done
             && let Some(end) = assignment(syntax, text, 0..text.len(), *at, false, scale)
         {
             done = end;
         }
+        if scale.hits.len() > before && syntax == Syntax::Code && is_asserted(text, *at) {
+            // What an assertion holds is made up as the values of tests are, wherever the test stands.
+            for hit in scale.hits.iter_mut().skip(before) {
+                hit.anywhere = hit.in_fixture;
+            }
+        }
     }
+}
+
+fn is_asserted(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(160)..at).unwrap_or_default();
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    [&b"assert"[..], b"expect("].iter().any(|word| find(line, word))
 }
 
 /// The same for a part of the text.

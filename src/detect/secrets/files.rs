@@ -21,7 +21,8 @@ pub(super) fn find(path: &str, text: &[u8], scale: &mut Scale<'_>) {
         netrc(text, scale);
     } else if is(&[".pgpass", "pgpass.conf", "pgpass"]) {
         columns(text, 4, "password of a .pgpass line", scale);
-    } else if (name.contains("htpasswd") || name.ends_with("passwd")) && matches!(scale.form, Form::Text | Form::Lines)
+    } else if ((name.ends_with("htpasswd") || name.starts_with(".htpasswd")) || name.ends_with("passwd"))
+        && matches!(scale.form, Form::Text | Form::Lines)
         || is(&["shadow", "master.passwd", ".passwd", ".vncpasswd.txt", "shadow.bak"])
     {
         columns(text, 1, "password of a user file", scale);

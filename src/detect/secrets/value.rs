@@ -9,7 +9,7 @@ pub(super) fn looks(value: &str) -> ValueKind {
     if value.is_empty() {
         return ValueKind::Empty;
     }
-    if is_noise(value) && !value.contains("://") {
+    if is_noise(value) && !["://", "{{", "${", "<%"].iter().any(|mark| value.contains(mark)) {
         return ValueKind::Secret;
     }
     if is_reference(value) {
@@ -268,6 +268,7 @@ const STAND_INS: &[&str] = &[
     "from-env",
     "from_env",
     "do-not-use",
+    "wjalrxutnfemi",
     "base64encoded",
     "base64-",
     "base64_",
@@ -842,8 +843,8 @@ mod tests {
 
     #[test]
     fn a_default_behind_a_variable_is_a_value() {
-        assert_eq!(fallback("${DB_PASSWORD:-Bri9hton}"), Some("Bri9hton"));
-        assert_eq!(fallback("${db.password:Bri9hton}"), Some("Bri9hton"));
+        assert_eq!(fallback("${DB_PASSWORD:-value}"), Some("value"));
+        assert_eq!(fallback("${db.password:value}"), Some("value"));
         assert_eq!(fallback("${DB_PASSWORD:?missing}"), None);
         assert_eq!(fallback("${DB_PASSWORD}"), None);
     }
