@@ -360,7 +360,10 @@ fn operator(rest: &[u8], site: Site) -> Option<Operator> {
             let tail = rest.get(at..)?;
             let length = tail.iter().take(40).position(|byte| matches!(byte, b'"' | b'\''))?;
             let between = tail.get(..length)?.to_ascii_lowercase();
-            if ![&b"||"[..], b"??", b"?:", b"or ", b"or_", b"else("].iter().any(|mark| find(&between, mark)) {
+            // Nothing else stands between, or one method that names a fallback.
+            let direct = matches!(between.trim_ascii(), b"||" | b"??" | b"?:" | b"or");
+            let method = between.starts_with(b".") && [&b"or_"[..], b"else"].iter().any(|mark| find(&between, mark));
+            if !direct && !method {
                 return None;
             }
             at += length;
