@@ -1,37 +1,102 @@
-//! Secrets that are known by the name they are assigned to, in configuration and in source text.
+//! Secrets that are known by the name they are assigned to, in source text, shells, prose and inside other values. Only where
+//! a keyword stands is looked at further, and only as far as an assignment goes on.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::value::{
-    NameSays, is_ciphertext, is_password_hash, is_password_like, is_random, is_wordy, looks, name_says,
-};
-use super::{Hit, Syntax};
-use crate::evidence::repo::{Confidence, ValueKind};
+use super::name::{NameSays, name_says};
+use super::place::{Form, Syntax};
+use super::weigh::{Pair, Scale};
+use super::{Hit, tokens};
 
-/// Common words that stand in a secret's name. Frequent, so only a line with an assignment is looked at further.
-static KEYWORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build(["pass", "pwd", "secret", "token", "key", "auth", "cred", "bearer", "salt", "dsn", "cookie"])
-        .ok()
-});
+/// Common words that stand in a secret's name. Frequent, so only a place with an assignment is looked at further.
+pub(super) const KEYWORDS: &[&str] = &[
+    "pass",
+    "secret",
+    "token",
+    "key",
+    "auth",
+    "cred",
+    "bearer",
+    "salt",
+    "cookie",
+    "psk",
+    "pw",
+    "mnemonic",
+    "pepper",
+    "senha",
+    "kennwort",
+    "mdp",
+    "contrase",
+    "wachtwoord",
+];
+
+static FINDER: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(KEYWORDS).ok());
 
 /// Characters of a line that are looked at, from the keyword on: minified text has lines of megabytes.
 const REACH: usize = 512;
 
-pub(super) fn find(syntax: Syntax, text: &[u8], hits: &mut Vec<Hit>) {
-    let Some(keywords) = &*KEYWORDS else { return };
+/// Weighs what is assigned at each of these keywords, which come in the order of their places.
+pub(super) fn at(syntax: Syntax, text: &[u8], keywords: &[usize], scale: &mut Scale<'_>) {
     let mut done = 0;
-    for keyword in keywords.find_iter(text) {
-        if keyword.start() < done {
-            continue;
-        }
-        if let Some((end, hit)) = assignment(syntax, text, keyword.start()) {
+    for at in keywords {
+        let before = scale.hits.len();
+        if *at >= done
+            && let Some(end) = assignment(syntax, text, 0..text.len(), *at, false, scale)
+        {
             done = end;
-            hits.extend(hit);
         }
+        if scale.hits.len() > before && syntax == Syntax::Code && is_asserted(text, *at) {
+            // What an assertion holds is made up as the values of tests are, wherever the test stands.
+            for hit in scale.hits.iter_mut().skip(before) {
+                hit.anywhere = hit.in_fixture;
+            }
+        }
+    }
+}
+
+fn is_asserted(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(160)..at).unwrap_or_default();
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    [&b"assert"[..], b"expect("].iter().any(|word| find(line, word))
+}
+
+/// The same for a part of the text.
+pub(super) fn within(syntax: Syntax, text: &[u8], span: Range<usize>, scale: &mut Scale<'_>) {
+    search(syntax, text, span, false, scale);
+}
+
+/// Assignments inside a value: `Server=db;Password=…;`, `--token=…`.
+pub(super) fn inside(text: &[u8], span: Range<usize>, scale: &mut Scale<'_>) {
+    search(Syntax::Config, text, span, true, scale);
+}
+
+fn search(syntax: Syntax, text: &[u8], span: Range<usize>, inside: bool, scale: &mut Scale<'_>) {
+    let (Some(finder), Some(part)) = (&*FINDER, text.get(span.clone())) else { return };
+    let mut done = span.start;
+    for keyword in finder.find_iter(part) {
+        let at = span.start + keyword.start();
+        if at >= done
+            && let Some(end) = assignment(syntax, text, span.clone(), at, inside, scale)
+        {
+            done = end;
+        }
+    }
+}
+
+/// A value that was decoded, read as a file of its own: what is found in it is found at `span`.
+pub(super) fn decoded(name: &str, value: &str, span: Range<usize>, scale: &mut Scale<'_>) {
+    let mut hits = Vec::new();
+    tokens::find(value.as_bytes(), &mut hits, &mut Vec::new());
+    if hits.is_empty() {
+        let mut inner = Scale { form: Form::Lines, translation: false, hits: &mut hits };
+        within(Syntax::Config, value.as_bytes(), 0..value.len(), &mut inner);
+    }
+    if let Some(hit) = hits.into_iter().max_by_key(|hit| hit.confidence) {
+        scale.hits.push(Hit { span, name: Some(super::bounded(name, 80)), ..hit });
     }
 }
 
@@ -39,94 +104,217 @@ fn in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// The assignment around the keyword at `at`: where it ends, and what it gives away.
-fn assignment(syntax: Syntax, text: &[u8], at: usize) -> Option<(usize, Option<Hit>)> {
-    let before = text.get(..at)?.iter().rev().take(80).take_while(|byte| in_name(**byte)).count();
-    let start = at - before;
-    let after = text.get(at..)?.iter().take(80).take_while(|byte| in_name(**byte)).count();
-    let name_end = at + after;
-    let name = std::str::from_utf8(text.get(start..name_end)?).ok()?.trim_matches(['.', '-']);
-    let line_end = text
-        .get(name_end..text.len().min(name_end + REACH))?
-        .iter()
-        .position(|byte| *byte == b'\n' || *byte == b'\r')
-        .map_or(text.len().min(name_end + REACH), |length| name_end + length);
-    let rest = text.get(name_end..line_end)?;
-    let says = name_says(name);
-    if says == NameSays::No {
+/// The assignment around the keyword at `at`: where it ends, if there is one.
+fn assignment(
+    syntax: Syntax,
+    text: &[u8],
+    bounds: Range<usize>,
+    at: usize,
+    inside: bool,
+    scale: &mut Scale<'_>,
+) -> Option<usize> {
+    let before = text.get(bounds.start..at)?.iter().rev().take(80).take_while(|byte| in_name(**byte)).count();
+    let after = text.get(at..bounds.end)?.iter().take(80).take_while(|byte| in_name(**byte)).count();
+    let (mut start, name_end) = (at - before, at + after);
+    // `\nPASSWORD=`: the letter belongs to the escape.
+    if start > 0 && text.get(start - 1) == Some(&b'\\') && matches!(text.get(start), Some(b'n' | b'r' | b't')) {
+        start += 1;
+    }
+    // Names and operators are short; values are looked at as far as REACH.
+    let rest = line_from(text, name_end, bounds.end.min(name_end + 200))?;
+    let previous =
+        start.checked_sub(1).filter(|index| *index >= bounds.start).and_then(|index| text.get(index)).copied();
+    // Cheap first: most keywords are followed by nothing of the kind.
+    if !rest.iter().take(60).any(|byte| matches!(byte, b'=' | b':' | b',' | b'(' | b' ' | b'|' | b'?')) {
         return None;
     }
-    // `Status::Pass`: a path, no name.
-    if text.get(..start)?.ends_with(b"::") {
+    let name = std::str::from_utf8(text.get(start..name_end)?).ok()?;
+    let flag = name.starts_with("--") || previous == Some(b'-') || syntax == Syntax::Shell && after_env(text, start);
+    let name = name.trim_matches(['.', '-']);
+    let says = name_says(name, "");
+    if says == NameSays::No || text.get(..start)?.ends_with(b"::") {
         return None;
+    }
+    if let Some(end) = template_default(text, start, name_end, name, bounds.end, scale) {
+        return Some(end);
     }
     let setter = name.rsplit('.').next().is_some_and(|method| method.starts_with("set") || method.starts_with("with"));
-    let previous = start.checked_sub(1).and_then(|index| text.get(index)).copied();
-    let (offset, quoted, joined) = operator(rest, previous, setter)?;
+    let called = setter || previous == Some(b'.') || name.contains('.');
+    let constant = name.len() > 6 && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    let first =
+        syntax == Syntax::Code && (previous != Some(b'"') && previous != Some(b'\'')) && begins_line(text, start);
+    let site = Site { previous, called, flag: flag && syntax != Syntax::Code, constant, first };
+    let Operator { offset, quote, joined } = operator(rest, site)?;
     let value_at = name_end + offset;
-    let raw = text.get(value_at..line_end)?;
-    let (value, length) = match quoted {
+    if syntax == Syntax::Code && quote.is_none() && !joined && !inside && !in_comment(text, start) {
+        return None;
+    }
+    let raw = line_from(text, value_at, bounds.end)?;
+    let comment = syntax == Syntax::Code && quote.is_none() && !inside && in_comment(text, start);
+    let syntax = if comment { Syntax::Text } else { syntax };
+    let (value, length) = match quote {
         Some(quote) => {
             let length = closing(raw, quote)?;
             (raw.get(..length)?, length)
         }
         None => {
-            let inside_string = joined && matches!(previous, Some(b';' | b'&' | b'?' | b'"' | b'\'' | b' ' | b','));
-            if syntax == Syntax::Code && !(inside_string && rest.contains(&b'"')) {
+            let in_string =
+                inside || joined && matches!(previous, Some(b';' | b'&' | b'?' | b'"' | b'\'' | b' ' | b',' | b'n'));
+            if inside && !joined && !flag {
                 return None;
             }
-            let length = bare(syntax, raw, inside_string || syntax == Syntax::Code);
+            if syntax == Syntax::Code && !(in_string && rest.contains(&b'"')) {
+                return None;
+            }
+            // `$token = Get-Content …`: with blanks, a word without quotes is a command.
+            if scale.form == Form::Shell && !joined && rest.trim_ascii_start().starts_with(b"=") {
+                return None;
+            }
+            let length = bare(syntax, raw, in_string || syntax == Syntax::Code);
             (raw.get(..length)?, length)
         }
     };
     let value = std::str::from_utf8(value).ok()?;
-    let (value_start, value) = strip_scheme(value_at, value);
-    let end = value_at + length;
-    let Some(confidence) = decide(syntax, says, name, value, quoted.is_some()) else {
-        return Some((end, None));
-    };
-    let hit = Hit {
-        rule: match says {
-            NameSays::Password => "password",
-            NameSays::Secret | NameSays::Maybe | NameSays::No => "secret-assignment",
-        },
-        what: match says {
-            NameSays::Password => "password".into(),
-            NameSays::Secret | NameSays::Maybe | NameSays::No => "secret value".into(),
-        },
-        confidence,
-        line: 0,
-        span: value_start..value_start + value.len(),
-        name: Some(super::bounded(name, 80)),
-        allowed: false,
-        random: false,
-        hint: format!("{} characters", value.chars().count()),
-    };
-    Some((end, Some(hit)))
+    // `--secret id=npm,src=…`, `$password := include …`
+    let options = flag
+        && value.split_once('=').is_some_and(|(name, rest)| {
+            !rest.is_empty() && name.len() < 12 && name.bytes().all(|byte| byte.is_ascii_lowercase())
+        });
+    if quote.is_none() && (options || rest.trim_ascii_start().starts_with(b":=")) {
+        return Some(value_at + length);
+    }
+    // Prose: what follows the value goes on with the sentence.
+    if syntax == Syntax::Text && quote.is_none() && !joined && !ends_line(raw, length) {
+        return Some(value_at + length);
+    }
+    // `crypt(…`: the first half of a call.
+    if quote.is_none() && value.contains('(') && !value.contains(')') {
+        return Some(value_at + length);
+    }
+    let around = if previous == Some(b'.') || syntax != Syntax::Code { "" } else { enclosing(text, start) };
+    let pair = Pair::new(name, around, value, value_at..value_at + value.len(), quote.is_some());
+    scale.pair_as(syntax, &pair);
+    Some(value_at + length)
 }
 
-/// Bytes from the name's end to the value, the quote that opens it, and whether the operator is a bare `=`.
-fn operator(rest: &[u8], previous: Option<u8>, setter: bool) -> Option<(usize, Option<u8>, bool)> {
+/// `${db.password:value}` inside a string: the value stands in where the variable is missing.
+fn template_default(
+    text: &[u8],
+    start: usize,
+    name_end: usize,
+    name: &str,
+    end: usize,
+    scale: &mut Scale<'_>,
+) -> Option<usize> {
+    if !text.get(..start)?.ends_with(b"${") {
+        return None;
+    }
+    let rest = line_from(text, name_end, end)?;
+    let lead = [&b":-"[..], b":", b"-"].iter().find(|mark| rest.starts_with(mark))?.len();
+    let length = rest.get(lead..)?.iter().position(|byte| *byte == b'}')?;
+    let span = name_end + lead..name_end + lead + length;
+    let value = std::str::from_utf8(text.get(span.clone())?).ok()?;
+    if !value.starts_with(['?', '+', '=']) {
+        scale.pair_as(Syntax::Config, &Pair::new(name, "", value, span.clone(), true));
+    }
+    Some(span.end)
+}
+
+/// `ENV NAME value` of a Dockerfile, `setx NAME value` of Windows.
+fn after_env(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(6)..at).unwrap_or_default();
+    let word = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_start();
+    [&b"ENV "[..], b"env ", b"setx ", b"SETX "].contains(&word)
+}
+
+fn begins_line(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(100)..at).unwrap_or_default();
+    let before = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    before.is_empty() || before == b"#define" || before == b"# define"
+}
+
+/// What is left of the line, as far as it is looked at.
+fn line_from(text: &[u8], at: usize, end: usize) -> Option<&[u8]> {
+    let rest = text.get(at..end.min(at + REACH).max(at))?;
+    let length = rest.iter().position(|byte| *byte == b'\n' || *byte == b'\r').unwrap_or(rest.len());
+    rest.get(..length)
+}
+
+/// Whether the line is a comment up to here.
+fn in_comment(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(120)..at).unwrap_or_default();
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.trim_ascii_start();
+    [&b"//"[..], b"#", b"*", b"/*", b"--", b"<!--"].iter().any(|mark| line.starts_with(mark))
+        || line.len() < before.len() && find(line, b" // ")
+}
+
+fn find(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// The name of the object that a member stands in, if it opens on this line or the one above: `encryption: { key: "…" }`.
+fn enclosing(text: &[u8], at: usize) -> &str {
+    let before = text.get(at.saturating_sub(120)..at).unwrap_or_default();
+    let Some(brace) = before.iter().rposition(|byte| matches!(byte, b'{' | b'(')) else { return "" };
+    let head = before.get(..brace).unwrap_or_default().trim_ascii_end();
+    let head = head
+        .strip_suffix(b":")
+        .or_else(|| head.strip_suffix(b"=>"))
+        .or_else(|| head.strip_suffix(b"="))
+        .unwrap_or(head);
+    let head =
+        head.trim_ascii_end().strip_suffix(b"\"").or_else(|| head.strip_suffix(b"'")).unwrap_or(head).trim_ascii_end();
+    let length = head.iter().rev().take_while(|byte| in_name(**byte)).count();
+    head.get(head.len() - length..).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+}
+
+struct Operator {
+    /// Bytes from the name's end to the value.
+    offset: usize,
+    /// The quote that opens it.
+    quote: Option<u8>,
+    /// A bare `=`, without blanks.
+    joined: bool,
+}
+
+/// What stands around a name.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one place")]
+struct Site {
+    previous: Option<u8>,
+    /// The name is a method's.
+    called: bool,
+    /// A blank alone may separate name and value.
+    flag: bool,
+    /// It is in capitals, as constants are.
+    constant: bool,
+    /// It begins its line, or follows `#define`.
+    first: bool,
+}
+
+fn operator(rest: &[u8], site: Site) -> Option<Operator> {
+    let Site { previous, called, flag, constant, first } = site;
     let mut at = 0;
     let skip = |at: &mut usize, set: &[u8]| {
         let length = rest.get(*at..).unwrap_or_default().iter().take_while(|byte| set.contains(byte)).count();
         *at += length;
         length
     };
-    // The end of a quoted or bracketed name: `"name":`, `['name'] =`, `:name =>`, `name\":`.
-    if matches!(previous, Some(b'"' | b'\'' | b'`' | b'<' | b'[' | b'\\' | b':')) {
+    // The end of a quoted or bracketed name: `"name":`, `['name'] =`, `:name =>`, `name\":`, `**Name:**`.
+    if matches!(previous, Some(b'"' | b'\'' | b'`' | b'<' | b'[' | b'\\' | b':' | b'*' | b'.')) {
         skip(&mut at, b"\"'`]\\");
     }
     if previous == Some(b'<') && rest.get(at) == Some(&b'>') {
-        return Some((at + 1, Some(b'<'), false));
+        return Some(Operator { offset: at + 1, quote: Some(b'<'), joined: false });
     }
-    skip(&mut at, b" \t");
+    skip(&mut at, b" \t*");
     // A type between name and value: `key: &str = "…"`, `const key string = "…"`, `String key = "…"`.
-    if let Some(equals) = rest.iter().position(|byte| *byte == b'=')
+    if let Some(equals) = rest.iter().take(60).position(|byte| *byte == b'=')
         && rest.get(at..equals).is_some_and(|between| {
             between.len() < 40
-                && between.first().is_some_and(|byte| *byte == b':' || byte.is_ascii_alphabetic())
-                && between.iter().all(|byte| byte.is_ascii_alphanumeric() || b" \t:&'<>?_[]|".contains(byte))
+                && between.first().is_some_and(|byte| matches!(byte, b':' | b'[' | b'{') || byte.is_ascii_alphabetic())
+                && between.iter().all(|byte| byte.is_ascii_alphanumeric() || b" \t:&'<>?_[]|.{};".contains(byte))
         })
         && rest
             .get(equals + 1..)
@@ -141,6 +329,7 @@ fn operator(rest: &[u8], previous: Option<u8>, setter: bool) -> Option<(usize, O
             if matches!(rest.get(at), Some(b'=' | b':')) {
                 at += 1;
             }
+            skip(&mut at, b"*");
         }
         b'=' => {
             at += 1;
@@ -156,10 +345,33 @@ fn operator(rest: &[u8], previous: Option<u8>, setter: bool) -> Option<(usize, O
                 _ => {}
             }
         }
-        b'?' if rest.get(at + 1) == Some(&b'=') => at += 2,
+        b'?' | b'|' if matches!(rest.get(at + 1), Some(b'=' | b'?' | b'|' | b':')) && literal_follows(rest, at + 1) => {
+            at += 2;
+        }
+        b'o' if rest.get(at..).is_some_and(|rest| rest.starts_with(b"or ")) && literal_follows(rest, at + 2) => at += 3,
         // `("password", "…")` and `setPassword("…")`; other calls and lists only mention the name.
-        b',' if matches!(previous, Some(b'"' | b'\'')) && literal_follows(rest, at) => at += 1,
-        b'(' if setter && literal_follows(rest, at) => at += 1,
+        b',' if (constant || matches!(previous, Some(b'"' | b'\''))) && literal_follows(rest, at) => at += 1,
+        b'(' if called && literal_follows(rest, at) => at += 1,
+        // `env("NAME") || "…"`, `os.environ.get("NAME") or "…"`
+        b')' if matches!(previous, Some(b'"' | b'\'')) => {
+            at += 1;
+            skip(&mut at, b" \t");
+            // `|| "…"`, `?? "…"`, `.unwrap_or_else(|_| "…")`, `.orElse("…")`
+            let tail = rest.get(at..)?;
+            let length = tail.iter().take(40).position(|byte| matches!(byte, b'"' | b'\''))?;
+            let between = tail.get(..length)?.to_ascii_lowercase();
+            // Nothing else stands between, or one method that names a fallback.
+            let direct = matches!(between.trim_ascii(), b"||" | b"??" | b"?:" | b"or");
+            let method = between.starts_with(b".") && [&b"or_"[..], b"else"].iter().any(|mark| find(&between, mark));
+            if !direct && !method {
+                return None;
+            }
+            at += length;
+        }
+        // `--password value`, `ENV NAME value`
+        _ if flag && operator_at > 0 => {}
+        // `#define NAME "value"`, `storePassword "value"`
+        b'"' | b'\'' if first && operator_at > 0 => {}
         _ => return None,
     }
     // `Password=abc;` of a connection string: no blank on either side.
@@ -167,22 +379,68 @@ fn operator(rest: &[u8], previous: Option<u8>, setter: bool) -> Option<(usize, O
         operator_at == 0 && rest.first() == Some(&b'=') && at == 1 && !matches!(rest.get(1), Some(b' ' | b'\t'));
     skip(&mut at, b" \t");
     // Prefixes of string literals: `b"…"`, `r"…"`, `u'…'`, `@"…"`, `\"…`.
-    if matches!(rest.get(at), Some(b'b' | b'r' | b'u' | b'f' | b'@')) && matches!(rest.get(at + 1), Some(b'"' | b'\''))
-    {
-        at += 1;
+    let prefix =
+        rest.get(at..).unwrap_or_default().iter().take(3).take_while(|byte| b"bBrRuUfF@$L&".contains(byte)).count();
+    if prefix > 0 && matches!(rest.get(at + prefix), Some(b'"' | b'\'')) {
+        at += prefix;
+    }
+    // `String::from("…")`, `Some("…")`, `NSString stringWithString:@"…"` and other wrappings of one literal.
+    if let Some(open) = wrapped(rest.get(at..)?) {
+        at += open;
     }
     if rest.get(at) == Some(&b'\\') && matches!(rest.get(at + 1), Some(b'"')) {
-        return Some((at + 2, Some(b'\\'), false));
+        return Some(Operator { offset: at + 2, quote: Some(b'\\'), joined: false });
+    }
+    // `"""…"""` on one line
+    if rest.get(at..).is_some_and(|rest| rest.starts_with(b"\"\"\"") || rest.starts_with(b"'''")) {
+        at += 2;
     }
     match rest.get(at) {
-        Some(quote @ (b'"' | b'\'' | b'`')) => Some((at + 1, Some(*quote), false)),
-        Some(_) => Some((at, None, joined)),
+        Some(quote @ (b'"' | b'\'' | b'`')) => Some(Operator { offset: at + 1, quote: Some(*quote), joined: false }),
+        Some(_) => Some(Operator { offset: at, quote: None, joined }),
         None => None,
     }
 }
 
+/// Bytes up to the quote of a literal that is wrapped in one call: `String::from(`, `new SecretKey(`.
+fn wrapped(rest: &[u8]) -> Option<usize> {
+    let open = rest.iter().take(48).position(|byte| *byte == b'(')?;
+    let head = rest.get(..open)?;
+    let plain = !head.is_empty()
+        && head.iter().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b' ' | b'.' | b'<' | b'>' | b'[' | b']')
+        });
+    let lower = head.to_ascii_lowercase();
+    let lower = lower.strip_suffix(b"getbytes").unwrap_or(&lower);
+    // Lookups name the secret and do not hold it.
+    let lookup = [
+        &b"env"[..],
+        b"get",
+        b"fetch",
+        b"lookup",
+        b"read",
+        b"find",
+        b"prompt",
+        b"input",
+        b"require",
+        b"config",
+        b"load",
+        b"ask",
+        b"translate",
+        b"param",
+        b"select",
+        b"query",
+    ]
+    .iter()
+    .any(|word| find(lower, word));
+    let inside = rest.get(open + 1..)?;
+    let lead = inside.iter().take(8).take_while(|byte| byte.is_ascii_whitespace() || b"bBrRu@".contains(byte)).count();
+    let literal = inside.get(lead).is_some_and(|byte| matches!(byte, b'"' | b'\''));
+    (plain && literal && !lookup && head.len() > 2).then_some(open + 1 + lead)
+}
+
 fn literal_follows(rest: &[u8], at: usize) -> bool {
-    rest.get(at + 1..).is_some_and(|tail| matches!(tail.trim_ascii_start().first(), Some(b'"' | b'\'')))
+    rest.get(at + 1..).is_some_and(|tail| matches!(tail.trim_ascii_start().first(), Some(b'"' | b'\'' | b'@')))
 }
 
 /// Length up to the closing quote; an escaped quote is part of the value.
@@ -202,91 +460,35 @@ fn closing(raw: &[u8], quote: u8) -> Option<usize> {
 
 /// Length of a value without quotes.
 fn bare(syntax: Syntax, raw: &[u8], inside_string: bool) -> usize {
-    let stop = raw.iter().enumerate().position(|(index, byte)| match byte {
+    let scheme = super::weigh::strip_scheme(std::str::from_utf8(raw).unwrap_or_default()).0;
+    let stop = raw.iter().enumerate().skip(scheme).find(|(index, byte)| match **byte {
         b' ' | b'\t' => {
             // In .env and YAML a comment ends the value; elsewhere any blank does.
             inside_string
                 || syntax == Syntax::Text
-                || matches!(raw.get(index + 1), Some(b'#' | b';' | b' '))
+                || matches!(raw.get(*index + 1), Some(b'#' | b';' | b' '))
                 || syntax == Syntax::Shell
         }
         b'"' | b'\'' | b'`' | b'<' | b'>' => true,
+        b'\\' => inside_string,
         b';' | b'&' => inside_string || matches!(syntax, Syntax::Shell | Syntax::Text),
         b',' | b')' | b'}' => inside_string || syntax == Syntax::Text,
+        b'|' => syntax == Syntax::Text,
         _ => false,
     });
-    let length = stop.unwrap_or(raw.len());
+    let length = stop.map_or(raw.len(), |(index, _)| index);
     raw.get(..length).map_or(0, |value| value.trim_ascii_end().len())
 }
 
-/// `Bearer abc` and `Basic abc` are `abc`.
-fn strip_scheme(at: usize, value: &str) -> (usize, &str) {
-    for scheme in ["Bearer ", "bearer ", "Basic ", "token ", "Token "] {
-        if let Some(rest) = value.strip_prefix(scheme) {
-            return (at + scheme.len(), rest);
-        }
-    }
-    (at, value)
-}
-
-fn decide(syntax: Syntax, says: NameSays, name: &str, value: &str, quoted: bool) -> Option<Confidence> {
-    if looks(value) != ValueKind::Secret || is_ciphertext(value) || value.len() > 400 {
-        return None;
-    }
-    // `password: password`, `API_KEY=api_key`.
-    let plain = |text: &str| {
-        text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
-    };
-    if plain(name).contains(&plain(value)) {
-        return None;
-    }
-    if is_password_hash(value) {
-        return Some(Confidence::Low);
-    }
-    let wordy = is_wordy(value);
-    let random = is_random(value) && !wordy;
-    let chosen = is_password_like(value);
-    let confidence = match (says, syntax) {
-        (NameSays::Password, Syntax::Config | Syntax::Shell) => {
-            if chosen || random || value.len() >= 8 && !value.contains(' ') {
-                Confidence::Medium
-            } else {
-                Confidence::Low
-            }
-        }
-        (NameSays::Password, Syntax::Code | Syntax::Text) => {
-            if random || chosen && value.len() >= 8 {
-                Confidence::Medium
-            } else {
-                Confidence::Low
-            }
-        }
-        (NameSays::Secret, Syntax::Config | Syntax::Shell) => {
-            if random || chosen && value.len() >= 12 {
-                Confidence::Medium
-            } else {
-                Confidence::Low
-            }
-        }
-        (NameSays::Secret, Syntax::Code | Syntax::Text) => {
-            if random {
-                Confidence::Medium
-            } else {
-                Confidence::Low
-            }
-        }
-        (NameSays::Maybe, Syntax::Config | Syntax::Shell | Syntax::Code | Syntax::Text) => {
-            if random && value.len() >= 20 && super::value::entropy(value) > 3.7 {
-                Confidence::Medium
-            } else {
-                Confidence::Low
-            }
-        }
-        (NameSays::No, Syntax::Config | Syntax::Shell | Syntax::Code | Syntax::Text) => return None,
-    };
-    // Text without quotes is mostly prose.
-    match (syntax, quoted) {
-        (Syntax::Text, false) if !random => None,
-        (Syntax::Text | Syntax::Config | Syntax::Shell | Syntax::Code, _) => Some(confidence),
-    }
+/// Whether nothing but punctuation, or another field, follows the value.
+fn ends_line(raw: &[u8], length: usize) -> bool {
+    let tail = raw.get(length..).unwrap_or_default().trim_ascii();
+    tail.is_empty()
+        || tail.iter().all(u8::is_ascii_punctuation)
+        || tail.starts_with(b"(")
+        || tail.starts_with(b"|")
+        || tail.starts_with(b"<")
+        || tail.starts_with(b"`")
+        || tail.starts_with(b"/")
+        || tail.starts_with(b",")
 }

@@ -1,61 +1,153 @@
 //! Files with a form of their own, in which the secret stands by position and not behind its name.
 
 use super::Hit;
+use super::calls;
+use super::place::Form;
+use super::shape::is_hex;
 use super::value::{is_password_hash, looks};
+use super::weigh::{Pair, Scale};
 use crate::evidence::repo::{Confidence, ValueKind};
 
-pub(super) fn find(path: &str, text: &[u8], hits: &mut Vec<Hit>) {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    match name.as_str() {
-        ".netrc" | "_netrc" | "netrc" => words_after(text, "password", hits),
-        ".pgpass" | "pgpass.conf" => columns(text, 4, "password of a .pgpass line", hits),
-        ".htpasswd" | "htpasswd" => columns(text, 1, "password hash of an htpasswd line", hits),
-        _ => {}
+pub(super) fn find(path: &str, text: &[u8], scale: &mut Scale<'_>) {
+    let lower = path.to_ascii_lowercase();
+    let name = lower.rsplit('/').next().unwrap_or(&lower);
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let is = |names: &[&str]| {
+        names
+            .iter()
+            .any(|known| name == *known || name.strip_suffix(known).is_some_and(|rest| rest.ends_with(['.', '-', '_'])))
+    };
+    if is(&[".netrc", "_netrc", "netrc"]) {
+        netrc(text, scale);
+    } else if is(&[".pgpass", "pgpass.conf", "pgpass"]) {
+        columns(text, 4, "password of a .pgpass line", scale);
+    } else if ((name.ends_with("htpasswd") || name.starts_with(".htpasswd")) || name.ends_with("passwd"))
+        && matches!(scale.form, Form::Text | Form::Lines)
+        || is(&["shadow", "master.passwd", ".passwd", ".vncpasswd.txt", "shadow.bak"])
+    {
+        columns(text, 1, "password of a user file", scale);
+    } else if is(&[".npmrc", "npmrc", ".dockercfg", "config.json", ".dockerconfigjson", ".yarnrc.yml", "auth.json"]) {
+        encoded(text, scale);
+    } else if is(&[
+        "master.key",
+        ".vault_pass",
+        ".vault_pass.txt",
+        "vault_password",
+        ".vault-password",
+        "vault-password.txt",
+        ".vault_password",
+        "production.key",
+        "staging.key",
+        ".s3backerpass",
+    ]) {
+        whole(text, scale);
+    } else if is(&["chap-secrets", "pap-secrets"]) {
+        secrets_file(text, scale);
     }
 }
 
 /// `machine HOST login USER password VALUE`, over any white space.
-fn words_after(text: &[u8], keyword: &str, hits: &mut Vec<Hit>) {
-    let Ok(text) = std::str::from_utf8(text) else { return };
-    let mut wanted = false;
-    for word in text.split_ascii_whitespace() {
-        let at = word.as_ptr() as usize - text.as_ptr() as usize;
-        if wanted {
-            push(word, at, "password of a .netrc entry", hits);
+fn netrc(text: &str, scale: &mut Scale<'_>) {
+    let (mut wanted, mut at) = (false, 0);
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        if line.trim_start().starts_with('#') {
+            continue;
         }
-        wanted = word == keyword;
+        for word in line.split_ascii_whitespace() {
+            let place = start + (word.as_ptr() as usize - line.as_ptr() as usize);
+            if wanted {
+                push(word, place, "password of a .netrc entry", scale);
+            }
+            wanted = matches!(word, "password" | "passwd");
+        }
     }
 }
 
-/// The column of colon-separated lines; the last one takes the rest of the line.
-fn columns(text: &[u8], column: usize, what: &str, hits: &mut Vec<Hit>) {
-    let Ok(text) = std::str::from_utf8(text) else { return };
+/// The column of colon-separated lines; the last one takes the rest of the line, where the form has five.
+fn columns(text: &str, column: usize, what: &str, scale: &mut Scale<'_>) {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let content = line.trim_end();
-        if !content.starts_with('#')
-            && let Some(field) = content.splitn(column + 1, ':').nth(column)
+        if !content.trim_start().starts_with('#')
+            && let Some(rest) = content.splitn(column + 1, ':').nth(column)
         {
-            push(field, at + content.len() - field.len(), what, hits);
+            // A colon in a password is written `\:` there.
+            let field = if column == 1 { rest.split(':').next().unwrap_or_default() } else { rest };
+            let place = at + content.len() - rest.len();
+            if field.len() >= 3 && !matches!(field, "!!" | "*LK*" | "!*") {
+                push(field, place, what, scale);
+            }
         }
         at += line.len();
     }
 }
 
-fn push(value: &str, at: usize, what: &str, hits: &mut Vec<Hit>) {
+/// `_auth`, `_password`, `auth`: base64 of the password or of user and password.
+fn encoded(text: &str, scale: &mut Scale<'_>) {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let Some(found) = ["_auth", "_password", "\"auth\"", "npmAuthIdent"]
+            .iter()
+            .find_map(|name| Some(line.find(name)? + name.len()))
+        else {
+            continue;
+        };
+        let rest = line.get(found..).unwrap_or_default();
+        if rest.starts_with(|next: char| next.is_ascii_alphabetic()) {
+            continue;
+        }
+        let value = rest.trim_start_matches(|letter: char| " \t=:\"'".contains(letter));
+        let length = value
+            .bytes()
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'))
+            .count();
+        let (Some(value), place) = (value.get(..length), start + found + rest.len() - value.len()) else { continue };
+        if value.len() < 8 || calls::encoded(value.as_bytes(), place..place + value.len(), scale) {
+            continue;
+        }
+        // The name alone promises a secret here.
+        scale.pair(&Pair { store: true, ..Pair::new("auth_token", "", value, place..place + value.len(), true) });
+    }
+}
+
+/// A file that is nothing but the secret.
+fn whole(text: &str, scale: &mut Scale<'_>) {
+    let value = text.trim();
+    if value.len() >= 6 && !value.contains('\n') && looks(value) == ValueKind::Secret && !value.starts_with('#') {
+        let start = text.len() - text.trim_start().len();
+        let what = if is_hex(value) { "key file" } else { "password file" };
+        let hint = format!("{} characters", value.chars().count());
+        let span = start..start + value.len();
+        scale.hits.push(Hit::new("password-file", what.into(), Confidence::High, span, hint));
+    }
+}
+
+/// `client server secret addresses`
+fn secrets_file(text: &str, scale: &mut Scale<'_>) {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if !line.trim_start().starts_with('#')
+            && let Some(word) = line.split_ascii_whitespace().nth(2)
+        {
+            let inside = word.trim_matches('"');
+            let place = at + (inside.as_ptr() as usize - line.as_ptr() as usize);
+            push(inside, place, "secret of a ppp user", scale);
+        }
+        at += line.len();
+    }
+}
+
+fn push(value: &str, at: usize, what: &str, scale: &mut Scale<'_>) {
     match looks(value) {
         ValueKind::Secret | ValueKind::Plain => {}
         ValueKind::Empty | ValueKind::Placeholder | ValueKind::Reference | ValueKind::Ciphertext => return,
     }
-    hits.push(Hit {
-        rule: "password-file",
-        what: what.into(),
-        confidence: if is_password_hash(value) || value.len() >= 4 { Confidence::Medium } else { Confidence::Low },
-        line: 0,
-        span: at..at + value.len(),
-        name: None,
-        allowed: false,
-        random: false,
-        hint: format!("{} characters", value.chars().count()),
-    });
+    let sure = is_password_hash(value) || value.len() >= 4;
+    let confidence = if sure { Confidence::Medium } else { Confidence::Low };
+    let hint = format!("{} characters", value.chars().count());
+    scale.hits.push(Hit::new("password-file", what.into(), confidence, at..at + value.len(), hint));
 }

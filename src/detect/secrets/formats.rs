@@ -106,7 +106,7 @@ pub(super) const FORMATS: &[Format] = &[
         &[Run(Alnum, 14, 20), Fixed("_"), Run(Alnum, 28, 34)],
     ),
     format("render-token", "Render API key", "rnd_", &[Run(Alnum, 28, 40)]),
-    format("supabase-token", "Supabase access token", "sbp_", &[Run(Hex, 40, 40)]),
+    format("supabase-token", "Supabase access token", "sbp_", &[Run(Hex, 40, 80)]),
     format("supabase-secret", "Supabase secret key", "sb_secret_", &[Run(Url, 30, 48)]),
     format("neon-token", "Neon API key", "napi_", &[Run(Alnum, 48, 72)]),
     format("planetscale-token", "PlanetScale token", "pscale_tkn_", &[Run(Dotted, 32, 64)]),

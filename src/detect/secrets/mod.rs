@@ -1,26 +1,45 @@
 //! Finds secrets in the bytes of one file. Pure: no file, no clock, no key; what it returns holds no value, only spans.
 
 mod assign;
+mod calls;
 mod files;
 mod formats;
+pub mod gitleaks;
+mod keys;
+mod name;
+mod place;
+mod read;
+mod shape;
 mod tokens;
 mod value;
+mod web;
+mod weigh;
 
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
+use place::Form;
+pub use place::is_env_name;
+pub(crate) use place::{Syntax, syntax};
+use tokens::Mark;
+use weigh::Scale;
+
 use crate::evidence::repo::{Confidence, ValueKind};
 
 /// Raised when the way of deciding changes: what an older version scanned is scanned again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// One secret in a text, by its place. It holds nothing of the value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Hit {
     pub rule: &'static str,
     pub what: String,
+    /// At the path it was found at.
     pub confidence: Confidence,
+    /// At a path of tests and examples, and at any other: one text may have many paths. See [`at_path`].
+    pub in_fixture: Confidence,
+    pub anywhere: Confidence,
     /// Counted from 1.
     pub line: u32,
     /// The bytes of the secret itself.
@@ -29,32 +48,46 @@ pub struct Hit {
     pub name: Option<String>,
     /// Whether its line, or the one above, carries an inline allowance.
     pub allowed: bool,
+    /// Whether an allowlist of the user's own `.gitleaks.toml` covers it: the policy named that file, so this counts.
+    pub listed: bool,
     /// Whether the value looks generated rather than chosen.
     pub random: bool,
     /// What may be shown.
     pub hint: String,
 }
 
-/// How values are written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Syntax {
-    /// `name = value` or `name: value` with or without quotes.
-    Config,
-    Shell,
-    /// Values are literals; a word without quotes is another name.
-    Code,
-    /// Prose, and everything unknown.
-    Text,
+impl Hit {
+    fn new(rule: &'static str, what: String, confidence: Confidence, span: Range<usize>, hint: String) -> Self {
+        Self {
+            rule,
+            what,
+            confidence,
+            in_fixture: confidence,
+            anywhere: confidence,
+            line: 0,
+            span,
+            name: None,
+            allowed: false,
+            listed: false,
+            random: false,
+            hint,
+        }
+    }
 }
 
 /// Every secret in `text`, in the order of their places. `path` says how it is to be read.
 pub fn detect(path: &str, text: &[u8]) -> Vec<Hit> {
+    detect_with(path, text, None)
+}
+
+/// The same with the user's own rules and allowlists beside ours.
+pub fn detect_with(path: &str, text: &[u8], rules: Option<&gitleaks::Rules>) -> Vec<Hit> {
     let wide = widen(text);
     if let Some(narrow) = wide {
         // Spans of UTF-16 text would not fit its bytes; the text is read as UTF-8 and the caller takes values from there.
-        return detect_bytes(path, &narrow);
+        return detect_bytes(path, &narrow, rules);
     }
-    detect_bytes(path, text)
+    detect_bytes(path, text, rules)
 }
 
 /// UTF-16 text with a byte order mark, as UTF-8.
@@ -76,25 +109,75 @@ pub fn widen(text: &[u8]) -> Option<Vec<u8>> {
     Some(String::from_utf16_lossy(&units).into_bytes())
 }
 
-fn detect_bytes(path: &str, text: &[u8]) -> Vec<Hit> {
-    let mut hits = Vec::new();
-    tokens::find(text, &mut hits);
-    files::find(path, text, &mut hits);
-    assign::find(syntax(path), text, &mut hits);
-    settle(path, text, hits)
+fn detect_bytes(path: &str, text: &[u8], rules: Option<&gitleaks::Rules>) -> Vec<Hit> {
+    let (mut hits, mut marks) = (Vec::new(), Vec::new());
+    tokens::find(text, &mut hits, &mut marks);
+    let mut form = place::form(path);
+    if !marks.is_empty() && matches!(form, Form::Text | Form::Conf | Form::Lines) {
+        form = sniffed(form, text);
+    }
+    let mut scale = Scale::new(path, form, &mut hits);
+    for (at, mark) in &marks {
+        match mark {
+            Mark::Keyword => {}
+            Mark::Call if form == Form::Code => calls::call(text, *at, &mut scale),
+            Mark::Call => {}
+            Mark::Command(number) => {
+                if let Some(command) = calls::COMMANDS.get(*number) {
+                    calls::given(text, *at, command, &mut scale);
+                }
+            }
+            Mark::Basic => calls::basic(text, *at, &mut scale),
+            Mark::Bearer => calls::bearer(text, *at, &mut scale),
+        }
+    }
+    let keywords: Vec<usize> = marks.iter().filter(|(_, mark)| *mark == Mark::Keyword).map(|(at, _)| *at).collect();
+    if !keywords.is_empty() {
+        read::read(text, &keywords, &mut scale);
+    }
+    files::find(path, text, &mut scale);
+    if let Some(rules) = rules {
+        rules.find(path, text, &mut hits);
+    }
+    let mut hits = settle(path, text, hits);
+    if let Some(rules) = rules {
+        for hit in &mut hits {
+            rules.mark(path, text, hit);
+        }
+    }
+    hits
+}
+
+/// The form by the first characters, where the name leaves it open.
+fn sniffed(form: Form, text: &[u8]) -> Form {
+    let start = text.get(..text.len().min(4096)).unwrap_or_default();
+    let start = String::from_utf8_lossy(start);
+    let trimmed = start.trim_start_matches('\u{feff}').trim_start();
+    if form == Form::Text {
+        return place::sniff(&start);
+    }
+    let markup = trimmed
+        .strip_prefix('<')
+        .is_some_and(|rest| rest.starts_with(['?', '!']) || rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+    match trimmed.chars().next() {
+        Some('<') if markup => Form::Xml,
+        Some('{') => Form::Json,
+        Some(_) if trimmed.starts_with("apiVersion:") => Form::Yaml,
+        Some(_) | None => form,
+    }
 }
 
 /// Service tokens alone, for binary files: their strings stand in the open, their assignments do not.
 pub fn detect_tokens(text: &[u8]) -> Vec<Hit> {
     let mut hits = Vec::new();
-    tokens::find(text, &mut hits);
+    tokens::find(text, &mut hits, &mut Vec::new());
     settle("", text, hits)
 }
 
 /// One hit a value: the surest rule wins where several found the same bytes.
 fn settle(path: &str, text: &[u8], mut hits: Vec<Hit>) -> Vec<Hit> {
     hits.sort_by(|a, b| {
-        a.span.start.cmp(&b.span.start).then(b.confidence.cmp(&a.confidence)).then(b.span.end.cmp(&a.span.end))
+        a.span.start.cmp(&b.span.start).then(b.anywhere.cmp(&a.anywhere)).then(b.span.end.cmp(&a.span.end))
     });
     let mut settled: Vec<Hit> = Vec::new();
     for mut hit in hits {
@@ -104,7 +187,7 @@ fn settle(path: &str, text: &[u8], mut hits: Vec<Hit>) -> Vec<Hit> {
         if let Some(last) = settled.last_mut()
             && hit.span.start < last.span.end
         {
-            if hit.confidence > last.confidence {
+            if hit.anywhere > last.anywhere || hit.anywhere == last.anywhere && hit.in_fixture > last.in_fixture {
                 hit.name = hit.name.or_else(|| last.name.take());
                 *last = hit;
             } else if last.name.is_none() {
@@ -118,7 +201,7 @@ fn settle(path: &str, text: &[u8], mut hits: Vec<Hit>) -> Vec<Hit> {
     for hit in &mut settled {
         hit.allowed = is_allowed(text, hit.span.start);
         let value = text.get(hit.span.clone()).unwrap_or_default();
-        hit.random = std::str::from_utf8(value).is_ok_and(value::is_random);
+        hit.random = std::str::from_utf8(value).is_ok_and(shape::is_random);
         hit.confidence = at_path(hit, path);
         if hit.name.is_none() {
             hit.name = name_before(text, hit.span.start);
@@ -146,14 +229,9 @@ fn name_before(text: &[u8], at: usize) -> Option<String> {
 }
 
 /// The confidence at a path. Tests and examples are full of made-up passwords; a provider's own format, a key and a
-/// generated value stay what they are.
+/// generated or strong value stay what they are.
 pub fn at_path(hit: &Hit, path: &str) -> Confidence {
-    let made_up = is_fixture(path) && hit.rule != "private-key" && !is_format(hit.rule) && !hit.random;
-    if made_up { Confidence::Low } else { hit.confidence }
-}
-
-fn is_format(rule: &str) -> bool {
-    formats::FORMATS.iter().any(|format| format.id == rule)
+    if place::is_fixture(path) { hit.in_fixture } else { hit.anywhere }
 }
 
 /// The words of other tools for "this line is meant".
@@ -190,103 +268,6 @@ pub fn allowances(text: &[u8]) -> u32 {
     FINDER.as_ref().map_or(0, |finder| u32::try_from(finder.find_iter(text).count()).unwrap_or(u32::MAX))
 }
 
-/// Places of made-up values, by the path's own words.
-fn is_fixture(path: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "test",
-        "tests",
-        "testing",
-        "__tests__",
-        "testdata",
-        "fixtures",
-        "fixture",
-        "mock",
-        "mocks",
-        "spec",
-        "specs",
-        "example",
-        "examples",
-        "samples",
-        "__mocks__",
-        "__fixtures__",
-    ];
-    let lower = path.to_ascii_lowercase();
-    lower.split('/').any(|part| WORDS.contains(&part))
-        || lower.rsplit('/').next().is_some_and(|name| {
-            [".test.", ".spec.", "_test.", "_spec.", ".example", ".sample", ".template"]
-                .iter()
-                .any(|mark| name.contains(mark))
-                || name.starts_with("test_")
-        })
-}
-
-pub(crate) fn syntax(path: &str) -> Syntax {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    if is_env_name(&name)
-        || name.starts_with("dockerfile")
-        || name == "makefile"
-        || name == "justfile"
-        || name == "jenkinsfile"
-        || name == ".envrc"
-    {
-        return Syntax::Shell;
-    }
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    match extension {
-        "ini" | "cfg" | "conf" | "config" | "cnf" | "properties" | "yaml" | "yml" | "json" | "json5" | "jsonc"
-        | "toml" | "xml" | "tf" | "tfvars" | "hcl" | "npmrc" | "pypirc" | "netrc" | "plist" | "service" | "env"
-        | "credentials" | "htpasswd" | "my" | "pgpass" | "ovpn" | "nmconnection" | "sql" | "csv" | "tsv"
-        | "desktop" | "reg" | "gradle" | "settings" | "secrets" | "secret" | "vars" | "inventory" | "hosts" => {
-            Syntax::Config
-        }
-        "sh" | "bash" | "zsh" | "fish" | "ksh" | "bat" | "cmd" | "ps1" | "mk" | "dockerfile" => Syntax::Shell,
-        "rs" | "py" | "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "jsx" | "tsx" | "go" | "java" | "kt" | "kts"
-        | "scala" | "rb" | "php" | "c" | "h" | "cc" | "cpp" | "cxx" | "hpp" | "cs" | "vb" | "fs" | "swift" | "m"
-        | "mm" | "dart" | "lua" | "pl" | "pm" | "r" | "ex" | "exs" | "erl" | "hs" | "clj" | "groovy" | "vue"
-        | "svelte" | "astro" | "html" | "htm" | "ipynb" | "css" | "scss" | "less" | "map" | "elm" | "zig" | "nim"
-        | "sol" | "proto" | "graphql" | "ejs" | "hbs" | "erb" | "jsp" | "cshtml" | "twig" => Syntax::Code,
-        _ if matches!(
-            name.as_str(),
-            "credentials"
-                | "config"
-                | ".npmrc"
-                | ".pypirc"
-                | ".netrc"
-                | ".pgpass"
-                | ".my.cnf"
-                | ".s3cfg"
-                | ".boto"
-                | ".git-credentials"
-        ) =>
-        {
-            Syntax::Config
-        }
-        _ => Syntax::Text,
-    }
-}
-
-/// `.env`, `.env.production`, `prod.env`, `prod.env.local`, `.envrc`.
-#[expect(clippy::case_sensitive_file_extension_comparisons, reason = "the name is in lower case here")]
-pub fn is_env_name(name: &str) -> bool {
-    const CODE: &[&str] = &[
-        "js", "ts", "mjs", "cjs", "py", "rs", "go", "rb", "php", "java", "md", "txt", "html", "json", "yaml", "yml",
-        "toml", "d", "sh", "tsx", "jsx", "vue", "cs",
-    ];
-    let name = name.to_ascii_lowercase();
-    if name == ".env" || name == ".envrc" || name == "env.local" {
-        return true;
-    }
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    if CODE.contains(&extension) {
-        return false;
-    }
-    name.starts_with(".env.")
-        || name.starts_with(".env-")
-        || name.starts_with(".env_")
-        || name.ends_with(".env")
-        || name.contains(".env.") && !name.starts_with('.')
-}
-
 /// What an assignment's value is, its name considered: for env files, where every assignment is looked at.
 pub fn kind_of(name: &str, value: &str) -> ValueKind {
     match value::looks(value) {
@@ -299,12 +280,12 @@ pub fn kind_of(name: &str, value: &str) -> ValueKind {
     if !detect_tokens(value.as_bytes()).is_empty() {
         return ValueKind::Secret;
     }
-    let random = value::is_random(value);
-    let secret = match value::name_says(name) {
-        value::NameSays::Password => true,
-        value::NameSays::Secret => value.len() >= 8,
-        value::NameSays::Maybe => random || value::is_password_like(value) && value.len() >= 10,
-        value::NameSays::No => random && value.len() >= 20 && value::entropy(value) > 3.9,
+    let random = shape::is_random(value);
+    let secret = match name::name_says(name, "") {
+        name::NameSays::Password => true,
+        name::NameSays::Secret => value.len() >= 8,
+        name::NameSays::Maybe => random || shape::is_password_like(value) && value.len() >= 10,
+        name::NameSays::No => random && value.len() >= 20 && shape::entropy(value) > 3.9,
     };
     if secret { ValueKind::Secret } else { ValueKind::Plain }
 }

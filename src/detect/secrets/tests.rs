@@ -166,16 +166,6 @@ fn a_megabyte_on_one_line_is_read_in_bounded_time() {
 }
 
 #[test]
-fn env_names_are_told_from_source_files() {
-    for name in [".env", ".env.production", "prod.env", "prod.env.local", ".ENV", ".envrc"] {
-        assert!(is_env_name(name), "{name}");
-    }
-    for name in ["env.ts", "environment.py", ".env.d.ts", "vite-env.d.ts", "env", ".environment"] {
-        assert!(!is_env_name(name), "{name}");
-    }
-}
-
-#[test]
 fn the_name_that_a_line_assigns_to_goes_with_its_secret() {
     let value = Made(9).text(Class::Alnum, 18);
     for (text, name) in [

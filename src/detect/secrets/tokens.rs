@@ -1,22 +1,41 @@
-//! Secrets that are known by their own form: service tokens, private keys, JWTs, credentials in URLs.
+//! The one automaton that every text is read with, and the tokens of services that it finds.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use super::formats::{Class, FORMATS, Format, Part};
-use super::{Hit, line_at};
-use crate::evidence::repo::{Confidence, ValueKind};
+use super::{Hit, assign, calls, keys, line_at, shape, value, web};
+use crate::evidence::repo::ValueKind;
 
 /// What the automaton's needles mean.
 #[derive(Clone, Copy, Debug)]
 enum Needle {
     Format(usize),
     Pem,
+    EncodedPem,
     Putty,
     Jwt,
     Url,
+    /// `user:password@tcp(host:port)/name`, as Go's MySQL driver reads it.
+    Dsn,
+    Mark(Mark),
+}
+
+/// A place that is looked at once the form of the file is known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Mark {
+    /// A word that stands in a secret's name, at its first letter.
+    Keyword,
+    /// Behind the opening parenthesis of a call that may log in.
+    Call,
+    /// The name of a command that takes a password: its number, at its first letter.
+    Command(usize),
+    /// Behind `Basic `.
+    Basic,
+    /// Behind `Bearer `.
+    Bearer,
 }
 
 /// All rare literals in one automaton, so that a text is read once whatever the number of rules.
@@ -26,37 +45,74 @@ struct Finder {
 }
 
 static FINDER: LazyLock<Finder> = LazyLock::new(|| {
-    let mut literals: Vec<&str> = FORMATS.iter().map(|format| format.prefix).collect();
+    let mut literals: Vec<String> = FORMATS.iter().map(|format| format.prefix.to_owned()).collect();
     let mut needles: Vec<Needle> = (0..FORMATS.len()).map(Needle::Format).collect();
+    let mut add = |literal: String, needle: Needle| {
+        literals.push(literal);
+        needles.push(needle);
+    };
     for (literal, needle) in [
         ("-----BEGIN ", Needle::Pem),
+        ("---- BEGIN ", Needle::Pem),
+        ("LS0tLS1CRUdJTi", Needle::EncodedPem),
         ("PuTTY-User-Key-File-", Needle::Putty),
         ("eyJ", Needle::Jwt),
         ("://", Needle::Url),
+        ("@tcp(", Needle::Dsn),
+        ("@unix(", Needle::Dsn),
+        ("Basic ", Needle::Mark(Mark::Basic)),
+        ("basic ", Needle::Mark(Mark::Basic)),
+        ("Bearer ", Needle::Mark(Mark::Bearer)),
+        ("IDENTIFIED BY", Needle::Mark(Mark::Keyword)),
+        ("identified by", Needle::Mark(Mark::Keyword)),
     ] {
-        literals.push(literal);
-        needles.push(needle);
+        add(literal.into(), needle);
     }
-    Finder { automaton: AhoCorasick::new(literals).ok(), needles }
+    // Three cases instead of a case-blind automaton: `PaSs` is nobody's name.
+    for word in assign::KEYWORDS {
+        let upper = word.to_ascii_uppercase();
+        let capital = format!("{}{}", upper.get(..1).unwrap_or_default(), word.get(1..).unwrap_or_default());
+        for literal in std::collections::BTreeSet::from([(*word).to_owned(), upper, capital]) {
+            add(literal, Needle::Mark(Mark::Keyword));
+        }
+    }
+    for call in calls::CALLS {
+        add((*call).into(), Needle::Mark(Mark::Call));
+    }
+    for (number, command) in calls::COMMANDS.iter().enumerate() {
+        add(command.name.into(), Needle::Mark(Mark::Command(number)));
+    }
+    let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&literals).ok();
+    Finder { automaton, needles }
 });
 
-/// Every secret of a known form in `text`.
-pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>) {
+/// Every secret of a known form in `text`, and the places that are worth a further look, in their order.
+pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>, marks: &mut Vec<(usize, Mark)>) {
     let Some(automaton) = &FINDER.automaton else { return };
     for found in automaton.find_overlapping_iter(text) {
         let Some(needle) = FINDER.needles.get(found.pattern().as_usize()) else { continue };
         let hit = match needle {
             Needle::Format(index) => FORMATS.get(*index).and_then(|format| token(format, text, found.range())),
-            Needle::Pem => pem(text, found.range()),
-            Needle::Putty => putty(text, found.range()),
-            Needle::Jwt => jwt(text, found.range()),
-            Needle::Url => url(text, found.range()),
+            Needle::Pem => keys::pem(text, found.range()),
+            Needle::EncodedPem => keys::encoded_pem(text, found.range()),
+            Needle::Putty => keys::putty(text, found.range()),
+            Needle::Jwt => web::jwt(text, found.range()),
+            Needle::Url => web::url(text, found.range()),
+            Needle::Dsn => web::dsn(text, found.start()),
+            Needle::Mark(mark) => {
+                let at = match mark {
+                    Mark::Keyword | Mark::Command(_) => found.start(),
+                    Mark::Call | Mark::Basic | Mark::Bearer => found.end(),
+                };
+                marks.push((at, *mark));
+                None
+            }
         };
         hits.extend(hit);
     }
 }
 
-fn is_word(byte: u8) -> bool {
+pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
@@ -95,193 +151,20 @@ fn token(format: &Format, text: &[u8], prefix: Range<usize>) -> Option<Hit> {
         return None;
     }
     let body = std::str::from_utf8(text.get(prefix.end..at)?).ok()?;
-    if super::value::looks(body) == ValueKind::Placeholder || super::value::entropy(body) < 2.5 {
+    if value::looks(body) == ValueKind::Placeholder || shape::entropy(body) < 2.5 {
         return None;
     }
     // Short bodies that are words (`re_…`, `key-…`) are identifiers.
     if body.len() < 40 && !body.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) {
         return None;
     }
-    Some(Hit {
-        rule: format.id,
-        what: format.what.into(),
-        confidence: format.confidence,
-        line: 0,
-        span: start..at,
-        name: None,
-        allowed: false,
-        random: false,
-        hint: format!("{}… ({} characters)", format.prefix, at - start),
-    })
-}
-
-/// Lines of base64 that a key needs at least; below, it is an example with dots.
-const SHORTEST_KEY: usize = 40;
-
-fn pem(text: &[u8], begin: Range<usize>) -> Option<Hit> {
-    let rest = text.get(begin.end..)?;
-    let label_end = rest.iter().take(40).position(|byte| *byte == b'-')?;
-    let label = std::str::from_utf8(rest.get(..label_end)?).ok()?;
-    if !label.contains("PRIVATE KEY") {
-        return None;
-    }
-    let body = rest.get(label_end..)?.strip_prefix(b"-----")?;
-    let body_at = begin.end + label_end + 5;
-    let window = body.get(..body.len().min(16 * 1024))?;
-    let end = find_bytes(window, b"-----END").unwrap_or(window.len().min(4096));
-    let body = window.get(..end)?;
-    // `\n` in a JSON string, quotes and `+` in source text stand between the lines of one key.
-    let material: Vec<u8> = body
-        .iter()
-        .copied()
-        .filter(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
-        .collect();
-    let material = std::str::from_utf8(&material).ok()?;
-    if material.len() < SHORTEST_KEY || super::value::entropy(material) < 3.5 {
-        return None;
-    }
-    let encrypted = label.contains("ENCRYPTED") || find_bytes(body, b"Proc-Type: 4,ENCRYPTED").is_some();
-    Some(Hit {
-        rule: "private-key",
-        what: if encrypted { "private key under a passphrase".into() } else { "private key".into() },
-        confidence: Confidence::High,
-        line: 0,
-        span: body_at..body_at + end,
-        name: None,
-        allowed: false,
-        random: false,
-        hint: format!("PEM {label} ({} characters)", material.len()),
-    })
-}
-
-fn putty(text: &[u8], begin: Range<usize>) -> Option<Hit> {
-    let window = text.get(begin.end..text.len().min(begin.end + 16 * 1024))?;
-    if !window.first().is_some_and(u8::is_ascii_digit) {
-        return None;
-    }
-    let private = find_bytes(window, b"Private-Lines:")?;
-    let end = find_bytes(window, b"Private-MAC").unwrap_or(window.len());
-    (end > private + SHORTEST_KEY).then(|| Hit {
-        rule: "private-key",
-        what: "PuTTY private key".into(),
-        confidence: Confidence::High,
-        line: 0,
-        span: begin.end + private..begin.end + end,
-        name: None,
-        allowed: false,
-        random: false,
-        hint: format!("PuTTY key ({} bytes)", end - private),
-    })
-}
-
-fn find_bytes(text: &[u8], needle: &[u8]) -> Option<usize> {
-    text.windows(needle.len()).position(|window| window == needle)
-}
-
-fn jwt(text: &[u8], begin: Range<usize>) -> Option<Hit> {
-    use base64::Engine as _;
-    if begin.start > 0 && text.get(begin.start - 1).is_some_and(|byte| is_word(*byte)) {
-        return None;
-    }
-    let token = text.get(begin.start..)?;
-    let length = token.iter().take(8192).take_while(|byte| Class::Dotted.holds(**byte)).count();
-    let token = std::str::from_utf8(token.get(..length)?).ok()?.trim_end_matches('.');
-    let mut segments = token.split('.');
-    let (header, payload, signature) = (segments.next()?, segments.next()?, segments.next()?);
-    let decode = |segment: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(segment).ok();
-    let header: serde_json::Value = serde_json::from_slice(&decode(header)?).ok()?;
-    header.get("alg")?;
-    let payload: serde_json::Value = serde_json::from_slice(&decode(payload)?).ok()?;
-    if signature.len() < 20 || segments.next().is_some() {
-        return None;
-    }
-    // The token that jwt.io shows every visitor.
-    if payload.get("sub").and_then(|sub| sub.as_str()) == Some("1234567890") {
-        return None;
-    }
-    let anonymous = payload.get("role").and_then(|role| role.as_str()) == Some("anon");
-    Some(Hit {
-        rule: "jwt",
-        what: "JSON Web Token".into(),
-        // Supabase's anonymous role is meant for browsers.
-        confidence: if anonymous { Confidence::Low } else { Confidence::Medium },
-        line: 0,
-        span: begin.start..begin.start + token.len(),
-        name: None,
-        allowed: false,
-        random: false,
-        hint: format!("JWT ({} characters)", token.len()),
-    })
-}
-
-/// `scheme://user:password@host`, the connection strings of databases and brokers included.
-fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
-    let scheme_length = text
-        .get(..separator.start)?
-        .iter()
-        .rev()
-        .take(24)
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-        .count();
-    if scheme_length == 0 {
-        return None;
-    }
-    let rest = text.get(separator.end..text.len().min(separator.end + 512))?;
-    let stop = rest.iter().position(|byte| {
-        matches!(byte, b'/' | b'?' | b'#' | b' ' | b'"' | b'\'' | b'`' | b'\n' | b'\r' | b'\t' | b'<' | b'>' | b'\\')
-    });
-    // `/`, `?` and `#` end an authority, but people leave them unescaped in passwords: look for the `@` on the word.
-    let word_end = rest
-        .iter()
-        .position(|byte| matches!(byte, b' ' | b'"' | b'\'' | b'`' | b'\n' | b'\r' | b'\t' | b'<' | b'>'))
-        .unwrap_or(rest.len());
-    let authority = rest.get(..stop.unwrap_or(rest.len()))?;
-    let at = authority.iter().rposition(|byte| *byte == b'@').or_else(|| {
-        let colon = authority.iter().position(|byte| *byte == b':')?;
-        let digits = authority.get(colon + 1..)?.iter().all(u8::is_ascii_digit);
-        if digits { None } else { rest.get(..word_end)?.iter().rposition(|byte| *byte == b'@') }
-    })?;
-    let userinfo = rest.get(..at)?;
-    let colon = userinfo.iter().position(|byte| *byte == b':')?;
-    let password = std::str::from_utf8(userinfo.get(colon + 1..)?).ok()?;
-    let user = std::str::from_utf8(userinfo.get(..colon)?).unwrap_or_default();
-    let start = separator.end + colon + 1;
-    let host = rest.get(at + 1..word_end).unwrap_or_default();
-    let host =
-        String::from_utf8_lossy(host.split(|byte| matches!(byte, b'/' | b':' | b'?')).next().unwrap_or_default())
-            .into_owned();
-    let template = password.contains('{') && password.contains('}');
-    if password.is_empty() || user == password || template {
-        return None;
-    }
-    match super::value::looks(password) {
-        ValueKind::Empty | ValueKind::Placeholder | ValueKind::Reference | ValueKind::Ciphertext => return None,
-        ValueKind::Plain if password.contains('.') || password.contains(' ') => return None,
-        ValueKind::Plain | ValueKind::Secret => {}
-    }
-    let example = matches!(host.as_str(), "" | "host" | "hostname" | "server" | "myhost") || host.contains("example");
-    let strong = super::value::is_password_like(password) || super::value::is_random(password);
-    let random = super::value::is_random(password);
-    let confidence = if example && random {
-        Confidence::Medium
-    } else if example || !strong && password.len() < 8 {
-        Confidence::Low
-    } else if strong {
-        Confidence::High
-    } else {
-        Confidence::Medium
-    };
-    Some(Hit {
-        rule: "url-credentials",
-        what: "credentials in a URL".into(),
-        confidence,
-        line: 0,
-        span: start..start + password.len(),
-        name: None,
-        allowed: false,
-        random: false,
-        hint: format!("password of {} characters in a URL", password.chars().count()),
-    })
+    Some(Hit::new(
+        format.id,
+        format.what.into(),
+        format.confidence,
+        start..at,
+        format!("{}… ({} characters)", format.prefix, at - start),
+    ))
 }
 
 /// Sets the line of every hit; they come in the order of their place.

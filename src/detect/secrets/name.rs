@@ -1,0 +1,619 @@
+//! What the name of an assignment says about its value.
+
+/// How much a name says that its value is secret.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum NameSays {
+    /// `port`, `token_url`, `public_key`.
+    No,
+    /// `auth`, `credential`, `salt`: half the time.
+    Maybe,
+    Secret,
+    /// People choose these values, so that even a short and simple one is real.
+    Password,
+}
+
+/// Words that make a name a secret's, as parts between separators and case changes.
+const SECRET: &[&str] = &[
+    "secret",
+    "secrets",
+    "token",
+    "apikey",
+    "apitoken",
+    "apisecret",
+    "accesskey",
+    "privatekey",
+    "secretkey",
+    "authtoken",
+    "accesstoken",
+    "clientsecret",
+    "bearer",
+    "signingkey",
+    "encryptionkey",
+    "masterkey",
+    "sharedkey",
+    "accountkey",
+    "sessionsecret",
+    "webhooksecret",
+    "jwtsecret",
+    "mnemonic",
+    "salt",
+    "pepper",
+    "secretkeybase",
+    "privkey",
+    "authkey",
+    "appkey",
+    "appsecret",
+    "refreshtoken",
+    "tokens",
+];
+/// The passwords of several languages among them.
+const PASSWORD: &[&str] = &[
+    "pgpass",
+    "password",
+    "passwords",
+    "passwd",
+    "passwort",
+    "pwd",
+    "pass",
+    "passphrase",
+    "dbpass",
+    "dbpassword",
+    "userpass",
+    "rootpassword",
+    "passcode",
+    "pw",
+    "psw",
+    "pswd",
+    "passw",
+    "kennwort",
+    "mdp",
+    "senha",
+    "contrasena",
+    "wachtwoord",
+    "haslo",
+    "parola",
+    "psk",
+    "requirepass",
+    "masterauth",
+    "userpassword",
+    "pword",
+    "sshpass",
+    "passkey",
+    "ps1pass",
+    "rootpw",
+];
+const MAYBE: &[&str] = &[
+    "auth",
+    "authorization",
+    "credential",
+    "credentials",
+    "creds",
+    "cred",
+    "pat",
+    "key",
+    "cookie",
+    "pin",
+    "otp",
+    "totp",
+    "seed",
+    "hmac",
+    "webhook",
+];
+/// Before `key`, these make it a secret's.
+const KEY_OF: &[&str] = &[
+    "api",
+    "access",
+    "secret",
+    "private",
+    "auth",
+    "signing",
+    "sign",
+    "encryption",
+    "encrypt",
+    "decrypt",
+    "decryption",
+    "master",
+    "shared",
+    "account",
+    "storage",
+    "service",
+    "admin",
+    "license",
+    "app",
+    "application",
+    "client",
+    "session",
+    "jwt",
+    "hmac",
+    "cookie",
+    "deploy",
+    "subscription",
+    "cipher",
+    "crypto",
+    "crypt",
+    "aes",
+    "stripe",
+    "server",
+    "rsa",
+    "ssh",
+    "host",
+    "primary",
+    "secondary",
+    "consumer",
+    "integration",
+    "webhook",
+    "sendgrid",
+    "mailgun",
+    "twilio",
+    "openai",
+    "algolia",
+    "maps",
+    "security",
+    "write",
+    "vault",
+    "unseal",
+    "licence",
+    "wallet",
+    "tls",
+    "ssl",
+    "field",
+    "data",
+    "backup",
+];
+/// A last word that makes it something about the secret rather than the secret.
+const ABOUT: &[&str] = &[
+    "url",
+    "uri",
+    "endpoint",
+    "path",
+    "file",
+    "filename",
+    "dir",
+    "directory",
+    "name",
+    "names",
+    "id",
+    "ids",
+    "type",
+    "length",
+    "len",
+    "size",
+    "count",
+    "field",
+    "fields",
+    "header",
+    "headers",
+    "param",
+    "params",
+    "parameter",
+    "env",
+    "ttl",
+    "expiry",
+    "expires",
+    "expire",
+    "expiration",
+    "timeout",
+    "age",
+    "limit",
+    "limits",
+    "policy",
+    "prompt",
+    "label",
+    "hint",
+    "description",
+    "desc",
+    "placeholder",
+    "regex",
+    "pattern",
+    "validator",
+    "format",
+    "algorithm",
+    "alg",
+    "rotation",
+    "manager",
+    "provider",
+    "service",
+    "store",
+    "ref",
+    "reference",
+    "selector",
+    "index",
+    "prefix",
+    "suffix",
+    "scope",
+    "scopes",
+    "issuer",
+    "audience",
+    "enabled",
+    "required",
+    "disabled",
+    "min",
+    "max",
+    "version",
+    "status",
+    "error",
+    "errors",
+    "message",
+    "msg",
+    "strategy",
+    "mode",
+    "mtime",
+    "nonce",
+    "method",
+    "class",
+    "usage",
+    "usages",
+    "host",
+    "port",
+    "user",
+    "username",
+    "address",
+    "arn",
+    "location",
+    "source",
+    "at",
+    "on",
+    "by",
+    "in",
+    "date",
+    "time",
+    "days",
+    "confirmation",
+    "strength",
+    "reset",
+    "changed",
+    "fingerprint",
+    "checksum",
+    "budget",
+    "tokenizer",
+    "model",
+    "test",
+    "sha256",
+    "title",
+    "text",
+    "help",
+    "tooltip",
+    "info",
+    "icon",
+    "button",
+    "link",
+    "page",
+    "route",
+    "screen",
+    "view",
+    "template",
+    "email",
+    "mail",
+    "subject",
+    "body",
+    "schema",
+    "column",
+    "table",
+    "input",
+    "output",
+    "form",
+    "element",
+    "attribute",
+    "attr",
+    "property",
+    "variable",
+    "var",
+    "command",
+    "cmd",
+    "script",
+    "encoder",
+    "hasher",
+    "algo",
+    "encryptor",
+    "encoding",
+    "digest",
+    "signature",
+    "lifetime",
+    "duration",
+    "interval",
+    "retries",
+    "attempts",
+    "region",
+    "bucket",
+    "domain",
+    "realm",
+    "factory",
+    "handler",
+    "callback",
+    "filter",
+    "rule",
+    "rules",
+    "action",
+    "event",
+    "state",
+    "kind",
+    "style",
+    "color",
+    "width",
+    "height",
+    "parser",
+    "stream",
+    "kid",
+    "exists",
+    "valid",
+    "invalid",
+    "missing",
+    "success",
+    "failed",
+    "failure",
+    "expired",
+    "incorrect",
+    "wrong",
+    "mismatch",
+    "strong",
+    "weak",
+    "again",
+    "repeat",
+    "here",
+    "instructions",
+    "requirements",
+    "criteria",
+    "toggle",
+    "show",
+    "hide",
+    "visible",
+    "plugin",
+    "module",
+    "package",
+    "image",
+    "namespace",
+    "set",
+    "list",
+    "map",
+    "cost",
+    "rounds",
+    "iterations",
+    "support",
+    "supported",
+    "allowed",
+    "optional",
+    "comment",
+    "comments",
+    "note",
+    "notes",
+    "charset",
+    "chars",
+    "alphabet",
+    "examples",
+    "enable",
+    "disable",
+    "position",
+    "begin",
+    "end",
+    "start",
+    "stop",
+    "contract",
+    "symbol",
+    "decimals",
+];
+/// A word that makes it public wherever it stands.
+const PUBLIC: &[&str] = &[
+    "public",
+    "publishable",
+    "pub",
+    "csrf",
+    "websocket",
+    "socket",
+    "xsrf",
+    "max",
+    "num",
+    "n",
+    "total",
+    "foreign",
+    "cache",
+    "sort",
+    "partition",
+    "primarykey",
+    "usage",
+    "forgot",
+    "forgotten",
+    "existing",
+    "antiforgery",
+    "idempotency",
+    "anon",
+    "anonymous",
+    "verification",
+    "unique",
+    "enter",
+    "change",
+    "confirm",
+    "invalid",
+    "missing",
+    "no",
+    "without",
+    "is",
+    "has",
+    "needs",
+    "requires",
+    "should",
+    "hash",
+    "hashed",
+    "encrypted",
+    "sealed",
+    "recaptcha",
+];
+/// Words before a plain `pass` that make it a step, a ticket or a filter.
+const PASS_OF: &[&str] = &[
+    "by",
+    "fastcgi",
+    "proxy",
+    "uwsgi",
+    "scgi",
+    "grpc",
+    "memcached",
+    "one",
+    "two",
+    "first",
+    "second",
+    "single",
+    "multi",
+    "render",
+    "low",
+    "high",
+    "band",
+    "season",
+];
+
+/// What the name of an assignment says about its value. `around` is the name of what encloses it, where it has one.
+pub(super) fn name_says(name: &str, around: &str) -> NameSays {
+    // A sentence is a text to be translated, not a name.
+    if name.len() > 100 || name.matches(' ').count() > 3 {
+        return NameSays::No;
+    }
+    let own = words(name);
+    let Some(last) = own.last().map(String::as_str) else { return NameSays::No };
+    let is = |list: &[&str], word: &str| list.contains(&word);
+    if is(ABOUT, last)
+        || own.iter().any(|word| is(PUBLIC, word) || word.starts_with("csrf") || word.starts_with("xsrf"))
+    {
+        return NameSays::No;
+    }
+    let before_last = own.len().checked_sub(2).and_then(|index| own.get(index)).map(String::as_str);
+    if last == "pass" && before_last.is_some_and(|before| is(PASS_OF, before)) {
+        return NameSays::No;
+    }
+    if own.iter().any(|word| is(PASSWORD, word)) {
+        return NameSays::Password;
+    }
+    if own.iter().any(|word| is(SECRET, word)) {
+        // `tokenCount` is caught above; `tokens` alone counts them, `tokens: [..]` holds them.
+        return if last == "tokens" && own.len() == 1 { NameSays::Maybe } else { NameSays::Secret };
+    }
+    // `dbpassword`, `mysqlpwd`, `myapikey`: run together.
+    const ENDS: &[&str] = &["password", "passwd", "passphrase", "passwort"];
+    if last.len() > 6 && ENDS.iter().any(|end| last.ends_with(end)) {
+        return NameSays::Password;
+    }
+    if last.len() >= 5 && ["pass", "pwd"].iter().any(|end| last.ends_with(end)) && !is(NO_PASS, last) {
+        return NameSays::Password;
+    }
+    if ["secret", "token", "apikey", "secretkey", "accesskey", "privatekey"].iter().any(|end| last.ends_with(end)) {
+        return NameSays::Secret;
+    }
+    let key_of = |word: &str| is(KEY_OF, word);
+    if last == "key" {
+        // `encryption: { key: … }` says it as `encryption_key` does.
+        // `secretKeyRef: { key: … }` names an entry of a secret kept elsewhere.
+        if before_last.is_none() && words(around).last().is_some_and(|word| is(ABOUT, word)) {
+            return NameSays::No;
+        }
+        let of = before_last.map_or_else(|| words(around).pop(), |word| Some(word.to_owned()));
+        return if of.as_deref().is_some_and(key_of) || before_last.is_none() && words(around).iter().any(|w| key_of(w))
+        {
+            NameSays::Secret
+        } else {
+            NameSays::Maybe
+        };
+    }
+    if own.windows(2).any(|pair| matches!(pair, [of, key] if key == "key" && key_of(of))) {
+        return NameSays::Secret;
+    }
+    if own.iter().any(|word| is(MAYBE, word)) { NameSays::Maybe } else { NameSays::No }
+}
+
+/// Words that end in `pass` or `pwd` and hold no password.
+const NO_PASS: &[&str] =
+    &["bypass", "compass", "surpass", "trespass", "encompass", "overpass", "underpass", "multipass"];
+
+/// `dbPassword`, `DB_PASSWORD`, `db-password`, `db.password` are all `db`, `password`; `APIKey` is `api`, `key`.
+pub(super) fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut words = vec![String::new()];
+    for (index, letter) in letters.iter().enumerate() {
+        let previous = index.checked_sub(1).and_then(|before| letters.get(before));
+        let next = letters.get(index + 1);
+        let hump = letter.is_uppercase()
+            && previous.is_some_and(|previous| {
+                previous.is_lowercase() || previous.is_uppercase() && next.is_some_and(|next| next.is_lowercase())
+            });
+        if (hump || !letter.is_alphanumeric()) && words.last().is_some_and(|word| !word.is_empty()) {
+            words.push(String::new());
+        }
+        if letter.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    for word in &mut words {
+        // `password1`, `token2` are numbered.
+        let length = word.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
+        if length > 2 && word.len() - length <= 2 {
+            word.truncate(length);
+        }
+    }
+    words.retain(|word| !word.is_empty() && !word.bytes().all(|byte| byte.is_ascii_digit()));
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(name: &str) -> NameSays {
+        name_says(name, "")
+    }
+
+    #[test]
+    fn names_say_what_they_hold() {
+        for name in [
+            "DB_PASSWORD",
+            "dbPassword",
+            "db.password",
+            "spring.datasource.password",
+            "PGPASS",
+            "mysqlpassword",
+            "smtpPass",
+            "ftp_pw",
+            "dbpwd",
+            "WIFI_PSK",
+            "password1",
+        ] {
+            assert_eq!(says(name), NameSays::Password, "{name}");
+        }
+        for name in [
+            "API_KEY",
+            "apiKey",
+            "client-secret",
+            "aws_secret_access_key",
+            "MCP_TOKEN",
+            "jwtSecret",
+            "githubToken",
+            "APIKey",
+            "SharedAccessKey",
+            "SECRET_KEY_BASE",
+        ] {
+            assert_eq!(says(name), NameSays::Secret, "{name}");
+        }
+        for name in [
+            "PORT",
+            "TOKEN_URL",
+            "public_key",
+            "password_file",
+            "max_tokens",
+            "secretName",
+            "csrf_token",
+            "token_type",
+            "",
+            "forgotPassword",
+            "bypass",
+            "existingSecret",
+            "passwordHash",
+            "first_pass",
+        ] {
+            assert_eq!(says(name), NameSays::No, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_encloses_a_key_says_what_it_is_for() {
+        assert_eq!(name_says("key", "encryption"), NameSays::Secret);
+        assert_eq!(name_says("key", "stripe"), NameSays::Secret);
+        assert_eq!(name_says("key", "columns"), NameSays::Maybe);
+    }
+}

@@ -1,0 +1,363 @@
+//! What a path says of the file: how it is read, and whether its values are made up.
+
+/// How values are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Syntax {
+    /// `name = value` or `name: value` with or without quotes.
+    Config,
+    Shell,
+    /// Values are literals; a word without quotes is another name.
+    Code,
+    /// Prose, and everything unknown.
+    Text,
+}
+
+/// The reader that knows a file's form.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Form {
+    Env,
+    /// `name = value` lines with sections or without.
+    Lines,
+    /// The same, where a blank may stand between name and value.
+    Conf,
+    Toml,
+    Json,
+    Yaml,
+    Xml,
+    Hcl,
+    Sql,
+    Csv,
+    Shell,
+    Code,
+    Text,
+}
+
+impl Form {
+    pub(super) fn syntax(self) -> Syntax {
+        match self {
+            Self::Env | Self::Shell => Syntax::Shell,
+            Self::Lines
+            | Self::Conf
+            | Self::Toml
+            | Self::Json
+            | Self::Yaml
+            | Self::Xml
+            | Self::Hcl
+            | Self::Sql
+            | Self::Csv => Syntax::Config,
+            Self::Code => Syntax::Code,
+            Self::Text => Syntax::Text,
+        }
+    }
+}
+
+/// How a file of this path is written.
+pub(crate) fn syntax(path: &str) -> Syntax {
+    form(path).syntax()
+}
+
+/// Endings that say nothing of the form: `settings.json.bak` is JSON.
+const LAYERS: &[&str] = &[
+    "bak",
+    "backup",
+    "old",
+    "orig",
+    "save",
+    "example",
+    "sample",
+    "dist",
+    "template",
+    "tpl",
+    "tmpl",
+    "default",
+    "local",
+    "j2",
+    "erb",
+    "in",
+    "disabled",
+    "copy",
+    "swp",
+    "production",
+    "staging",
+    "development",
+    "prod",
+    "dev",
+];
+
+pub(super) fn form(path: &str) -> Form {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    if is_env_name(&name) {
+        return Form::Env;
+    }
+    let mut stem = name.as_str();
+    while let Some((shorter, layer)) = stem.rsplit_once('.') {
+        if shorter.is_empty() || !LAYERS.contains(&layer.trim_end_matches('~')) || !shorter.contains('.') {
+            break;
+        }
+        stem = shorter;
+    }
+    if stem.starts_with("dockerfile")
+        || stem.starts_with("containerfile")
+        || stem == "makefile"
+        || matches!(
+            stem,
+            "justfile"
+                | "procfile"
+                | "vagrantfile"
+                | ".bashrc"
+                | ".zshrc"
+                | ".profile"
+                | ".bash_profile"
+                | ".bash_history"
+                | ".zsh_history"
+                | ".bash_aliases"
+                | "crontab"
+        )
+    {
+        return if stem == "vagrantfile" { Form::Code } else { Form::Shell };
+    }
+    match stem {
+        ".npmrc" | ".pypirc" | ".my.cnf" | ".s3cfg" | ".boto" | "credentials" | ".yarnrc" | ".passwd-s3fs"
+        | ".flaskenv" | ".gitconfig" | ".hgrc" | ".pgservicerc" | "pg_service.conf" | ".condarc" | ".rclone.conf"
+        | ".msmtprc" => return Form::Lines,
+        ".dockercfg" | ".dockerconfigjson" | "composer.lock" | ".babelrc" | ".eslintrc" => return Form::Json,
+        "jenkinsfile" => return Form::Code,
+        _ => {}
+    }
+    let extension = stem.rsplit_once('.').map_or("", |(_, extension)| extension);
+    match extension {
+        "env" => Form::Env,
+        "ini" | "cfg" | "cnf" | "properties" | "npmrc" | "pypirc" | "service" | "credentials" | "my"
+        | "nmconnection" | "desktop" | "reg" | "settings" | "secrets" | "secret" | "vars" | "inventory" | "hosts"
+        | "prefs" | "editorconfig" | "s3cfg" | "url" | "rdp" | "inf" => Form::Lines,
+        "conf" | "config" | "ovpn" | "cf" | "netrc" => Form::Conf,
+        "toml" => Form::Toml,
+        "json"
+        | "json5"
+        | "jsonc"
+        | "tfstate"
+        | "ipynb"
+        | "har"
+        | "webmanifest"
+        | "geojson"
+        | "postman_collection"
+        | "postman_environment"
+        | "arm" => Form::Json,
+        "yaml" | "yml" | "sls" | "cff" | "raml" => Form::Yaml,
+        "xml" | "plist" | "csproj" | "pom" | "resx" | "nuspec" | "props" | "targets" | "wsdl" | "xsd" | "jrxml"
+        | "pubxml" | "publishsettings" | "strings-xml" | "mobileconfig" | "rng" | "storyboard" | "xib" | "iml" => {
+            Form::Xml
+        }
+        "tf" | "tfvars" | "hcl" | "nomad" => Form::Hcl,
+        "sql" | "dump" | "psql" | "mysql" | "ddl" => Form::Sql,
+        "csv" | "tsv" => Form::Csv,
+        "sh" | "bash" | "zsh" | "fish" | "ksh" | "bat" | "cmd" | "ps1" | "psm1" | "mk" | "dockerfile" | "envrc"
+        | "exp" | "expect" | "command" => Form::Shell,
+        "rs" | "py" | "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "jsx" | "tsx" | "go" | "java" | "kt" | "kts"
+        | "scala" | "rb" | "php" | "phtml" | "inc" | "c" | "h" | "cc" | "cpp" | "cxx" | "hpp" | "ino" | "cs" | "vb"
+        | "fs" | "swift" | "m" | "mm" | "dart" | "lua" | "pl" | "pm" | "r" | "ex" | "exs" | "erl" | "hs" | "clj"
+        | "groovy" | "gradle" | "vue" | "svelte" | "astro" | "html" | "htm" | "css" | "scss" | "less" | "map"
+        | "elm" | "zig" | "nim" | "sol" | "proto" | "graphql" | "ejs" | "hbs" | "jsp" | "cshtml" | "twig" | "rake"
+        | "gemspec" | "ru" | "pyi" | "coffee" | "as" | "asp" | "aspx" | "cfm" | "jade" | "pug" | "haml" | "blade"
+        | "mustache" | "bicep" | "jl" => Form::Code,
+        _ => Form::Text,
+    }
+}
+
+/// By its first characters, where the name says nothing.
+pub(super) fn sniff(text: &str) -> Form {
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    if start.starts_with("#!") {
+        let first = start.lines().next().unwrap_or_default();
+        return if first.ends_with("sh") { Form::Shell } else { Form::Code };
+    }
+    if start.starts_with("<?xml") {
+        return Form::Xml;
+    }
+    if start.starts_with('{') && start.get(1..).is_some_and(|rest| rest.trim_start().starts_with(['"', '}'])) {
+        return Form::Json;
+    }
+    if start.starts_with("apiVersion:") || start.starts_with("---\n") {
+        return Form::Yaml;
+    }
+    // Most lines of the first few are assignments or sections.
+    let lines: Vec<&str> = start
+        .lines()
+        .take(20)
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with(['#', ';']))
+        .collect();
+    let assigned = lines
+        .iter()
+        .filter(|line| {
+            line.starts_with('[') && line.ends_with(']')
+                || line.split_once('=').is_some_and(|(name, _)| {
+                    !name.is_empty()
+                        && name.trim_end().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/:".contains(&byte))
+                })
+        })
+        .count();
+    if lines.len() >= 2 && assigned * 10 >= lines.len() * 8 { Form::Lines } else { Form::Text }
+}
+
+/// `.env`, `.env.production`, `prod.env`, `prod.env.local`, `.envrc`.
+#[expect(clippy::case_sensitive_file_extension_comparisons, reason = "the name is in lower case here")]
+pub fn is_env_name(name: &str) -> bool {
+    const CODE: &[&str] = &[
+        "js", "ts", "mjs", "cjs", "py", "rs", "go", "rb", "php", "java", "md", "txt", "html", "json", "yaml", "yml",
+        "toml", "d", "sh", "tsx", "jsx", "vue", "cs",
+    ];
+    let name = name.to_ascii_lowercase();
+    if name == ".env" || name == ".envrc" || name == "env.local" {
+        return true;
+    }
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if CODE.contains(&extension) {
+        return false;
+    }
+    name.starts_with(".env.")
+        || name.starts_with(".env-")
+        || name.starts_with(".env_")
+        || name.ends_with(".env")
+        || name.contains(".env.") && !name.starts_with('.')
+}
+
+/// Places of made-up values, by the path's own words.
+pub(super) fn is_fixture(path: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "test",
+        "tests",
+        "testing",
+        "__tests__",
+        "testdata",
+        "test-data",
+        "fixtures",
+        "fixture",
+        "mock",
+        "mocks",
+        "spec",
+        "specs",
+        "example",
+        "examples",
+        "samples",
+        "sample",
+        "__mocks__",
+        "__fixtures__",
+        "e2e",
+        "cypress",
+        "docs",
+        "doc",
+        "stubs",
+        "demo",
+        "demos",
+        "tutorial",
+        "tutorials",
+        "snippets",
+        "storybook",
+        "__snapshots__",
+        "testutil",
+        "testutils",
+        "it",
+    ];
+    let lower = path.to_ascii_lowercase();
+    let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+    folders.split('/').any(|part| WORDS.contains(&part) || part.split(['-', '.']).any(|word| word == "tests"))
+        || [
+            ".test.",
+            ".spec.",
+            "_test.",
+            "_spec.",
+            "-test.",
+            "-spec.",
+            ".example",
+            ".sample",
+            ".template",
+            ".dist",
+            ".stories.",
+            "-example.",
+            "-sample.",
+            ".md",
+            ".rst",
+            ".adoc",
+            "example.",
+            ".snap",
+        ]
+        .iter()
+        .any(|mark| name.contains(mark))
+        || name.starts_with("test_")
+        || name.starts_with("example")
+        || name.starts_with("sample")
+        || name.split('.').next().is_some_and(|stem| stem.ends_with("tests"))
+        || path.rsplit('/').next().is_some_and(|name| {
+            name.split('.').next().is_some_and(|stem| stem.ends_with("Test") || stem.ends_with("IT"))
+        })
+}
+
+/// Translations and messages, where `password` is a word to be shown.
+pub(super) fn is_translation(path: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "i18n",
+        "l10n",
+        "locale",
+        "locales",
+        "lang",
+        "langs",
+        "language",
+        "languages",
+        "translations",
+        "translation",
+        "messages",
+        "lproj",
+        "intl",
+        "nls",
+        "resources-lang",
+        "strings",
+    ];
+    let lower = path.to_ascii_lowercase();
+    let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+    folders.split(['/', '.']).any(|part| WORDS.contains(&part))
+        || name.split(['.', '_', '-']).next().is_some_and(|stem| WORDS.contains(&stem))
+        || name
+            .rsplit('.')
+            .next()
+            .is_some_and(|extension| matches!(extension, "po" | "pot" | "xlf" | "xliff" | "resx" | "arb" | "strings"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_told_by_name_and_layers_are_looked_through() {
+        for (path, expected) in [
+            ("a/.env.production", Form::Env),
+            ("a/settings.json.bak", Form::Json),
+            ("docker-compose.yml.example", Form::Yaml),
+            ("Dockerfile.dev", Form::Shell),
+            ("web.config", Form::Conf),
+            (".aws/credentials", Form::Lines),
+            ("main.go", Form::Code),
+            ("NOTES", Form::Text),
+        ] {
+            assert_eq!(form(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn env_names_are_told_from_source_files() {
+        for name in [".env", ".env.production", "prod.env", "prod.env.local", ".ENV", ".envrc"] {
+            assert!(is_env_name(name), "{name}");
+        }
+        for name in ["env.ts", "environment.py", ".env.d.ts", "vite-env.d.ts", "env", ".environment"] {
+            assert!(!is_env_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn places_of_made_up_values_and_of_wording_are_known() {
+        assert!(is_fixture("src/tests/a.py") && is_fixture("a.test.ts") && is_fixture("src/UserServiceTest.java"));
+        assert!(!is_fixture("src/contest.py") && !is_fixture("deploy/latest.yml"));
+        assert!(is_translation("src/locales/de.json") && is_translation("messages_de.properties"));
+        assert!(!is_translation("src/message_queue.py"));
+    }
+}

@@ -1,0 +1,313 @@
+//! A name and a value are weighed together: neither alone is enough.
+
+use std::ops::Range;
+
+use super::name::{NameSays, name_says, words};
+use super::place::{Form, Syntax, is_translation};
+use super::shape::{
+    entropy, is_hex, is_password_like, is_random, is_readable, is_strong_choice, is_uuid, is_word, is_wordy, kinds,
+};
+use super::value::{
+    fallback, is_ciphertext, is_dressed_up, is_passphrase, is_password_hash, is_shipped, is_stored_hash, is_wording,
+    looks,
+};
+use super::{Hit, bounded};
+use crate::evidence::repo::{Confidence, ValueKind};
+
+/// A name and its value, as a reader saw them.
+#[derive(Clone, Debug)]
+pub(super) struct Pair<'a> {
+    pub(super) name: &'a str,
+    /// The name of what encloses it: the object, the section, the element.
+    pub(super) around: &'a str,
+    /// Without the file's own escapes.
+    pub(super) value: &'a str,
+    /// The bytes of the value in the text.
+    pub(super) span: Range<usize>,
+    pub(super) quoted: bool,
+    /// The place itself holds secrets (a Secret of Kubernetes, the password column of a user table).
+    pub(super) store: bool,
+}
+
+impl<'a> Pair<'a> {
+    pub(super) fn new(name: &'a str, around: &'a str, value: &'a str, span: Range<usize>, quoted: bool) -> Self {
+        Self { name, around, value, span, quoted, store: false }
+    }
+}
+
+/// Where the pairs of one file go, with what the file itself says.
+pub(super) struct Scale<'a> {
+    pub(super) form: Form,
+    pub(super) translation: bool,
+    pub(super) hits: &'a mut Vec<Hit>,
+}
+
+impl<'a> Scale<'a> {
+    pub(super) fn new(path: &str, form: Form, hits: &'a mut Vec<Hit>) -> Self {
+        Self { form, translation: is_translation(path), hits }
+    }
+
+    /// Weighs a pair as its file's own syntax writes them.
+    pub(super) fn pair(&mut self, pair: &Pair<'_>) {
+        self.pair_as(self.form.syntax(), pair);
+    }
+
+    pub(super) fn pair_as(&mut self, syntax: Syntax, pair: &Pair<'_>) {
+        let says = name_says(pair.name, pair.around);
+        let says = if pair.store && says < NameSays::Secret { stored(says, pair) } else { says };
+        if says == NameSays::No {
+            return;
+        }
+        let (at, value) = strip_scheme(pair.value.trim());
+        // What stands behind `Bearer` is a token, whatever its header is called.
+        let says = if at > 0 && says == NameSays::Maybe { NameSays::Secret } else { says };
+        // The span shrinks with the value where no escape stands between them.
+        let lead = pair.value.len() - pair.value.trim_start().len() + at;
+        let exact = pair.span.len() == pair.value.len();
+        let mut span =
+            if exact { pair.span.start + lead..pair.span.start + lead + value.len() } else { pair.span.clone() };
+        let mut value = value;
+        if let Some(default) = fallback(value) {
+            let shift = value.len() - 1 - default.len();
+            if exact {
+                span = span.start + shift..span.start + shift + default.len();
+            }
+            value = default;
+        }
+        let Some((anywhere, in_fixture)) = self.decide(syntax, says, pair, value) else { return };
+        let password = says == NameSays::Password;
+        let (rule, what) = if password { ("password", "password") } else { ("secret-assignment", "secret value") };
+        let hint = format!("{} characters", value.chars().count());
+        let hit = Hit::new(rule, what.into(), anywhere, span, hint);
+        self.hits.push(Hit { in_fixture, name: Some(bounded(pair.name, 80)), ..hit });
+    }
+
+    /// The confidence in most places, and in tests and examples.
+    fn decide(&self, syntax: Syntax, says: NameSays, pair: &Pair<'_>, value: &str) -> Option<(Confidence, Confidence)> {
+        let phrase = is_phrase(pair.name, value);
+        let digits = value.len() >= 4 && value.bytes().all(|byte| byte.is_ascii_digit());
+        match looks(value) {
+            ValueKind::Secret => {}
+            // People choose dates and other digits as passwords; few other values of that name are numbers.
+            ValueKind::Plain if phrase || digits && says == NameSays::Password && value.len() >= 5 => {}
+            ValueKind::Plain
+            | ValueKind::Empty
+            | ValueKind::Placeholder
+            | ValueKind::Reference
+            | ValueKind::Ciphertext => {
+                return None;
+            }
+        }
+        if is_ciphertext(value) || value.len() > 2000 || is_echo(pair, value) {
+            return None;
+        }
+        if pair.store && is_stored_hash(value) {
+            return Some((Confidence::Medium, Confidence::Low));
+        }
+        if is_password_hash(value) {
+            return Some((Confidence::Low, Confidence::Low));
+        }
+        if phrase {
+            return Some((Confidence::Medium, Confidence::Medium));
+        }
+        if self.translation && !is_random(value) {
+            return None;
+        }
+        let worth = self.worth(syntax, says, pair, value)?;
+        // What tests and examples call a password is made up, unless it is stronger than anybody makes up.
+        let random = is_random(value) && !is_wordy(value);
+        let made_up = if random {
+            0
+        } else if is_strong_choice(value) {
+            if matches!(syntax, Syntax::Config | Syntax::Shell) || value.len() >= 12 { 0 } else { 10 }
+        } else {
+            25
+        };
+        let confidence = |worth: i32| if worth >= 50 { Confidence::Medium } else { Confidence::Low };
+        Some((confidence(worth), confidence(worth - made_up)))
+    }
+
+    /// From 0 to 100; 50 is where name and value agree.
+    fn worth(&self, syntax: Syntax, says: NameSays, pair: &Pair<'_>, value: &str) -> Option<i32> {
+        let settings = matches!(syntax, Syntax::Config | Syntax::Shell);
+        let wording = is_wording(value);
+        if wording && (!settings || is_word(value)) {
+            return None;
+        }
+        if value.contains(' ') && !is_passphrase(value) && !is_random(value) && (!settings || !pair.quoted && wording) {
+            return None;
+        }
+        let random = is_random(value) && !is_wordy(value);
+        let strong = random || is_strong_choice(value);
+        let own = own_words(pair.name, value);
+        let mut worth: i32 = match says {
+            NameSays::No => return None,
+            NameSays::Password => {
+                if strong {
+                    75
+                } else if is_password_like(value) && !is_identifier(value) {
+                    60
+                } else if settings {
+                    if value.contains(' ') && wording { 35 } else { 55 }
+                } else if is_word(value) {
+                    if value.len() >= 6 && pair.quoted && value.bytes().all(|byte| byte.is_ascii_lowercase()) {
+                        50
+                    } else {
+                        35
+                    }
+                } else if is_passphrase(&value.replace(['-', '_', '.'], " ")) {
+                    60
+                } else {
+                    40
+                }
+            }
+            NameSays::Secret => {
+                if random && is_uuid(value) {
+                    if settings { 60 } else { 52 }
+                } else if random {
+                    75
+                } else if is_strong_choice(value) && value.len() >= 10 {
+                    if settings { 65 } else { 55 }
+                } else if is_passphrase(&value.replace(['-', '_', '.'], " ")) && value.len() >= 16 && settings {
+                    50
+                } else if settings && self.is_flat() && value.len() >= 8 && !is_identifier(value) {
+                    55
+                } else if settings && is_password_like(value) && value.len() >= 8 && !is_wordy(value) {
+                    52
+                } else if is_password_like(value) && value.len() >= 10 && !is_wordy(value) && !is_identifier(value) {
+                    50
+                } else {
+                    30
+                }
+            }
+            NameSays::Maybe => {
+                let mixed = random && !is_uuid(value) && (!is_hex(value) || value.len() >= 32 && self.is_flat());
+                if mixed && value.len() >= 20 && entropy(value) > 3.7 || pair.store && random { 55 } else { 25 }
+            }
+        };
+        if own && !strong {
+            worth -= 20;
+        }
+        if is_shipped(value) {
+            worth -= 30;
+        }
+        if !settings && is_dressed_up(value) {
+            worth -= if says == NameSays::Password && syntax == Syntax::Code { 10 } else { 20 };
+        }
+        // Text without quotes is mostly prose.
+        let chosen = says == NameSays::Password && is_password_like(value) && kinds(value) >= 2;
+        if syntax == Syntax::Text && !(pair.quoted || strong || chosen) {
+            return None;
+        }
+        Some(worth)
+    }
+
+    /// Files of assignments alone: a word there is a value, not the name of a thing.
+    fn is_flat(&self) -> bool {
+        matches!(self.form, Form::Env | Form::Lines | Form::Conf | Form::Shell)
+    }
+}
+
+/// In a store of secrets even a name that says nothing holds one, if the value was generated.
+fn stored(says: NameSays, pair: &Pair<'_>) -> NameSays {
+    let words = words(pair.name);
+    let plain = words.last().is_some_and(|last| {
+        [
+            "user",
+            "username",
+            "host",
+            "hostname",
+            "port",
+            "url",
+            "database",
+            "name",
+            "id",
+            "namespace",
+            "crt",
+            "ca",
+            "region",
+            "email",
+        ]
+        .contains(&last.as_str())
+    });
+    if plain { says } else { NameSays::Maybe.max(says) }
+}
+
+/// `mnemonic: twelve words`, `passphrase: some small words`.
+fn is_phrase(name: &str, value: &str) -> bool {
+    let words_of_name = words(name);
+    let named = |word: &str| words_of_name.iter().any(|own| own == word);
+    let count = value.split_whitespace().count();
+    let small =
+        value.split_whitespace().all(|word| word.len() >= 3 && word.bytes().all(|byte| byte.is_ascii_lowercase()));
+    small && (matches!(count, 12 | 15 | 18 | 21 | 24) && (named("mnemonic") || named("seed") || named("phrase")))
+        || is_passphrase(value) && words_of_name.iter().any(|word| word.starts_with("pass"))
+}
+
+/// `password: password`, `API_KEY=api_key`, `dbPassword: "db-password"`.
+fn is_echo(pair: &Pair<'_>, value: &str) -> bool {
+    let plain = |text: &str| {
+        text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
+    };
+    let (name, value) = (plain(pair.name), plain(value));
+    name.contains(&value)
+        || value.len() < name.len() + 4 && value.ends_with(&name) && value.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+/// The value is made of the words of its own name and other words of the trade: `github-token`, `db_credentials`.
+fn own_words(name: &str, value: &str) -> bool {
+    const TRADE: &[&str] = &[
+        "secret",
+        "secrets",
+        "token",
+        "tokens",
+        "credential",
+        "credentials",
+        "creds",
+        "key",
+        "keys",
+        "password",
+        "passwords",
+        "passwd",
+        "auth",
+        "cert",
+        "certs",
+        "tls",
+        "login",
+        "account",
+        "api",
+        "access",
+        "pass",
+        "field",
+        "form",
+        "input",
+        "label",
+    ];
+    let own = words(name);
+    let parts = words(value);
+    is_readable(value)
+        && parts.len() > 1
+        && value.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'.' | b'/'))
+        && parts.iter().any(|part| TRADE.contains(&part.as_str()) || own.contains(part))
+}
+
+/// A name as code gives them: `accessToken`, `X-Api-Key`, `oauth2`, `user_id_1`.
+fn is_identifier(value: &str) -> bool {
+    let camel = value.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && value.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
+        && is_readable(value)
+        && value.bytes().skip(1).any(|byte| byte.is_ascii_uppercase())
+        && !value.bytes().any(|byte| byte.is_ascii_digit());
+    let header = value.starts_with("X-") || value.starts_with("x-");
+    camel || header
+}
+
+/// `Bearer abc` and `Basic abc` are `abc`.
+pub(super) fn strip_scheme(value: &str) -> (usize, &str) {
+    for scheme in ["Bearer ", "bearer ", "Basic ", "token ", "Token ", "ApiKey ", "base64:"] {
+        if let Some(rest) = value.strip_prefix(scheme) {
+            return (scheme.len(), rest);
+        }
+    }
+    (0, value)
+}
