@@ -1,14 +1,23 @@
 //! Answers questions about the repository: by gix alone, opened isolated, with no git process and nothing of it run.
 
 mod content;
+mod delta;
 mod env;
 mod folder;
 mod history;
 mod ignore;
 mod lines;
+mod names;
+mod numbers;
 mod open;
+mod pack;
+mod place;
+mod reach;
 mod scan;
+mod search;
 mod shipping;
+mod survey;
+mod trees;
 
 use std::collections::BTreeSet;
 use std::path::Path;
