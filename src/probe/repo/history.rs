@@ -5,27 +5,44 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use gix::ObjectId;
 
-use super::Budget;
+use super::cache::Cache;
 use super::content;
 use super::numbers::Store;
 use super::open::Opened;
 use super::place::place;
-use super::reach::Reach;
+use super::reach::{Reach, Tips};
 pub(super) use super::search::Blob;
 use super::search::Search;
 use super::survey::Survey;
+use super::{Budget, Settings};
 use crate::detect::secrets::Hit;
 use crate::evidence::Unseen;
 use crate::evidence::repo::{CommitMark, State};
 use crate::probe::fingerprint::Key;
 use crate::probe::secret::Secret;
 
-pub(super) fn read(opened: &Opened, key: &Key, budget: &Budget) -> Result<History, Unseen> {
+/// What an earlier run found in the same objects, where that is known and enough; else everything is read.
+pub(super) fn read(opened: &Opened, settings: &Settings<'_>, budget: &Budget) -> Result<History, Unseen> {
+    let tips = Tips::of(opened);
+    let cache = settings.cache.and_then(|folder| Cache::of(folder, opened, &tips, settings.key));
+    if let Some(cache) = cache.as_ref().filter(|_| !settings.values)
+        && let Some(known) = cache.load()
+    {
+        return Ok(known);
+    }
+    let history = objects(opened, &tips, settings.key, budget)?;
+    if let Some(cache) = cache.filter(|_| !history.cut_short) {
+        cache.store(&history);
+    }
+    Ok(history)
+}
+
+fn objects(opened: &Opened, tips: &Tips, key: &Key, budget: &Budget) -> Result<History, Unseen> {
     let hash = opened.repo.object_hash();
     let store = Store::open(opened)?;
     let survey = Survey::of(&store, hash, key, budget);
     let search = Search::of(&store, &survey, key, budget);
-    let reach = Reach::of(opened, &store.numbers, &survey);
+    let reach = Reach::of(tips, &store.numbers, &survey);
     let blobs: HashSet<u32> = search.blobs.keys().copied().collect();
     let placed = place(&store, &survey, &reach, &blobs, hash, budget);
     let cut_short = survey.cut_short || search.cut_short || placed.cut_short;
@@ -102,7 +119,8 @@ pub(super) struct Occurrence {
 pub(super) struct Caught {
     pub(super) hit: Hit,
     pub(super) fingerprint: String,
-    pub(super) value: Secret,
+    /// `None` where an earlier run found it.
+    pub(super) value: Option<Secret>,
 }
 
 /// The hits of one text with their fingerprints.
@@ -111,7 +129,7 @@ pub(super) fn catch(read: &content::Read<'_>, key: &Key) -> Vec<Caught> {
         .iter()
         .map(|hit| {
             let value = String::from_utf8_lossy(read.text.get(hit.span.clone()).unwrap_or_default()).into_owned();
-            Caught { hit: hit.clone(), fingerprint: key.fingerprint(&value), value: Secret::new(value) }
+            Caught { hit: hit.clone(), fingerprint: key.fingerprint(&value), value: Some(Secret::new(value)) }
         })
         .collect()
 }

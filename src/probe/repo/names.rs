@@ -47,7 +47,7 @@ impl Names {
     }
 
     /// Takes over the names of another list; gives the number here of each of them.
-    pub(super) fn take(&mut self, others: Self) -> Vec<u32> {
+    pub(super) fn take(&mut self, others: &Self) -> Vec<u32> {
         others.names.iter().map(|(name, _)| self.number(name)).collect()
     }
 

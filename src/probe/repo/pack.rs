@@ -1,8 +1,6 @@
 //! Every object of the packs, each base before what is built on it: nothing is inflated twice, and chains take no memory.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gix::objs::Kind;
 use gix::odb::pack;
@@ -10,6 +8,7 @@ use gix::odb::pack::data::entry::Header;
 
 use super::Budget;
 use super::delta::{self, Copied};
+use super::parallel::each;
 
 /// An object at most; what is larger is neither read nor taken as a base.
 const LARGEST_BASE: u64 = 256 * 1024 * 1024;
@@ -114,27 +113,11 @@ impl Pack {
         &self.roots
     }
 
-    /// For each node, whether it or anything built on it is wanted.
-    pub(super) fn needed(&self, wanted: impl Fn(u32) -> bool) -> Vec<bool> {
-        let mut needed: Vec<bool> = self.nodes.iter().map(|(_, position)| wanted(*position)).collect();
-        // Twice, for bases that stand behind.
-        for _ in 0..2 {
-            for node in (0..self.nodes.len()).rev() {
-                let any = self.children(node, |child| needed.get(child as usize).copied().unwrap_or(false)).next();
-                if let (Some(_), Some(here)) = (any, needed.get_mut(node)) {
-                    *here = true;
-                }
-            }
-        }
-        needed
-    }
-
-    fn children<'a>(&'a self, node: usize, keep: impl Fn(u32) -> bool + 'a) -> impl Iterator<Item = u32> + 'a {
+    fn children(&self, node: usize) -> impl Iterator<Item = u32> {
         let first = self.first_child.get(node).copied().filter(|child| *child != NONE);
         std::iter::successors(first, |child| {
             self.next_sibling.get(*child as usize).copied().filter(|child| *child != NONE)
         })
-        .filter(move |child| keep(*child))
     }
 }
 
@@ -174,55 +157,27 @@ pub(super) type Family = (usize, u32, Kind);
 pub(super) struct Course<'a> {
     pub(super) packs: &'a [Pack],
     pub(super) families: &'a [Family],
-    /// For each pack, the nodes that are needed; `None`: all.
-    pub(super) needed: Option<&'a [Vec<bool>]>,
     pub(super) budget: &'a Budget,
 }
 
 impl Course<'_> {
     /// Walks all families on all cores; gives the visitors back, and whether the walk was cut short.
-    pub(super) fn walk<V: Visit + Send>(&self, visitor: impl Fn() -> V + Sync) -> (Vec<V>, bool) {
+    pub(super) fn walk<V: Visit<State: Send> + Send>(&self, visitor: impl Fn() -> V + Sync) -> (Vec<V>, bool) {
         const STRETCH: usize = 16;
-        let next = AtomicUsize::new(0);
-        let done: Mutex<Vec<(V, bool)>> = Mutex::default();
-        let threads = threads().min(self.families.len() / STRETCH + 1);
-        let work = || {
-            let mut walker = Walker::new(self, visitor());
-            loop {
-                let start = next.fetch_add(STRETCH, Ordering::Relaxed);
-                let end = self.families.len().min(start.saturating_add(STRETCH));
-                let Some(stretch) = self.families.get(start..end).filter(|stretch| !stretch.is_empty()) else { break };
-                for family in stretch {
+        let (walkers, cut_short) = each(
+            self.families.len(),
+            STRETCH,
+            self.budget,
+            || Walker::new(self, visitor()),
+            |walker, number| {
+                if let Some(family) = self.families.get(number) {
                     walker.family(*family);
                 }
-                if walker.cut_short {
-                    break;
-                }
-            }
-            if let Ok(mut done) = done.lock() {
-                done.push((walker.visitor, walker.cut_short));
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..threads {
-                scope.spawn(work);
-            }
-            work();
-        });
-        let done = done.into_inner().unwrap_or_default();
-        // A thread that broke left no part: what it read is unknown.
-        let cut_short = done.len() < threads || done.iter().any(|(_, cut_short)| *cut_short);
-        (done.into_iter().map(|(visitor, _)| visitor).collect(), cut_short)
+            },
+        );
+        let cut_short = cut_short || walkers.iter().any(|walker| walker.cut_short);
+        (walkers.into_iter().map(|walker| walker.visitor).collect(), cut_short)
     }
-
-    fn is_needed(&self, pack: usize, node: u32) -> bool {
-        self.needed
-            .is_none_or(|needed| needed.get(pack).and_then(|nodes| nodes.get(node as usize)).copied().unwrap_or(false))
-    }
-}
-
-pub(super) fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(16)
 }
 
 struct Walker<'a, V: Visit> {
@@ -266,7 +221,7 @@ impl<'a, V: Visit> Walker<'a, V> {
     fn family(&mut self, (number, root, kind): Family) {
         let course = self.course;
         let Some(pack) = course.packs.get(number) else { return };
-        if self.spent() || !course.is_needed(number, root) {
+        if self.spent() {
             return;
         }
         let mut data = self.buffer();
@@ -327,8 +282,7 @@ impl<'a, V: Visit> Walker<'a, V> {
             base: base.map(|state| (state, copies.as_slice())),
         });
         self.copies = copies;
-        let course = self.course;
-        let mut children: Vec<u32> = pack.children(node as usize, |child| course.is_needed(number, child)).collect();
+        let mut children: Vec<u32> = pack.children(node as usize).collect();
         if children.is_empty() {
             self.spare(data);
             return;
@@ -373,7 +327,7 @@ impl<'a, V: Visit> Walker<'a, V> {
             if let Some((_, position)) = pack.nodes.get(node as usize) {
                 self.visitor.unreadable(number, *position);
             }
-            pending.extend(pack.children(node as usize, |_| true));
+            pending.extend(pack.children(node as usize));
         }
     }
 

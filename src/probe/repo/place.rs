@@ -10,8 +10,9 @@ use super::Budget;
 use super::history::{Occurrence, mark};
 use super::numbers::Store;
 use super::pack::{Course, Family, Passing, Visit};
+use super::parallel::each;
 use super::reach::Reach;
-use super::survey::{Commit, Survey, loose};
+use super::survey::{Commit, LOOSE, Survey};
 use super::trees::{self, Mark};
 use crate::evidence::repo::State;
 
@@ -94,10 +95,9 @@ fn marked(
         families.into_iter().map(|(pack, root)| (pack as usize, root, Kind::Tree)).collect();
     families.sort_unstable_by_key(|(pack, root, _)| (*pack, *root));
     let fresh = || Marker { store, survey, hash, wanted: &wanted, marked: HashMap::new() };
-    let (mut parts, mut cut_short) =
-        Course { packs: &store.packs, families: &families, needed: None, budget }.walk(fresh);
+    let (mut parts, mut cut_short) = Course { packs: &store.packs, families: &families, budget }.walk(fresh);
     if in_loose {
-        let (more, cut) = loose(store, budget, fresh, |marker, place| marker.loose(place));
+        let (more, cut) = each(store.loose.len(), LOOSE, budget, fresh, Marker::loose);
         parts.extend(more);
         cut_short |= cut;
     }

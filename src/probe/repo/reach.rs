@@ -3,11 +3,71 @@
 use std::collections::HashSet;
 
 use gix::ObjectId;
+use gix::bstr::BString;
 
 use super::numbers::Numbers;
 use super::open::Opened;
 use super::survey::Survey;
 use crate::evidence::repo::State;
+
+/// Where refs and their like point, before any object is read.
+#[derive(Default)]
+pub(super) struct Tips {
+    head: Option<ObjectId>,
+    /// By name, sorted; what cannot be read has none.
+    refs: Vec<(BString, Option<ObjectId>)>,
+    stash: Vec<ObjectId>,
+    shallow: Vec<ObjectId>,
+    /// Heads of the other work trees.
+    others: Vec<ObjectId>,
+}
+
+impl Tips {
+    pub(super) fn of(opened: &Opened) -> Self {
+        let mut tips = Self { head: opened.repo.head_id().ok().map(gix::Id::detach), ..Self::default() };
+        match opened.repo.references().and_then(|platform| platform.all().map(Iterator::collect::<Vec<_>>)) {
+            Ok(all) => {
+                for reference in all {
+                    let Ok(mut reference) = reference else {
+                        tips.refs.push((BString::default(), None));
+                        continue;
+                    };
+                    if reference.name().as_bstr() == "refs/stash" {
+                        tips.stash.extend(logged(&reference));
+                    }
+                    let name = reference.name().as_bstr().to_owned();
+                    tips.refs.push((name, reference.follow_to_object().ok().map(gix::Id::detach)));
+                }
+            }
+            Err(_) => tips.refs.push((BString::default(), None)),
+        }
+        tips.refs.sort_unstable();
+        tips.others = other_heads(opened);
+        if let Ok(Some(commits)) = opened.repo.shallow_commits() {
+            tips.shallow = commits.iter().copied().collect();
+        }
+        tips
+    }
+
+    /// Everything that the judgement of reachability rests on, for a digest.
+    pub(super) fn write(&self, digest: &mut impl FnMut(&[u8])) {
+        let mut ids = |ids: &mut dyn Iterator<Item = &ObjectId>| {
+            for id in ids {
+                digest(id.as_bytes());
+            }
+            digest(b"|");
+        };
+        ids(&mut self.head.iter());
+        ids(&mut self.stash.iter());
+        ids(&mut self.shallow.iter());
+        ids(&mut self.others.iter());
+        for (name, id) in &self.refs {
+            digest(name);
+            digest(b"\0");
+            digest(id.as_ref().map_or(b"?".as_slice(), |id| id.as_bytes()));
+        }
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Reach {
@@ -25,41 +85,26 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn of(opened: &Opened, numbers: &Numbers, survey: &Survey) -> Self {
+    pub(super) fn of(tips: &Tips, numbers: &Numbers, survey: &Survey) -> Self {
         let mut reach = Self::default();
-        let (mut tips, mut stash) = (Vec::new(), Vec::new());
         let number = |id: &ObjectId| numbers.present(id);
-        if let Ok(head) = opened.repo.head_id() {
+        let mut starts: Vec<u32> = tips.others.iter().filter_map(number).collect();
+        let mut stash: Vec<u32> = tips.stash.iter().filter_map(number).collect();
+        if let Some(head) = &tips.head {
             reach.refs += 1;
-            reach.head = number(&head.detach());
+            reach.head = number(head);
             reach.broken_refs += u32::from(reach.head.is_none());
-            tips.extend(reach.head);
+            starts.extend(reach.head);
         }
-        match opened.repo.references().and_then(|platform| platform.all().map(|all| all.collect::<Vec<_>>())) {
-            Ok(all) => {
-                for reference in all {
-                    let Ok(mut reference) = reference else {
-                        reach.broken_refs += 1;
-                        continue;
-                    };
-                    reach.refs += 1;
-                    let is_stash = reference.name().as_bstr() == "refs/stash";
-                    if is_stash {
-                        stash.extend(logged(&reference).iter().filter_map(number));
-                    }
-                    match reference.follow_to_object().ok().and_then(|id| number(&id.detach())) {
-                        Some(number) => (if is_stash { &mut stash } else { &mut tips }).push(number),
-                        None => reach.broken_refs += 1,
-                    }
-                }
+        for (name, id) in &tips.refs {
+            reach.refs += u32::from(!name.is_empty());
+            match id.as_ref().and_then(number) {
+                Some(number) => (if name == "refs/stash" { &mut stash } else { &mut starts }).push(number),
+                None => reach.broken_refs += 1,
             }
-            Err(_) => reach.broken_refs += 1,
         }
-        tips.extend(other_heads(opened).iter().filter_map(number));
-        if let Ok(Some(commits)) = opened.repo.shallow_commits() {
-            reach.shallow = commits.iter().filter_map(number).collect();
-        }
-        (reach.by_refs, reach.objects) = closure(survey, tips);
+        reach.shallow = tips.shallow.iter().filter_map(number).collect();
+        (reach.by_refs, reach.objects) = closure(survey, starts);
         reach.by_stash = closure(survey, stash).0.difference(&reach.by_refs).copied().collect();
         reach
     }

@@ -1,8 +1,8 @@
 //! Looks for secrets in every blob once. What a blob shares with the one it is built on is not searched again.
 //!
 //! In program text and prose nothing decides about a value but its own line and what stands near it. There a blob's
-//! secrets are those that its base has in unchanged surroundings, and those that a search around the changes finds: the
-//! same as a search of the whole, as a test compares. Structured files (JSON, YAML, XML, ...) are searched whole.
+//! secrets are those that its base has in unchanged surroundings, and those that a search around the changes finds.
+//! Structured files (JSON, YAML, XML, ...) are searched whole.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,8 @@ use super::env::{self, Assignments};
 use super::history::{Caught, catch};
 use super::numbers::Store;
 use super::pack::{Course, Passing, Visit};
-use super::survey::{Survey, families, loose};
+use super::parallel::each;
+use super::survey::{LOOSE, Survey, families};
 use crate::detect::secrets;
 use crate::probe::fingerprint::Key;
 
@@ -52,13 +53,13 @@ pub(super) struct Search {
 impl Search {
     pub(super) fn of(store: &Store, survey: &Survey, key: &Key, budget: &Budget) -> Self {
         let families = families(store, |kind| kind == Kind::Blob);
-        let course = Course { packs: &store.packs, families: &families, needed: None, budget };
+        let course = Course { packs: &store.packs, families: &families, budget };
         let fresh = || Searcher { store, survey, key, search: Self::default() };
         let (mut parts, mut cut_short) = course.walk(fresh);
         if !survey.loose_blobs.is_empty() {
-            let (more, cut) = loose(store, budget, fresh, |searcher, place| {
-                if searcher.survey.loose_blobs.binary_search(&place).is_ok() {
-                    searcher.loose(place);
+            let (more, cut) = each(survey.loose_blobs.len(), LOOSE, budget, fresh, |searcher, number| {
+                if let Some(place) = survey.loose_blobs.get(number) {
+                    searcher.loose(*place);
                 }
             });
             parts.extend(more);

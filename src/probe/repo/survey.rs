@@ -1,8 +1,6 @@
 //! Reads commits, tags and trees: what names what, and by which name each blob goes. Blobs are not read yet.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gix::bstr::ByteSlice as _;
 use gix::objs::tree::EntryKind;
@@ -13,9 +11,13 @@ use super::content::{self, Content, LARGEST};
 use super::history::{Spoken, catch, mark};
 use super::names::Names;
 use super::numbers::Store;
-use super::pack::{Course, Family, Passing, Visit, threads};
+use super::pack::{Course, Family, Passing, Visit};
+use super::parallel::each;
 use super::trees::{self, Mark};
 use crate::probe::fingerprint::Key;
+
+/// Loose objects that a core takes at a time.
+pub(super) const LOOSE: usize = 64;
 
 pub(super) struct Commit {
     pub(super) tree: u32,
@@ -51,14 +53,14 @@ pub(super) struct Survey {
 impl Survey {
     pub(super) fn of(store: &Store, hash: gix::hash::Kind, key: &Key, budget: &Budget) -> Self {
         let families: Vec<Family> = families(store, |kind| kind != Kind::Blob);
-        let course = Course { packs: &store.packs, families: &families, needed: None, budget };
+        let course = Course { packs: &store.packs, families: &families, budget };
         let fresh = || Surveyor { store, hash, key, survey: Self::default() };
         let (parts, cut_short) = course.walk(fresh);
         let mut survey = Self { cut_short, ..Self::default() };
         for part in parts {
             survey.add(part.survey);
         }
-        let (parts, cut_short) = loose(store, budget, fresh, |surveyor, place| surveyor.loose(place));
+        let (parts, cut_short) = each(store.loose.len(), LOOSE, budget, fresh, Surveyor::loose);
         survey.cut_short |= cut_short;
         for part in parts {
             survey.add(part.survey);
@@ -69,12 +71,14 @@ impl Survey {
     }
 
     fn add(&mut self, part: Self) {
-        let renamed = self.names.take(part.names);
+        let renamed = self.names.take(&part.names);
         let name_of = |name: u32| renamed.get(name as usize).copied().unwrap_or(0);
         self.commits.extend(part.commits);
         self.tags.extend(part.tags);
         for (tree, mut marks) in part.below {
-            marks.iter_mut().for_each(|mark| mark.name = name_of(mark.name));
+            for mark in &mut marks {
+                mark.name = name_of(mark.name);
+            }
             self.below.insert(tree, marks);
         }
         for (blob, name) in part.called {
@@ -98,47 +102,6 @@ pub(super) fn families(store: &Store, wanted: impl Fn(Kind) -> bool) -> Vec<Fami
         .flat_map(|(pack, forest)| forest.roots().iter().map(move |(root, kind)| (pack, *root, *kind)))
         .filter(|(_, _, kind)| wanted(*kind))
         .collect()
-}
-
-/// Goes over the loose objects on all cores.
-pub(super) fn loose<V: Send>(
-    store: &Store,
-    budget: &Budget,
-    fresh: impl Fn() -> V + Sync,
-    look: impl Fn(&mut V, usize) + Sync,
-) -> (Vec<V>, bool) {
-    const STRETCH: usize = 64;
-    let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(V, bool)>> = Mutex::default();
-    let threads = threads().min(store.loose.len() / STRETCH + 1);
-    let work = || {
-        let (mut part, mut cut_short) = (fresh(), false);
-        loop {
-            let start = next.fetch_add(STRETCH, Ordering::Relaxed);
-            if start >= store.loose.len() {
-                break;
-            }
-            if budget.is_spent() {
-                cut_short = true;
-                break;
-            }
-            for place in start..store.loose.len().min(start + STRETCH) {
-                look(&mut part, place);
-            }
-        }
-        if let Ok(mut done) = done.lock() {
-            done.push((part, cut_short));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let done = done.into_inner().unwrap_or_default();
-    let cut_short = done.len() < threads || done.iter().any(|(_, cut_short)| *cut_short);
-    (done.into_iter().map(|(part, _)| part).collect(), cut_short)
 }
 
 struct Surveyor<'a> {
