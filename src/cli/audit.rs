@@ -64,6 +64,8 @@ pub(super) struct ScanArguments {
     #[command(flatten)]
     policy: PolicyArguments,
     #[command(flatten)]
+    checks: CheckArguments,
+    #[command(flatten)]
     output: OutputArguments,
 }
 
@@ -79,6 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
             vault: vault(&policy),
             earlier: history.clone().map(|file| Box::new(file) as Box<dyn Store>),
             keep: history,
+            cache: crate::probe::repo::cache_folder(),
         };
         return conduct(runtime, scene, arguments);
     };
@@ -91,7 +94,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
         policy.targets.iter_mut().for_each(|target| target.scope = scope);
     }
     // The demo has a history of its own and leaves none behind.
-    let scene = Scene { policy: &policy, vault, earlier: Some(demo.history()), keep: None };
+    let scene = Scene { policy: &policy, vault, earlier: Some(demo.history()), keep: None, cache: None };
     conduct(runtime, scene, arguments)
 }
 
@@ -115,9 +118,24 @@ struct Scene<'a> {
     earlier: Option<Box<dyn Store>>,
     /// Where this run is kept.
     keep: Option<File>,
+    /// Where what repositories hold is kept for the next run.
+    cache: Option<PathBuf>,
+}
+
+/// The checks on secrets. Those that need the policy's registers come with a policy.
+fn family(arguments: &ScanArguments) -> CheckArguments {
+    let mut checks = arguments.checks.clone();
+    if checks.only.is_empty() {
+        checks.only = ["secrets-committed", "env-files", "gitignore", "incident-record"].map(Into::into).to_vec();
+        if arguments.policy.policy.is_some() {
+            checks.only.extend(["secret-rotation", "secret-reuse"].map(String::from));
+        }
+    }
+    checks
 }
 
 pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
+    let checks = family(arguments);
     run(&Arguments {
         policy: arguments.policy.clone(),
         target: TargetArguments {
@@ -125,7 +143,7 @@ pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
             scope: Some(crate::target::Scope::Repository),
             ..TargetArguments::default()
         },
-        checks: CheckArguments { only: vec!["secrets-committed".into()], skip: Vec::new() },
+        checks,
         output: arguments.output.clone(),
         evidence: None,
         max_time: MAX_TIME,
@@ -135,7 +153,7 @@ pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
 }
 
 fn conduct(runtime: Runtime, scene: Scene<'_>, arguments: &Arguments) -> Result<u8, Error> {
-    let Scene { policy, vault, earlier, keep } = scene;
+    let Scene { policy, vault, earlier, keep, cache } = scene;
     let wanted = |id: &str| arguments.checks.wants(id);
     let (stop, stopped) = watch::channel(false);
     let interruption = stopped.clone();
@@ -143,6 +161,7 @@ fn conduct(runtime: Runtime, scene: Scene<'_>, arguments: &Arguments) -> Result<
         tokio::spawn(interrupt(stop));
         let mut world = World::new(begin(policy, arguments), vault, arguments.max_time.duration(), stopped);
         world.history = earlier;
+        world.cache = cache;
         let bar = progress();
         if let Some(bar) = bar.clone() {
             world.progress = Box::new(move |message| bar.set_message(crate::report::escape::terminal(message)));

@@ -78,7 +78,8 @@ enum Command {
         watertight fingerprint --file /run/secrets/mcp-token\n  \
         pass show mcp-token | watertight fingerprint")]
     Fingerprint(fingerprint::Arguments),
-    /// Look for secrets in a repository: its work tree, index and whole history, and nothing else.
+    /// Audit the secrets of a repository or a folder alone: the work tree, the index and the whole history, env files,
+    /// ignore rules, incident records; with --policy also rotation and reuse.
     Scan(audit::ScanArguments),
     /// Print the JSON Schema of the policy or of the report.
     Schema(schema::Arguments),

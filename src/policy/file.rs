@@ -75,7 +75,7 @@ fn document(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Opti
     };
     let mut lines = BTreeMap::new();
     let mut unwaivable = Vec::new();
-    let common = match fields.of("checks") {
+    let mut common = match fields.of("checks") {
         Some(node) => {
             let blocks = checks(reader, node, &mut unwaivable);
             lines = blocks.iter().map(|(id, block)| (id.clone(), block.line)).collect();
@@ -112,6 +112,7 @@ fn document(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Opti
         fields.of("fingerprint-key").and_then(|node| fingerprint_key(reader, node)).unwrap_or_default();
     if let Trust::Found { root } = &written.trust {
         trust::restrict_key(&mut fingerprint_key, root, &mut withheld);
+        trust::restrict_knobs(&mut common, "the policy's own `checks:`", &mut withheld);
         if !waivers.is_empty() || !attestations.is_empty() {
             withheld.push("its waivers and attestations have no effect".into());
         }

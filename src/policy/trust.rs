@@ -13,9 +13,41 @@ pub fn is_inside(path: &Path, root: &Path) -> bool {
     }
 }
 
+/// Knobs by which whoever writes the policy makes the audit see or mind less, or send what it found: a repository does
+/// not set them for its own audit.
+const WITHHELD_KNOBS: &[(&str, &str)] = &[
+    ("secrets-committed", "honour-allowances"),
+    ("secrets-committed", "accept-unread"),
+    ("secrets-committed", "minimum-confidence"),
+    ("env-files", "accept-unread"),
+    ("env-files", "allow-tracked"),
+    ("incident-record", "accept-unread"),
+    ("incident-record", "minimum-confidence"),
+    ("incident-record", "verify-leaked"),
+    ("gitignore", "names"),
+    ("secret-rotation", "max-age"),
+    ("secret-reuse", "shared"),
+    ("secret-reuse", "environments"),
+];
+
+/// Takes away the knobs that a found policy must not turn, and says so.
+pub fn restrict_knobs(
+    checks: &mut std::collections::BTreeMap<String, serde_json::Value>,
+    whose: &str,
+    withheld: &mut Vec<String>,
+) {
+    for (check, knob) in WITHHELD_KNOBS {
+        let known = checks.get_mut(*check).and_then(serde_json::Value::as_object_mut);
+        if known.is_some_and(|knobs| knobs.remove(*knob).is_some()) {
+            withheld.push(format!("`{knob}` of {check} has no effect ({whose}); name the policy with --policy"));
+        }
+    }
+}
+
 /// Takes away what a found policy must not have, and says so.
 pub fn restrict(target: &mut Target, root: &Path, withheld: &mut Vec<String>) {
     let name = target.name.clone();
+    restrict_knobs(&mut target.checks, &format!("target {name}"), withheld);
     let mut say = |what: String| withheld.push(format!("{what} (target {name})"));
     if target.repository.as_ref().is_some_and(|repository| !is_inside(&repository.path, root)) {
         target.repository = None;
@@ -81,5 +113,30 @@ pub fn restrict_key(key: &mut FingerprintKey, root: &Path, withheld: &mut Vec<St
     if !keep {
         *key = FingerprintKey::Ephemeral;
         withheld.push("the fingerprint key was not read; a random one was used".into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_found_policy_turns_no_knob_that_hides_a_secret() {
+        let knobs =
+            serde_json::json!({"honour-allowances": true, "accept-unread": ["*"], "minimum-confidence": "high"});
+        let mut checks = std::collections::BTreeMap::from([("secrets-committed".to_owned(), knobs)]);
+        let mut withheld = Vec::new();
+        restrict_knobs(&mut checks, "target x", &mut withheld);
+        assert_eq!(checks["secrets-committed"], serde_json::json!({}));
+        assert_eq!(withheld.len(), 3);
+        assert!(withheld[0].contains("honour-allowances"));
+    }
+
+    #[test]
+    fn every_withheld_knob_is_a_knob_of_its_check() {
+        for (check, knob) in WITHHELD_KNOBS {
+            let module = crate::checks::ALL.iter().find(|module| module.about.id == *check).unwrap();
+            assert!((module.knobs)().get(*knob).is_some(), "{check} has no {knob}");
+        }
     }
 }

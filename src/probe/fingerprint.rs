@@ -84,6 +84,39 @@ impl Key {
         format!("{}:{}", self.id, hex(mac.finalize().into_bytes().get(..16).unwrap_or_default()))
     }
 
+    /// Whether the key outlives this run.
+    pub(crate) fn is_kept(&self) -> bool {
+        !self.id.starts_with("run-")
+    }
+
+    /// A code over `bytes` that only this key makes; each `purpose` has codes of its own.
+    pub(crate) fn code(&self, purpose: &[u8], bytes: &[u8]) -> [u8; 32] {
+        let Some(mut mac) = self.mac(purpose) else { return [0; 32] };
+        mac.update(bytes);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Whether `code` is this key's code over `bytes`.
+    pub(crate) fn verifies(&self, purpose: &[u8], bytes: &[u8], code: &[u8]) -> bool {
+        let Some(mut mac) = self.mac(purpose) else { return false };
+        mac.update(bytes);
+        mac.verify_slice(code).is_ok()
+    }
+
+    fn mac(&self, purpose: &[u8]) -> Option<Hmac<Sha256>> {
+        // HMAC takes keys of every length (RFC 2104 section 2), so this cannot fail.
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.bytes).ok()?;
+        mac.update(&(purpose.len() as u64).to_le_bytes());
+        mac.update(purpose);
+        Some(mac)
+    }
+
+    /// A key that counts as the user's own.
+    #[cfg(test)]
+    pub(crate) fn kept_for_test() -> Self {
+        Self { id: "0a1b2c3d".into(), ..Self::ephemeral() }
+    }
+
     fn new(bytes: Vec<u8>, place: &str) -> Result<Self, KeyError> {
         if bytes.len() < SHORTEST {
             return Err(KeyError::TooShort(place.into()));

@@ -57,6 +57,8 @@ pub struct World {
     /// Where earlier runs are kept; `None` where no history is.
     pub history: Option<Box<dyn crate::history::Store>>,
     pub progress: Box<dyn Fn(&str) + Send + Sync>,
+    /// Where what was found in repositories is kept for the next run; `None`: nowhere.
+    pub cache: Option<std::path::PathBuf>,
 }
 
 impl World {
@@ -75,6 +77,7 @@ impl World {
             clients: http::Clients::default(),
             history: None,
             progress: Box::new(|_| {}),
+            cache: None,
         }
     }
 

@@ -2,12 +2,15 @@
 
 use std::borrow::Cow;
 
+use gix::bstr::ByteSlice as _;
+use serde::{Deserialize, Serialize};
+
 use crate::detect::secrets::{self, Hit};
 
 /// Blobs and files at most; a larger one is not read and said so.
 pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
 
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub(super) enum Content {
     Text,
     /// Searched for token formats alone.
@@ -73,7 +76,7 @@ pub(super) fn kind(name: &str, bytes: &[u8]) -> Content {
         b"\x1aE\xdf\xa3",
         b"8BPS",
     ];
-    let binary = bytes.iter().take(8192).any(|byte| *byte == 0)
+    let binary = bytes.get(..bytes.len().min(8192)).is_some_and(|start| start.find_byte(0).is_some())
         && secrets::widen(bytes.get(..bytes.len().min(64)).unwrap_or_default()).is_none();
     if MEDIA.iter().any(|magic| starts(magic)) && (binary || starts(b"%PDF")) || bytes.get(4..8) == Some(b"ftyp") {
         return Content::Media;

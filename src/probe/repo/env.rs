@@ -1,5 +1,7 @@
 //! Env files: their kind, their environment, and what their assignments hold.
 
+use serde::{Deserialize, Serialize};
+
 use super::content::Content;
 use crate::detect::secrets;
 use crate::evidence::repo::{EnvEntry, EnvKind, ValueKind};
@@ -7,7 +9,7 @@ use crate::probe::fingerprint::Key;
 use crate::target::Environment;
 
 /// What the content of an env file shows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Assignments {
     pub(super) entries: Vec<EnvEntry>,
     /// git-crypt, sops or dotenvx have encrypted it, wholly or in part.

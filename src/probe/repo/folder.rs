@@ -38,6 +38,8 @@ pub(super) struct Walked {
     pub(super) folders: u32,
     /// Folders that are repositories of their own.
     pub(super) nested: Vec<String>,
+    /// Ignored folders of dependencies and build results that were not entered.
+    pub(super) heavy: Vec<String>,
     /// Why the walk is not complete.
     pub(super) gaps: Vec<String>,
 }
@@ -113,7 +115,8 @@ pub(super) fn walk(root: &Path, budget: &Budget, mut enter: impl FnMut(&str) -> 
                 match if ignored { Enter::Ignored } else { enter(&name) } {
                     Enter::Yes => pending.push((entry.path(), name, depth + 1, false)),
                     Enter::Ignored if !is_heavy(&name) => pending.push((entry.path(), name, depth + 1, true)),
-                    Enter::Ignored | Enter::No => {}
+                    Enter::Ignored => walked.heavy.push(name),
+                    Enter::No => {}
                 }
                 continue;
             }

@@ -1,14 +1,25 @@
 //! Answers questions about the repository: by gix alone, opened isolated, with no git process and nothing of it run.
 
+mod cache;
 mod content;
+mod delta;
 mod env;
 mod folder;
 mod history;
 mod ignore;
 mod lines;
+mod names;
+mod numbers;
 mod open;
+mod pack;
+mod parallel;
+mod place;
+mod reach;
 mod scan;
+mod search;
 mod shipping;
+mod survey;
+mod trees;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,6 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+pub use cache::folder as cache_folder;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use env::fuzz_assignments;
 
@@ -68,7 +80,17 @@ pub struct Scan {
 /// Reads a repository or a folder whole: what `scan PATH` shows. `cancel` ends it early; what was not read is then a
 /// gap of the coverage.
 pub fn scan(path: &Path, key: &Key, cancel: &Arc<AtomicBool>, most: Duration) -> Result<Scan, Unseen> {
-    scan::scan(&open::open(path)?, key, &Budget::new(Arc::clone(cancel), most))
+    let settings = Settings { key, cache: None, values: true };
+    scan::scan(&open::open(path)?, &settings, &Budget::new(Arc::clone(cancel), most))
+}
+
+/// How a repository is read.
+pub(super) struct Settings<'a> {
+    key: &'a Key,
+    /// Where findings are kept for the next run.
+    cache: Option<&'a Path>,
+    /// Whether the values themselves are needed, to try them: no cache has them.
+    values: bool,
 }
 
 /// When to stop.
@@ -117,11 +139,11 @@ pub(super) async fn answer(world: &World, target: &Target, asks: Asks, sink: &Si
             if asks.scope.is_empty() && asks.secrets.is_empty() && asks.env.is_empty() {
                 return None;
             }
-            let key = world.vault.key();
-            Some(
-                blocking(repository.path.clone(), &cancel, most, move |found, budget| scan::scan(found, &key, budget))
-                    .await,
-            )
+            let (key, cache, values) = (world.vault.key(), world.cache.clone(), target.deployment.is_some());
+            let work = move |found: &open::Found, budget: &Budget| {
+                scan::scan(found, &Settings { key: &key, cache: cache.as_deref(), values }, budget)
+            };
+            Some(blocking(repository.path.clone(), &cancel, most, work).await)
         },
     );
     match quick.await {
@@ -143,7 +165,8 @@ pub(super) async fn answer(world: &World, target: &Target, asks: Asks, sink: &Si
         }
     }
     let Some(whole) = whole.await else { return };
-    if let Ok(scan) = &whole {
+    // Only a deployment can be asked whether it takes a leaked secret.
+    if let (Ok(scan), true) = (&whole, target.deployment.is_some()) {
         for (fingerprint, secret) in &scan.values {
             world.vault.keep_leaked(fingerprint, secret.clone());
         }

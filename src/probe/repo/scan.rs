@@ -11,7 +11,7 @@ use super::folder::{self, Enter, Entry, Kind};
 use super::history::{self, Caught, History};
 use super::ignore::Rules;
 use super::open::{Found, Opened};
-use super::{Budget, Scan, shipping};
+use super::{Budget, Scan, Settings, shipping};
 use crate::detect::secrets;
 use crate::evidence::Unseen;
 use crate::evidence::repo::{CommitMark, Coverage, EnvFile, EnvFiles, Gap, GapKind, Leak, Leaks, Sight, State};
@@ -23,7 +23,8 @@ const MOST_LEAKS: usize = 1000;
 const MOST_SIGHTS: usize = 50;
 const MOST_PATHS: usize = 50;
 
-pub(super) fn scan(found: &Found, key: &Key, budget: &Budget) -> Result<Scan, Unseen> {
+pub(super) fn scan(found: &Found, settings: &Settings<'_>, budget: &Budget) -> Result<Scan, Unseen> {
+    let key = settings.key;
     let mut sum = Sum {
         key,
         leaks: BTreeMap::new(),
@@ -48,7 +49,7 @@ pub(super) fn scan(found: &Found, key: &Key, budget: &Budget) -> Result<Scan, Un
             }
             (Some((root.as_path(), walked)), false)
         }
-        Found::Git(opened) => (sum.git(opened, budget)?.map(|walked| (opened.root.as_path(), walked)), true),
+        Found::Git(opened) => (sum.git(opened, settings, budget)?.map(|walked| (opened.root.as_path(), walked)), true),
     };
     let mut env = EnvFiles { git, key: key.id().into(), ..EnvFiles::default() };
     if let Some((root, walked)) = walked {
@@ -56,6 +57,11 @@ pub(super) fn scan(found: &Found, key: &Key, budget: &Budget) -> Result<Scan, Un
         env.gaps.clone_from(&walked.gaps);
         for gap in &walked.gaps {
             sum.gap(GapKind::OverBudget, gap, "shorten the path or remove the folder, or raise --max-time", None);
+        }
+        if !walked.heavy.is_empty() {
+            let heavy = super::bounded(&walked.heavy.join(", "), 300);
+            let what = "ignored folders of dependencies and build results were not entered, not even for env files";
+            sum.coverage.notes.push(format!("{what}: {heavy}"));
         }
         if !walked.nested.is_empty() {
             let nested = super::bounded(&walked.nested.join(", "), 300);
@@ -96,11 +102,16 @@ impl Sum<'_> {
         }
     }
 
-    fn git(&mut self, opened: &Opened, budget: &Budget) -> Result<Option<folder::Walked>, Unseen> {
+    fn git(
+        &mut self,
+        opened: &Opened,
+        settings: &Settings<'_>,
+        budget: &Budget,
+    ) -> Result<Option<folder::Walked>, Unseen> {
         for gap in &opened.gaps {
             self.gaps.insert((gap.kind, gap.what.clone()), gap.clone());
         }
-        let history = history::read(opened, self.key, budget)?;
+        let history = history::read(opened, settings, budget)?;
         self.completeness(opened, &history);
         let mut in_head: HashSet<(String, ObjectId)> = HashSet::new();
         // What is staged is placed by the index.
@@ -446,7 +457,9 @@ impl Sum<'_> {
         removed: Option<&CommitMark>,
     ) {
         let confidence = secrets::at_path(&caught.hit, path);
-        self.values.entry(caught.fingerprint.clone()).or_insert_with(|| caught.value.clone());
+        if let Some(value) = &caught.value {
+            self.values.entry(caught.fingerprint.clone()).or_insert_with(|| value.clone());
+        }
         let leak = self.leaks.entry((caught.fingerprint.clone(), caught.hit.rule)).or_insert_with(|| Leak {
             rule: caught.hit.rule.into(),
             what: caught.hit.what.clone(),
