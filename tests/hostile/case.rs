@@ -38,6 +38,14 @@ impl Case {
     }
 }
 
+/// What every repository of the rig breaks, its made-up secret first.
+const LEAKY: &[&str] = &["secrets-committed", "incident-record", "gitignore", "disclosure-channel", "env-files"];
+/// What holds of them all the same.
+const READ: &[(&str, &str)] = &[
+    ("env-files", "no env file is tracked, and every tree was read"),
+    ("https-enforced", "every tracked file that the question is about was read"),
+];
+
 pub(crate) const ALL: &[Case] = &[
     // Servers
     case(1, "stalls after the connection is accepted"),
@@ -49,7 +57,12 @@ pub(crate) const ALL: &[Case] = &[
     case(7, "a reason, a chunk extension, trailers without end"),
     case(8, "interim (103) answers without end"),
     case(9, "chunks without end").fails(&["auth-enforced", "input-validation", "rate-limit"]),
-    case(10, "200 with bombs: gzip to 1 GiB, Brotli, Zstandard, gzip in gzip").fails(&["auth-enforced", "input-validation", "https-enforced", "rate-limit"]),
+    case(10, "200 with bombs: gzip to 1 GiB, Brotli, Zstandard, gzip in gzip").fails(&[
+        "auth-enforced",
+        "input-validation",
+        "https-enforced",
+        "rate-limit",
+    ]),
     case(11, "lengths that are short, doubled, beyond 2^64, negative, or beside chunks"),
     case(12, "redirects without end, each to a new place").fails(&["rate-limit", "https-enforced"]),
     case(13, "307 to another host while the token stands in X-API-Key: not followed")
@@ -83,6 +96,22 @@ pub(crate) const ALL: &[Case] = &[
     case(26, "no file descriptors left; no route").fails(&["rate-limit", "https-enforced"]),
     case(27, "flips between 401 and 200").fails(&["auth-enforced", "input-validation", "rate-limit", "https-enforced"]),
     case(28, "plays dead after a dozen requests"),
+    // Repositories
+    case(29, "git configuration, attributes, hooks and a git in PATH that run code: nothing is run").fails(LEAKY).passes(READ),
+    case(30, "FIFO, socket and device under names that are read").fails(LEAKY).passes(READ),
+    case(31, "links to /etc/passwd, to each other, out of the repository: not followed").fails(LEAKY).passes(READ),
+    case(32, "GIT_DIR, GIT_INDEX_FILE and twenty other variables that point elsewhere: not heeded").fails(LEAKY).passes(READ),
+    case(33, "file names that are not UTF-8, break lines, steer terminals, reverse text").fails(LEAKY).passes(READ),
+    case(34, "sparse files of 10 GiB, a line of 1 GiB").fails(LEAKY),
+    case(
+        35,
+        "10,000 levels of folders, 2,000 of trees, a tree of 1,000,000 entries, a file that shrinks while it is read (may take 320 MiB above the usual, not 64)",
+    ).fails(LEAKY).passes(READ),
+    case(36, "a broken pack, a tree in itself, an object that inflates, half an index").fails(LEAKY).passes(READ),
+    case(37, "archives that write outside, a zip bomb: never unpacked to disk").fails(LEAKY).passes(READ),
+    case(38, "alias bombs and 20,000 levels in YAML, JSON, TOML, XML, policy and evidence").fails(LEAKY).passes(READ),
+    case(39, "expressions without bound in .gitleaks.toml, .gitignore, .dockerignore").fails(LEAKY).passes(READ),
+    case(40, "a policy, ignore files and allowances of the repository's own, with ${ENV}: excuse nothing").fails(LEAKY).passes(READ),
 ];
 
 /// Fails where a trial failed, or ended otherwise than the catalogue says.
@@ -100,4 +129,37 @@ pub(crate) fn compare(results: Vec<(u8, Result<Outcome, String>)>) {
         }
     }
     assert!(faults.is_empty(), "\n{faults}");
+}
+
+/// The catalogue as a page.
+fn page() -> String {
+    let mut page = String::from(
+        "# Hostile servers, repositories, strings\n\nMade by `tests/hostile`, which runs the real binary against each case: \
+         `HOSTILE_BLESS=1 cargo test --test hostile` writes\nthis page, and a test compares it. Each case also ends \
+         within its deadline, stays within 64 MiB above the usual memory\n(where not said otherwise), panics nowhere, \
+         runs no foreign code, calls nobody but its target, prints no token, and gives a\nreport that is valid in every \
+         format.\n\n| # | case | what the audit may say |\n|---|---|---|\n",
+    );
+    for case in ALL {
+        let mut said = if case.fails.is_empty() {
+            "inconclusive".to_owned()
+        } else {
+            format!("inconclusive, or fails: {}", case.fails.join(", "))
+        };
+        for (check, why) in case.passes {
+            let _ = write!(said, "; passes {check}: {why}");
+        }
+        let _ = writeln!(page, "| {} | {} | {said} |", case.number, case.what);
+    }
+    page
+}
+
+#[test]
+fn the_page_is_the_catalogue() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/hostile.md");
+    if std::env::var_os("HOSTILE_BLESS").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, page()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), page(), "write it anew with HOSTILE_BLESS=1");
 }

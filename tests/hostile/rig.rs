@@ -157,6 +157,11 @@ pub(crate) struct Audited {
 impl Audited {
     /// Runs one audit and holds it to the rules; `stage` has the policy or the repository.
     pub(crate) fn of(stage: &Stage, arguments: &[&str], within: Duration) -> Result<Self, String> {
+        Self::with_room(stage, arguments, within, ROOM)
+    }
+
+    /// As [`Audited::of`], with other memory (KiB) above the usual.
+    pub(crate) fn with_room(stage: &Stage, arguments: &[&str], within: Duration, room: u64) -> Result<Self, String> {
         let (ran, report) = stage.audit(arguments, within)?;
         let text = std::fs::read_to_string(stage.path("evidence.json")).map_err(|error| error.to_string())?;
         if text.contains(&token()) {
@@ -164,7 +169,7 @@ impl Audited {
         }
         let evidence: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let audited = Self { ran, report, evidence };
-        audited.is_frugal()?;
+        audited.is_frugal(room)?;
         if audited.results().is_empty() {
             return Err("nothing was judged, so this shows nothing".into());
         }
@@ -173,8 +178,8 @@ impl Audited {
         Ok(audited)
     }
 
-    fn is_frugal(&self) -> Result<(), String> {
-        let most = base() + ROOM;
+    fn is_frugal(&self, room: u64) -> Result<(), String> {
+        let most = base() + room;
         if self.ran.peak > most {
             return Err(format!("{} MiB at its peak, over {} MiB", self.ran.peak >> 10, most >> 10));
         }
