@@ -38,6 +38,8 @@ impl Case {
     }
 }
 
+/// The evidence that is spoilt breaks whatever it breaks; what counts is how it is shown.
+const EVERY: &[&str] = &["what the unspoilt evidence fails"];
 /// What every repository of the rig breaks, its made-up secret first.
 const LEAKY: &[&str] = &["secrets-committed", "incident-record", "gitignore", "disclosure-channel", "env-files"];
 /// What holds of them all the same.
@@ -82,7 +84,7 @@ pub(crate) const ALL: &[Case] = &[
         .fails(&["error-disclosure", "rate-limit"]),
     case(20, "SSH, HTTP/0.9, HTTP/2 frames, SMTP, ICY, impossible versions and statuses"),
     case(21, "a flood of HTTP/2 CONTINUATION, PING, RST_STREAM and empty DATA"),
-    case(22, "TLS: garbage, dripped, an alert, an end in the middle of the handshake, plain HTTP"),
+    case(22, "TLS: garbage, dripped, an alert, an end in the middle of the handshake, plain HTTP").fails(&["https-enforced"]),
     case(23, "a chain of 300 certificates of 4 KiB")
         .fails(&["certificate-trust"])
         .passes(&[("tls-version", "the handshakes were seen, and older ones refused")]),
@@ -105,13 +107,23 @@ pub(crate) const ALL: &[Case] = &[
     case(34, "sparse files of 10 GiB, a line of 1 GiB").fails(LEAKY),
     case(
         35,
-        "10,000 levels of folders, 2,000 of trees, a tree of 1,000,000 entries, a file that shrinks while it is read (may take 320 MiB above the usual, not 64)",
+        "3,000 levels of folders, 2,000 of trees, a tree of 100,000 entries, a file that shrinks while it is read (may take 320 MiB above the usual, not 64)",
     ).fails(LEAKY).passes(READ),
     case(36, "a broken pack, a tree in itself, an object that inflates, half an index").fails(LEAKY).passes(READ),
     case(37, "archives that write outside, a zip bomb: never unpacked to disk").fails(LEAKY).passes(READ),
     case(38, "alias bombs and 20,000 levels in YAML, JSON, TOML, XML, policy and evidence").fails(LEAKY).passes(READ),
     case(39, "expressions without bound in .gitleaks.toml, .gitignore, .dockerignore").fails(LEAKY).passes(READ),
     case(40, "a policy, ignore files and allowances of the repository's own, with ${ENV}: excuse nothing").fails(LEAKY).passes(READ),
+    // Strings and state
+    case(41, "ESC, OSC 8, OSC 52, CR, BEL, C1 and bidirectional characters in findings").fails(EVERY),
+    case(42, "markup, Markdown fences, formulas in findings").fails(EVERY),
+    case(43, "absolute and ../ places, equal fingerprints, workflow commands in findings").fails(EVERY),
+    case(44, "secrets in report, log, evidence, arguments: none; a token on the command line is refused"),
+    case(45, "names that talk SQL: kept as names"),
+    case(46, "kill -9, a full disk, a closed pipe, an unwritable folder, two runs at once: the old report or the new one, whole"),
+    case(47, "an interruption: a valid partial report and exit 130; a second one leaves at once"),
+    case(48, "another time zone and locale: the same bytes; a clock that jumps: replay judges as of the day of the evidence"),
+    case(49, "a tampered rule pack or cache: there is none, rules are in the binary; a tampered policy is refused by its pin"),
 ];
 
 /// Fails where a trial failed, or ended otherwise than the catalogue says.
