@@ -377,6 +377,9 @@ fn clients(evidence: &Evidence, verdict: &mut Verdict) {
             Err(unseen) => verdict.not_seen(unseen),
             Ok(matches) => {
                 looked += matches.files;
+                if !matches.unread.is_empty() {
+                    verdict.not_seen(Unseen::Partial(format!("not read: {}", matches.unread.join(", "))));
+                }
                 if matches.truncated {
                     verdict.not_seen(Unseen::Partial(format!("{}: too many lines", ask.describe())));
                 }

@@ -1,5 +1,7 @@
 //! `--demo` and `selftest`: the embedded deployment and repository.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use tokio::runtime::Runtime;
 
@@ -36,8 +38,25 @@ impl Kind {
     }
 }
 
+/// More than connections that the HTTP library reads at a time: plain requests run eight at a time for each target,
+/// services, metrics and logs are read beside them.
+const WORKERS: usize = 24;
+
 pub(super) fn runtime() -> Result<Runtime, Error> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::file("this cannot be started"))
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(Error::file("this cannot be started"))?;
+    // A flood of interim (1xx) answers keeps the thread that reads it busy for seconds, and the thread that was woken for
+    // it may be the one that minds the timers. A task from outside wakes another one to do so: no deadline is missed.
+    let handle = runtime.handle().clone();
+    let minding = move || loop {
+        std::thread::sleep(Duration::from_millis(100));
+        drop(handle.spawn(std::future::ready(())));
+    };
+    std::thread::Builder::new().name("minding".into()).spawn(minding).map_err(Error::file("this cannot be started"))?;
+    Ok(runtime)
 }
 
 pub(super) fn selftest(arguments: &SelftestArguments) -> Result<u8, Error> {

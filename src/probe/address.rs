@@ -91,7 +91,13 @@ pub async fn addresses(world: &World, target: &Target, host: &str, port: u16) ->
     let host = host.trim_matches(['[', ']']);
     let found = match target.deployment.as_ref().and_then(|deployment| deployment.resolve.get(host)) {
         Some(address) => vec![SocketAddr::new(*address, port)],
-        None => lookup(host, port).await?,
+        None => {
+            // Asked once a run: a resolver that answers otherwise the second time (DNS rebinding) moves no probe to
+            // another machine than the one that was judged.
+            let cell = world.resolved(host);
+            let found = cell.get_or_init(|| lookup(host)).await.clone();
+            found?.into_iter().map(|address| SocketAddr::new(address, port)).collect()
+        }
     };
     for address in &found {
         permit(world, target, address.ip())?;
@@ -134,15 +140,15 @@ fn authorised(world: &World, target: &Target, address: IpAddr) -> Result<(), Uns
     }
 }
 
-async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>, Unseen> {
+async fn lookup(host: &str) -> Result<Vec<IpAddr>, Unseen> {
     if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
+        return Ok(vec![address]);
     }
-    let found = tokio::time::timeout(RESOLVING, tokio::net::lookup_host((host, port)))
+    let found = tokio::time::timeout(RESOLVING, tokio::net::lookup_host((host, 0)))
         .await
         .map_err(|_| Unseen::TimedOut(format!("resolving {host} took over {} s", RESOLVING.as_secs())))?
         .map_err(|error| Unseen::Unreachable(format!("{host} does not resolve: {error}")))?;
-    let mut addresses: Vec<SocketAddr> = found.collect();
+    let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
     addresses.sort();
     addresses.dedup();
     // A real host has a handful; a list without end is a hostile resolver.

@@ -28,8 +28,8 @@ pub(crate) use {api::fuzz_description, metrics::fuzz_samples};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -41,6 +41,9 @@ use crate::target::Target;
 use address::Class;
 use meter::Meter;
 use secret::Vault;
+
+/// The addresses of one name, once they are known.
+type Resolved = Arc<tokio::sync::OnceCell<Result<Vec<std::net::IpAddr>, Unseen>>>;
 
 /// What the probes of one run share.
 pub struct World {
@@ -54,6 +57,8 @@ pub struct World {
     /// The farthest class of address that was contacted.
     vantage: Mutex<Option<Class>>,
     clients: http::Clients,
+    /// What each name resolved to, the first time.
+    resolved: Mutex<BTreeMap<String, Resolved>>,
     /// Where earlier runs are kept; `None` where no history is.
     pub history: Option<Box<dyn crate::history::Store>>,
     pub progress: Box<dyn Fn(&str) + Send + Sync>,
@@ -75,6 +80,7 @@ impl World {
             cut_short: AtomicBool::new(false),
             vantage: Mutex::new(None),
             clients: http::Clients::default(),
+            resolved: Mutex::default(),
             history: None,
             progress: Box::new(|_| {}),
             cache: None,
@@ -105,6 +111,12 @@ impl World {
             Ok(Some(class)) => class.to_string(),
             Ok(None) | Err(_) => "none".into(),
         }
+    }
+
+    /// Where the addresses of the name are kept.
+    fn resolved(&self, host: &str) -> Resolved {
+        let Ok(mut known) = self.resolved.lock() else { return Resolved::default() };
+        known.entry(host.to_owned()).or_default().clone()
     }
 
     pub(crate) fn saw_address(&self, class: Class) {

@@ -491,4 +491,17 @@ mod tests {
             read(&flight);
         }
     }
+
+    #[test]
+    fn a_flight_that_is_cut_at_any_byte_is_not_taken_for_whole() {
+        let flight = flight();
+        let whole = read(&flight);
+        for end in 0..flight.len() {
+            let cut = read(&flight[..end]);
+            assert!(!cut.done || cut == whole, "cut at {end}");
+            assert!(cut.chain.is_none() || cut.chain == whole.chain, "cut at {end}: another chain");
+            assert!(cut.hello.is_none() || cut.hello == whole.hello, "cut at {end}: another hello");
+        }
+        println!("{} cuts", flight.len());
+    }
 }

@@ -267,4 +267,19 @@ mod tests {
         // printf '{"description":"d","inputSchema":{}}' | sha256sum
         assert_eq!(tool_hash("d", &json!({})), "d1794103760c7ab17fed129e0ef7c73c20ab3e76d44a78e514f0903b2ce9fab2");
     }
+
+    #[test]
+    fn a_message_that_is_cut_at_any_byte_answers_nothing() {
+        let whole = r#"{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}"#;
+        for end in 0..whole.len() {
+            assert_eq!(answer_in(&whole.as_bytes()[..end], 1), None, "cut at {end}");
+        }
+        let stream = format!("event: message\ndata: {whole}\n\n");
+        let ready = stream.len() - 2;
+        for end in 0..ready {
+            assert_eq!(answer_in(&stream.as_bytes()[..end], 1), None, "cut at {end}");
+        }
+        assert!(answer_in(whole.as_bytes(), 1).is_some() && answer_in(stream.as_bytes(), 1).is_some());
+        println!("{} cuts", whole.len() + ready);
+    }
 }
