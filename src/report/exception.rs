@@ -181,6 +181,8 @@ mod tests {
             fingerprint_key: FingerprintKey::Ephemeral,
             checks: std::collections::BTreeMap::new(),
             lines: std::collections::BTreeMap::new(),
+            document: None,
+            exec: Vec::new(),
         }
     }
 
