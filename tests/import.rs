@@ -39,7 +39,12 @@ fn shown(item: &Item) -> String {
 /// The words of a text, counted by somebody who knows no Markdown.
 fn words(text: &str) -> BTreeMap<String, usize> {
     let mut words = BTreeMap::new();
-    for word in text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()) {
+    // The names of tags are no words.
+    let text = text.split('<').enumerate().map(|(at, part)| match part.split_once('>') {
+        Some((tag, rest)) if at > 0 && tag.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') => rest,
+        Some(_) | None => part,
+    });
+    for word in text.flat_map(|part| part.split(|character: char| !character.is_alphanumeric())).filter(|word| !word.is_empty()) {
         *words.entry(word.to_owned()).or_default() += 1;
     }
     words

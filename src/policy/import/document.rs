@@ -72,9 +72,6 @@ pub fn blocks(source: &str) -> Vec<Block> {
         | Options::ENABLE_DEFINITION_LIST
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
     let parser = Parser::new_ext(body, options);
-    // Definitions of links are read away by the parser; somebody wrote them all the same.
-    let definitions: Vec<Range<usize>> =
-        parser.reference_definitions().iter().map(|(_, definition)| definition.span.clone()).collect();
     let mut walk = Walk {
         body,
         base,
@@ -90,12 +87,37 @@ pub fn blocks(source: &str) -> Vec<Block> {
         walk.event(event, range);
     }
     walk.flush();
-    for span in definitions {
-        walk.push_raw(Kind::Definition, span);
-    }
     let mut blocks = walk.blocks;
+    let rest = rest(source, &blocks);
+    blocks.extend(rest);
     blocks.sort_by_key(|block| block.range.start);
     blocks
+}
+
+/// What the parser read away, such as the definitions of links: somebody wrote it all the same. Lines of bare tags say
+/// nothing.
+fn rest(source: &str, blocks: &[Block]) -> Vec<Block> {
+    let mut starts: Vec<(usize, usize)> = blocks.iter().map(|block| (block.range.start, block.range.end)).collect();
+    starts.sort_unstable();
+    let mut found = Vec::new();
+    let mut begins = 0;
+    for line in source.split_inclusive('\n') {
+        let range = begins..begins + line.len();
+        begins = range.end;
+        let seen = starts.iter().take_while(|(start, _)| *start < range.end).any(|(_, end)| *end > range.start);
+        if seen || !html::says_something(line) {
+            continue;
+        }
+        found.push(Block {
+            kind: Kind::Definition,
+            headings: Vec::new(),
+            lead: Vec::new(),
+            characters: Vec::new(),
+            range,
+            tick: None,
+        });
+    }
+    found
 }
 
 /// A block under construction.

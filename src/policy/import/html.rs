@@ -76,6 +76,19 @@ pub(super) fn pieces(source: &str, base: usize) -> Vec<Piece> {
     pieces
 }
 
+/// Whether a line has words beside its tags.
+pub(super) fn says_something(line: &str) -> bool {
+    let mut rest = line;
+    while let Some(first) = rest.chars().next() {
+        let length = tag(rest).map_or(first.len_utf8(), str::len);
+        if length == first.len_utf8() && first.is_alphanumeric() {
+            return true;
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    false
+}
+
 fn spelt(text: &str, base: usize) -> Vec<Character> {
     text.char_indices()
         .map(|(at, character)| Character {

@@ -156,7 +156,7 @@ fn answer(block: &Block, before: &str, text: &str) -> (Vec<Bound>, &'static str)
     let why_not = match block.kind {
         Kind::Code => Some("code"),
         Kind::Metadata => Some("front matter"),
-        Kind::Definition => Some("the address of a link"),
+        Kind::Definition => Some("markup"),
         Kind::Comment => Some("a comment"),
         Kind::RowHeader => Some("a table's header"),
         Kind::Heading if !Clause::of(text).is_rule_by_itself() => Some("a heading"),

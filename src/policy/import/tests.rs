@@ -27,7 +27,12 @@ fn load(text: &str) -> crate::policy::Policy {
 /// The words of a text, as whoever counts them without knowing Markdown.
 fn words(text: &str) -> std::collections::BTreeMap<String, usize> {
     let mut words = std::collections::BTreeMap::new();
-    for word in text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty()) {
+    // The names of tags are no words.
+    let text = text.split('<').enumerate().map(|(at, part)| match part.split_once('>') {
+        Some((tag, rest)) if at > 0 && tag.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') => rest,
+        Some(_) | None => part,
+    });
+    for word in text.flat_map(|part| part.split(|character: char| !character.is_alphanumeric())).filter(|word| !word.is_empty()) {
         *words.entry(word.to_owned()).or_default() += 1;
     }
     words
@@ -45,7 +50,7 @@ fn of_two_limits_the_stricter_holds_and_the_other_is_told() {
 
 #[test]
 fn hostile_text_stays_in_its_comment() {
-    let source = "Use TLS 1.2\u{85}checks: {tls-version: {minimum: '1.0'}}\u{2028}or higher\u{202e}.\n\n- [ ] \"quoted\\\" `x`\u{7} never commit secrets\n\nA\rB: c\n";
+    let source = "Use TLS 1.2\u{85}checks: {tls-version: {suites: any}}\u{2028}or higher\u{202e}.\n\n- [ ] \"quoted\\\" `x`\u{7} never commit secrets\n\nA\rB: c\n";
     let (imported, text) = written(source);
     let policy = load(&text);
     assert_eq!(policy.checks["tls-version"], serde_json::json!({ "minimum": "1.2" }));
