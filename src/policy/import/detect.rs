@@ -42,10 +42,15 @@ pub fn is_telling(path: &str) -> bool {
             "package.json" | "pyproject.toml" | "requirements.txt" | "cargo.toml" | "mcp.json" | ".mcp.json" | "go.mod"
         )
         || OPENAPI.is_match(name)
-        || name.ends_with(".conf")
+        || is_configuration(name)
         || name.contains(".env")
         || name == "security.md"
         || path.starts_with(".github/workflows/")
+}
+
+/// The name is in lower case.
+fn is_configuration(name: &str) -> bool {
+    name.strip_suffix(".conf").is_some()
 }
 
 /// Reads the files, in the order of their paths.
@@ -56,7 +61,7 @@ pub fn propose(repository: &str, sources: &[Source]) -> Proposal {
         let name = path.rsplit('/').next().unwrap_or(&path);
         if COMPOSE.is_match(name) {
             compose(&mut proposal, source);
-        } else if name.ends_with(".conf") {
+        } else if is_configuration(name) {
             nginx(&mut proposal, source);
         } else if OPENAPI.is_match(name) {
             proposal.line("openapi", format!("openapi: {{ file: {} }}", source.path), source, 1);

@@ -329,7 +329,7 @@ impl Walk<'_> {
         lead.extend(self.items.iter().filter(|item| !item.is_empty()).cloned());
         if let Some(item) = self.items.last_mut() {
             if item.is_empty() {
-                *item = text.trim().to_owned();
+                text.trim().clone_into(item);
             }
         } else if open.kind == Kind::Prose {
             self.lead = Some(text.trim().to_owned());

@@ -170,7 +170,7 @@ fn answer(block: &Block, before: &str, text: &str) -> (Vec<Bound>, &'static str)
     let mut context: String = headings.chain(&block.lead).cloned().collect::<Vec<_>>().join(" / ");
     // `They shall be replaced …`: who they are stands in the sentence before.
     if REFERS_BACK.is_match(&text.to_lowercase()) {
-        context = before.to_owned();
+        before.clone_into(&mut context);
     }
     let mut bound: Vec<Bound> = Vec::new();
     let mut partial = false;

@@ -32,7 +32,9 @@ fn words(text: &str) -> std::collections::BTreeMap<String, usize> {
         Some((tag, rest)) if at > 0 && tag.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') => rest,
         Some(_) | None => part,
     });
-    for word in text.flat_map(|part| part.split(|character: char| !character.is_alphanumeric())).filter(|word| !word.is_empty()) {
+    for word in
+        text.flat_map(|part| part.split(|character: char| !character.is_alphanumeric())).filter(|word| !word.is_empty())
+    {
         *words.entry(word.to_owned()).or_default() += 1;
     }
     words
