@@ -23,3 +23,6 @@ pub mod probe;
 pub mod report;
 
 pub mod cli;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;

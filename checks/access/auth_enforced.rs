@@ -89,7 +89,13 @@ impl Check for AuthEnforced {
         if asks.iter().any(open) {
             return asks;
         }
-        asks.extend(surface.requests.iter().filter_map(|request| endpoint::made_up_for(seen, request)).map(Ask::from));
+        let controls: Vec<Ask> =
+            surface.requests.iter().flat_map(|request| endpoint::controls(seen, request)).map(Ask::from).collect();
+        let settled = controls.iter().all(|ask| seen.answers().contains_key(ask));
+        asks.extend(controls);
+        if !settled {
+            return asks;
+        }
         for class in self.judged(Self::classes(target, seen, &surface)) {
             asks.extend(variation::asks(self, target, seen, &class));
         }
@@ -123,7 +129,10 @@ impl Check for AuthEnforced {
             });
         }
         let made_up = (0..MADE_UP).map(|_| Request::get("/").into()).collect();
-        reserves.push(reserve("made-up paths beside endpoints that answer everyone", made_up));
+        reserves.push(reserve(
+            "made-up paths beside endpoints that answer everyone, or the valid token as if they were not there",
+            made_up,
+        ));
         if deployment.token.is_some() {
             let (asks, sends) = variation::at_most(self, target, &candidates);
             reserves.push(Reserve {
@@ -175,7 +184,7 @@ impl Check for AuthEnforced {
 }
 
 /// Made-up paths asked at most.
-const MADE_UP: u32 = 16;
+const MADE_UP: u32 = 64;
 
 /// Why no request of this target can be without a credential, where that is so.
 fn unjudgeable(deployment: &Deployment) -> Option<Unseen> {

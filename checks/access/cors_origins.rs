@@ -10,7 +10,7 @@ use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity,
 use crate::evidence::api::{self, Description};
 use crate::evidence::http::{Credential, Exchange, Listener, Request};
 use crate::evidence::mcp::{self, Conversation, Era, EraAsked};
-use crate::evidence::{Ask, Evidence, Question as _, Unseen};
+use crate::evidence::{Ask, Evidence, Question as _, Seen, Unseen};
 use crate::target::{Deployment, Endpoint, Target};
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
@@ -50,6 +50,7 @@ impl Check for CorsOrigins {
         let subjects = self.subjects(target, seen);
         asks.extend(subjects.requests(target).into_iter().map(Ask::from));
         asks.extend(subjects.conversations(target, deployment).into_iter().map(|(ask, _)| Ask::from(ask)));
+        asks.extend(subjects.older(target).into_iter().map(Ask::from));
         // Whether an answer that names the foreign origin reflects it or happens to be fixed.
         if let Some(first) = &subjects.representative
             && seen.of(&probe(target, first, Some(EVIL))).is_ok_and(|answer| grants(answer) == [EVIL])
@@ -74,7 +75,7 @@ impl Check for CorsOrigins {
             });
         }
         if servers > 0 {
-            let asks = servers.saturating_mul(every);
+            let asks = servers.saturating_mul(every.saturating_add(2));
             let conversation =
                 Conversation { era: EraAsked::Legacy, steps: Vec::new(), ..Conversation::standard(target, "/") };
             reserves.push(Reserve {
@@ -117,6 +118,8 @@ impl Check for CorsOrigins {
             }
         }
         court.servers(&subjects, evidence);
+        court.older(&subjects, evidence);
+        court.limited(evidence);
         court.ordinary(&subjects, evidence);
         court.verdict
     }
@@ -211,6 +214,21 @@ impl Subjects {
         }
         conversations
     }
+}
+
+impl Subjects {
+    /// A server of the newer era may speak the older one, too, and check the Origin in one of them alone.
+    fn older(&self, target: &Target) -> Vec<Conversation> {
+        let modern = self.servers.iter().filter(|(_, era)| *era == EraAsked::Modern);
+        modern
+            .flat_map(|(path, _)| [spoken_before(target, path, None), spoken_before(target, path, Some(EVIL))])
+            .collect()
+    }
+}
+
+fn spoken_before(target: &Target, path: &str, origin: Option<&str>) -> Conversation {
+    let standard = Conversation::standard(target, path).in_era(EraAsked::Legacy).taking([]);
+    Conversation { origin: origin.map(str::to_owned), ..standard }
 }
 
 fn spoken(era: Era) -> EraAsked {
@@ -400,6 +418,44 @@ impl Court<'_> {
                 counted(refused, "hostile origin refused", "hostile origins refused"),
                 subjects.servers.len()
             ));
+        }
+    }
+
+    fn older(&mut self, subjects: &Subjects, evidence: &Evidence) {
+        for (path, _) in subjects.servers.iter().filter(|(_, era)| *era == EraAsked::Modern) {
+            match evidence.of(&spoken_before(self.target, path, None)) {
+                Ok(control) if control.era == Era::Legacy => {}
+                Ok(_) => continue,
+                Err(unseen) => {
+                    self.verdict.not_seen(unseen);
+                    continue;
+                }
+            }
+            match evidence.of(&spoken_before(self.target, path, Some(EVIL))) {
+                Err(unseen) => self.verdict.not_seen(unseen),
+                Ok(hostile) => {
+                    self.weigh(Some(EVIL), &hostile.opening.exchange, path, true);
+                    if hostile.era.is_mcp() || hostile.opening.exchange.is_success() {
+                        let what = format!(
+                            "the MCP endpoint serves the origin {EVIL} to `initialize` instead of refusing it with 403"
+                        );
+                        self.verdict
+                            .finds(Finding::new(what, Place::url(self.deployment.at(path))).aspect("mcp-legacy"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the limiter's own refusals grant.
+    fn limited(&mut self, evidence: &Evidence) {
+        for answer in evidence.answers().values() {
+            let Ok(Seen::Burst(measured)) = answer else { continue };
+            for bucket in &measured.buckets {
+                if let Some(refusal) = &bucket.refusal {
+                    self.weigh(None, refusal, &bucket.subject.path, true);
+                }
+            }
         }
     }
 

@@ -69,7 +69,7 @@ fn each_way_of_granting_too_much_falls_by_its_own_name() {
         ("wildcard", |_| Some("*".into())),
         ("reflection", |origin| when(!origin.is_empty(), origin)),
         ("null", |origin| when(origin == "null" || origin == APP, origin)),
-        ("suffix", |origin| when(origin.starts_with(APP) && !origin.starts_with(&format!("{APP}:")), origin)),
+        ("suffix", |origin| when(origin == APP || origin.starts_with(&format!("{APP}.")), origin)),
         ("prefix", |origin| {
             when(
                 origin.ends_with("app.example.com") && !origin.starts_with("http:") && !origin.contains(".app"),

@@ -79,6 +79,16 @@ impl Check for ErrorDisclosure {
                 }
             }
         }
+        for answer in evidence.answers().values() {
+            let Ok(Seen::Burst(measured)) = answer else { continue };
+            // What the limiter answers in its refusals, which nothing else sees.
+            for bucket in &measured.buckets {
+                let place = Place::url(court.deployment.at(&bucket.subject.path));
+                if let Some(refusal) = &bucket.refusal {
+                    court.answer(refusal, &[&bucket.subject.path], &place);
+                }
+            }
+        }
         variance(target, evidence, &mut court.verdict);
         self.conclude(court)
     }

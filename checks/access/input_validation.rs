@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::trials::{self, Call, Tools, Trial, bounded};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
+use crate::detect::answer::{Says, alike};
 use crate::evidence::api::{self, Description, Operation};
 use crate::evidence::http::{Exchange, Request};
 use crate::evidence::mcp::{self, Conversation, Era, EraAsked, Outcome, Step, Transcript};
@@ -16,7 +17,8 @@ use crate::target::{Deployment, Target};
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct InputValidation {
-    /// Invalid requests for each operation's body, as many for its parameters, and as many for each tool.
+    /// Invalid requests for each operation's body, as many for its parameters, and as many for each tool; more where an
+    /// operation has more inputs, so that each is broken once.
     pub cases: u8,
     /// Operations of the OpenAPI description that are tried at most.
     pub operations: u8,
@@ -26,7 +28,7 @@ pub struct InputValidation {
 
 impl Default for InputValidation {
     fn default() -> Self {
-        Self { cases: 2, operations: 40, tools: 20 }
+        Self { cases: 5, operations: 40, tools: 20 }
     }
 }
 
@@ -46,7 +48,11 @@ impl Check for InputValidation {
         let Ok(deployment) = target.deployment() else { return Vec::new() };
         let mut asks: Vec<Ask> = Description::of(target).map(Ask::from).into_iter().collect();
         asks.extend(mcp::candidates(target).into_iter().map(|path| Conversation::standard(target, path).into()));
-        asks.extend(declared_writes(deployment).map(|(method, path)| api::malformed(target, method, path).into()));
+        for (method, path) in declared_writes(deployment) {
+            let malformed = api::malformed(target, method, path);
+            asks.extend(beside(seen, &malformed).map(Ask::from));
+            asks.push(malformed.into());
+        }
         if target.repository().is_ok() {
             asks.push(libraries().into());
         }
@@ -54,6 +60,7 @@ impl Check for InputValidation {
             let crashed = |request: &Request| seen.of(request).is_ok_and(|answer| answer.status >= 500);
             for invalid in &trial.invalid {
                 asks.push(invalid.request.clone().into());
+                asks.extend(beside(seen, &invalid.request).map(Ask::from));
                 // A crash counts only if it happens again, between good controls.
                 if let (true, Some(valid)) = (crashed(&invalid.request), &trial.valid) {
                     asks.extend([invalid.request.clone().again(1), valid.clone().again(1)].map(Ask::from));
@@ -62,7 +69,9 @@ impl Check for InputValidation {
             asks.extend(trial.valid.map(Ask::from));
         }
         for (path, transcript) in mcp::servers(target, seen).0 {
-            asks.push(api::malformed(target, "POST", &path).into());
+            let malformed = api::malformed(target, "POST", &path);
+            asks.extend(beside(seen, &malformed).map(Ask::from));
+            asks.push(malformed.into());
             let tools = self.tools(target, transcript);
             if !tools.calls.is_empty() {
                 asks.push(conversation(target, &path, transcript.era, &tools).into());
@@ -79,8 +88,10 @@ impl Check for InputValidation {
         let (cases, operations, tools) = (u32::from(self.cases), u32::from(self.operations), u32::from(self.tools));
         let mut reserves = Vec::new();
         if Description::of(target).is_some() {
-            // Body cases, parameter cases, the valid sibling; and crashes repeated on a quarter of them.
-            let asks = operations * (2 * cases + 1) * 5 / 4 + 2;
+            // Body cases, parameter cases, the valid sibling; and crashes repeated on a quarter of them, or what a made-up
+            // path gets where they are served.
+            let most = u32::try_from(trials::MOST).unwrap_or(u32::MAX).max(cases);
+            let asks = operations.saturating_mul(2 * most + 1) * 5 / 4 + 16;
             let what = "invalid requests and their valid siblings for the described operations".into();
             reserves.push(Reserve { what, asks, sends: asks.saturating_mul(each) });
         }
@@ -93,8 +104,8 @@ impl Check for InputValidation {
             let longest = Conversation { era, steps, ..Conversation::standard(target, "/") }.ceiling(target);
             reserves.push(Reserve {
                 what: "a malformed request and calls of the allowed tools on each MCP server".into(),
-                asks: servers.saturating_mul(2),
-                sends: servers.saturating_mul(longest + each),
+                asks: servers.saturating_mul(3),
+                sends: servers.saturating_mul(longest + 2 * each),
             });
         }
         reserves
@@ -105,8 +116,7 @@ impl Check for InputValidation {
             Ok(deployment) => deployment,
             Err(absent) => return Verdict::absent(absent),
         };
-        let mut court =
-            Court { deployment, evidence, verdict: Verdict::default(), judged: 0, paired: 0, unpaired: Vec::new() };
+        let mut court = Court { deployment, evidence, verdict: Verdict::default(), judged: 0 };
         let described = self.described(target, &mut court);
         for trial in self.trials(target, evidence) {
             court.operation(&trial);
@@ -127,7 +137,6 @@ impl Check for InputValidation {
             court.malformed(&api::malformed(target, "POST", &path), true);
             court.server(target, &path, transcript, &self.tools(target, transcript));
         }
-        court.close_unpaired();
         if court.judged == 0 && court.verdict.findings().is_empty() {
             court.verdict.not_seen(Unseen::NoEvidence(
                 "no operation with inputs could be tried: give `openapi:`, or name MCP tools under `tools: allow`"
@@ -147,7 +156,21 @@ impl InputValidation {
             return Vec::new();
         };
         let tried = operations.operations.iter().take(self.operations.into());
-        tried.filter_map(|operation| trials::trial(target, operation, self.cases.into())).collect()
+        // One stands for the parser of them all; the costly ones stand for nothing.
+        let parser = operations
+            .operations
+            .iter()
+            .take(self.operations.into())
+            .find(|operation| operation.body.is_some() && api::has_body(&operation.method));
+        tried
+            .filter_map(|operation| {
+                let mut trial = trials::trial(target, operation, self.cases.into())?;
+                if parser == Some(operation) {
+                    trial.invalid.extend(trials::hostile(target, operation));
+                }
+                Some(trial)
+            })
+            .collect()
     }
 
     fn tools(&self, target: &Target, transcript: &Transcript) -> Tools {
@@ -190,6 +213,11 @@ impl InputValidation {
     }
 }
 
+/// What a made-up path gets for the same request, asked where the request succeeds that should not.
+fn beside(seen: &Evidence, request: &Request) -> Option<Request> {
+    seen.of(request).is_ok_and(Exchange::is_success).then(|| trials::nowhere(request))
+}
+
 fn declared_writes(deployment: &Deployment) -> impl Iterator<Item = (&str, &str)> {
     deployment
         .endpoints
@@ -219,10 +247,6 @@ struct Court<'a> {
     verdict: Verdict,
     /// Operations and tools that were judged.
     judged: usize,
-    /// Operations that refused the invalid and admitted the valid.
-    paired: usize,
-    /// What the others refuse, whose valid sibling was not sent.
-    unpaired: Vec<String>,
 }
 
 impl Court<'_> {
@@ -240,12 +264,17 @@ impl Court<'_> {
                     continue;
                 }
             };
+            if let Some(unseen) = self.of_another(&invalid.request, answer) {
+                self.verdict.not_seen(unseen);
+                continue;
+            }
             match answer.status {
                 400 | 422 => {
                     refused.push(answer);
                     named.push((&invalid.subject, answer));
                 }
-                413 | 414 => refused.push(answer),
+                // 415 for a body that is no JSON is a refusal of its kind (RFC 9110 section 15.5.16).
+                413..=415 => refused.push(answer),
                 200..=299 => findings.push(
                     Finding::new(format!("{} is accepted ({})", invalid.what, answer.status), place())
                         .aspect(format!("accepts {} {}", trial.name, invalid.what)),
@@ -264,6 +293,14 @@ impl Court<'_> {
                 ))),
             }
         }
+        if trial.left_out > 0 {
+            self.verdict.not_seen(Unseen::Partial(format!(
+                "{} inputs of {} were not broken: there are more than {}",
+                trial.left_out,
+                trial.name,
+                trials::MOST
+            )));
+        }
         let failed = !findings.is_empty();
         for finding in findings {
             self.verdict.finds(finding);
@@ -278,7 +315,6 @@ impl Court<'_> {
             Some(valid) => match self.evidence.of(valid) {
                 // Past validation is admitted: the example's item need not exist.
                 Ok(answer) if answer.is_success() || matches!(answer.status, 404 | 409) => {
-                    self.paired += 1;
                     self.verdict.holds(format!("{refusals} and admits a valid one ({})", answer.status));
                 }
                 Ok(answer) => self.verdict.not_seen(Unseen::NotComparable(format!(
@@ -291,25 +327,32 @@ impl Court<'_> {
                 self.verdict.holds(format!("{refusals}, each naming the broken input and no other"));
             }
             None if failed => {}
-            None => self.unpaired.push(refusals),
+            // It may refuse everything, for a reason of its own: what other operations admit says nothing about this one.
+            None => self.verdict.not_seen(Unseen::NotAllowed(format!(
+                "{refusals}, but a valid one, which would show that it refuses nothing else, could write: `writes: allow` lets \
+                 it be sent"
+            ))),
         }
     }
 
-    /// Operations whose valid sibling could write, and so was not sent. That they refuse invalid input was seen; that the
-    /// deployment admits valid input at all must show elsewhere.
-    fn close_unpaired(&mut self) {
-        for refusals in std::mem::take(&mut self.unpaired) {
-            if self.paired > 0 {
-                self.verdict.holds(refusals.clone());
-                self.verdict.notes(format!(
-                    "{refusals}; a valid one was not sent to it, for it could write (`writes: allow` lets it be sent)"
-                ));
-            } else {
-                self.verdict.not_seen(Unseen::NotAllowed(format!(
-                    "{refusals}, but a valid one, which would show that it refuses nothing else, could write: `writes: \
-                     allow` lets it be sent"
-                )));
-            }
+    /// Why the answer shows nothing of this operation: another answered in its place, or anything at all gets this success, so
+    /// that nothing was read and nothing accepted.
+    fn of_another(&self, request: &Request, answer: &Exchange) -> Option<Unseen> {
+        if let Says::Nothing(unseen) = Says::of(answer) {
+            return Some(unseen);
+        }
+        if !answer.is_success() {
+            return None;
+        }
+        match self.evidence.of(&trials::nowhere(request)) {
+            Err(unseen) => Some(unseen),
+            Ok(nowhere) if nowhere.is_success() && alike(nowhere, answer) => Some(Unseen::NotComparable(format!(
+                "{} {} answers {} as a path that does not exist does: the server answers everything alike",
+                request.method,
+                bare(&request.path),
+                answer.status
+            ))),
+            Ok(_) => None,
         }
     }
 
@@ -324,9 +367,13 @@ impl Court<'_> {
     /// A body that is no JSON.
     fn malformed(&mut self, request: &Request, is_mcp: bool) {
         let name = format!("{} {}", request.method, request.path);
-        match self.evidence.of(request) {
-            Err(unseen) => self.verdict.not_seen(unseen),
-            Ok(answer) => match answer.status {
+        let answer = match self.evidence.of(request) {
+            Err(unseen) => return self.verdict.not_seen(unseen),
+            Ok(answer) => answer,
+        };
+        match self.of_another(request, answer) {
+            Some(unseen) => self.verdict.not_seen(unseen),
+            None => match answer.status {
                 400 | 415 | 422 => self.verdict.holds(format!("{name} refuses malformed JSON with {}", answer.status)),
                 200..=299 if is_mcp && is_rpc_error(answer) => {
                     self.verdict.holds(format!("{name} refuses malformed JSON in band (JSON-RPC error)"));

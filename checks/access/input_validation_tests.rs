@@ -57,6 +57,7 @@ fn target(writes: Writes) -> Target {
 /// Validates: query by hand, body by the schema.
 fn sound(request: &Request) -> Exchange {
     match (&*request.method, &request.body) {
+        ("GET", _) if !request.path.starts_with("/items") => answer(404),
         ("GET", _) => answer(if request.path.contains("limit=") { 400 } else { 200 }),
         (_, Some(body)) => match serde_json::from_str(&body.text) {
             Ok(body) if schema::allows(&item(), &body) => answer(201),
@@ -80,14 +81,43 @@ fn invalid_refused_and_valid_admitted_holds() {
 }
 
 #[test]
-fn a_write_without_leave_is_never_sent_valid_and_rests_on_what_others_admit() {
+fn a_write_without_leave_is_never_sent_valid_and_what_others_admit_says_nothing_of_it() {
     let verdict = judged(&target(Writes::Deny), &|request| {
         let sent = request.body.as_ref().and_then(|body| serde_json::from_str::<Value>(&body.text).ok());
         assert!(sent.is_none_or(|body| !schema::allows(&item(), &body)), "a valid body was sent");
         Ok(sound(request))
     });
-    assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
-    assert!(verdict.all_notes().iter().any(|note| note.contains("`writes: allow`")), "{verdict:?}");
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:?}");
+    assert!(verdict.unseen().iter().any(|unseen| unseen.to_string().contains("`writes: allow`")), "{verdict:?}");
+}
+
+#[test]
+fn a_challenge_or_a_page_for_everything_accepts_nothing() {
+    for page in ["<title>Just a moment...</title>", "<title>App</title><div id=root></div>"] {
+        let challenged = |request: &Request| {
+            let seen = sound(request);
+            if seen.is_success() {
+                return Ok(seen);
+            }
+            let mut seen = with_body(answer(200), page);
+            seen.headers.push(("content-type".into(), "text/html".into()));
+            Ok(seen)
+        };
+        let verdict = judged(&target(Writes::Allow), &challenged);
+        assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:?}");
+    }
+}
+
+#[test]
+fn every_input_is_broken_at_least_once() {
+    let mut names: Vec<String> = (0..9).map(|number| format!("field{number}")).collect();
+    let properties: serde_json::Map<String, Value> =
+        names.iter().map(|name| (name.clone(), json!({"type": "string", "maxLength": 9}))).collect();
+    let schema = json!({"type": "object", "properties": properties});
+    let wide = Operation { body: Some(schema), example: Some(json!({})), ..operations().operations[1].clone() };
+    let trial = trials::trial(&target(Writes::Allow), &wide, 5).unwrap();
+    names.retain(|name| !trial.invalid.iter().any(|invalid| invalid.subject == *name));
+    assert_eq!((names, trial.left_out), (Vec::new(), 0));
 }
 
 #[test]
@@ -112,12 +142,12 @@ fn refusals_that_name_the_broken_input_need_no_valid_write() {
 #[test]
 fn what_is_accepted_fails_at_its_operation() {
     let verdict = judged(&target(Writes::Allow), &|request| {
-        Ok(if request.method == "GET" { answer(200) } else { sound(request) })
+        Ok(if request.path.starts_with("/items") && request.method == "GET" { answer(200) } else { sound(request) })
     });
     assert_eq!(verdict.status(), Status::Fail);
     assert!(verdict.findings().iter().all(|finding| finding.place == Place::url("https://mcp.example.com/items")));
     let body = judged(&target(Writes::Deny), &|request| {
-        Ok(if request.method == "POST" { answer(201) } else { sound(request) })
+        Ok(if request.path == "/items" && request.method == "POST" { answer(201) } else { sound(request) })
     });
     assert!(body.findings().iter().any(|finding| finding.what.contains("malformed JSON")), "{body:?}");
 }

@@ -8,6 +8,11 @@ use crate::target::Deployment;
 pub(super) const EVIL: &str = "https://watertight-audit.example";
 pub(super) const OTHER_EVIL: &str = "https://other-watertight-audit.example";
 
+/// Where development servers listen; left over in many lists.
+const LOCAL: &str = "http://localhost:3000";
+/// An extension's origin; the 32 letters are a made-up id.
+const EXTENSION: &str = "chrome-extension://watertightwatertightwatertightwa";
+
 /// One origin that must not be granted, and what granting it would show.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Hostile {
@@ -25,6 +30,10 @@ pub(super) enum Kind {
     Subdomain,
     Twin,
     Port,
+    Special,
+    Parent,
+    Local,
+    Extension,
 }
 
 impl Kind {
@@ -39,6 +48,10 @@ impl Kind {
             Self::Subdomain => "subdomain",
             Self::Twin => "http-twin",
             Self::Port => "port",
+            Self::Special => "special-character",
+            Self::Parent => "parent",
+            Self::Local => "local",
+            Self::Extension => "extension",
         }
     }
 
@@ -53,6 +66,10 @@ impl Kind {
             Self::Subdomain => "every sub-domain is granted",
             Self::Twin => "a network attacker can speak for it over plain HTTP",
             Self::Port => "the port is not compared",
+            Self::Special => "only the beginning of the origin is compared, up to a character that names may hold",
+            Self::Parent => "the domain above the allowed one is granted",
+            Self::Local => "whatever runs on the visitor's own machine is granted",
+            Self::Extension => "any browser extension is granted",
         }
     }
 }
@@ -67,8 +84,22 @@ pub(super) fn hostile(deployment: &Deployment) -> Vec<Hostile> {
     let mut list =
         vec![Hostile { origin: EVIL.into(), kind: Kind::Foreign }, Hostile { origin: "null".into(), kind: Kind::Null }];
     for base in allowed.iter().take(VARIED) {
-        list.extend(varied(base, &[Kind::Suffix, Kind::Prefix, Kind::Dot, Kind::Subdomain, Kind::Twin, Kind::Port]));
+        list.extend(varied(
+            base,
+            &[
+                Kind::Suffix,
+                Kind::Prefix,
+                Kind::Dot,
+                Kind::Subdomain,
+                Kind::Twin,
+                Kind::Port,
+                Kind::Special,
+                Kind::Parent,
+            ],
+        ));
     }
+    list.push(Hostile { origin: LOCAL.into(), kind: Kind::Local });
+    list.push(Hostile { origin: EXTENSION.into(), kind: Kind::Extension });
     // Peers forget the target's own name; its port twin is the deployment's neighbour and says little.
     list.extend(varied(&own, &[Kind::Suffix, Kind::Prefix, Kind::Subdomain, Kind::Twin]));
     let mut known = std::collections::BTreeSet::new();
@@ -94,10 +125,15 @@ fn varied(base: &str, kinds: &[Kind]) -> Vec<Hostile> {
             Kind::Subdomain => format!("{scheme}://watertight.{host}{port}"),
             Kind::Twin if scheme == "https" => format!("http://{host}{port}"),
             Kind::Port => format!("{scheme}://{host}:{}", if url.port() == Some(8443) { 9443 } else { 8443 }),
-            Kind::Foreign | Kind::Null | Kind::Twin => return None,
+            Kind::Special => format!("{scheme}://{host}_.watertight-audit.example"),
+            Kind::Parent => {
+                let (_, above) = host.split_once('.').filter(|(_, above)| above.contains('.'))?;
+                format!("{scheme}://{above}{port}")
+            }
+            Kind::Foreign | Kind::Null | Kind::Twin | Kind::Local | Kind::Extension => return None,
         };
         // Only what a browser can send: an address has no sub-domain and no prefix.
-        if is_address && matches!(kind, Kind::Prefix | Kind::Dot | Kind::Subdomain) {
+        if is_address && matches!(kind, Kind::Prefix | Kind::Dot | Kind::Subdomain | Kind::Special | Kind::Parent) {
             return None;
         }
         let parsed = Url::parse(&origin).ok()?;
@@ -130,6 +166,10 @@ mod tests {
                 "https://watertight.app.example.com",
                 "http://app.example.com",
                 "https://app.example.com:8443",
+                "https://app.example.com_.watertight-audit.example",
+                "https://example.com",
+                "http://localhost:3000",
+                "chrome-extension://watertightwatertightwatertightwa",
                 "https://mcp.example.com.watertight-audit.example",
                 "https://watertightmcp.example.com",
                 "https://watertight.mcp.example.com",
@@ -147,6 +187,8 @@ mod tests {
                 "null",
                 "http://127.0.0.1.watertight-audit.example",
                 "http://127.0.0.1:9443",
+                "http://localhost:3000",
+                "chrome-extension://watertightwatertightwatertightwa",
                 "https://127.0.0.1.watertight-audit.example",
             ]
         );

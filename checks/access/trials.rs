@@ -1,5 +1,7 @@
 //! What is sent to see whether inputs are validated: invalid requests, each beside a valid sibling where one is safe.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::detect::schema::{self, Case, Constraint};
@@ -17,6 +19,26 @@ pub(super) struct Trial {
     pub(super) invalid: Vec<Invalid>,
     /// The request that must be admitted, or refusals prove nothing; `None` where sending it could write.
     pub(super) valid: Option<Request>,
+    /// Inputs that are constrained and were not broken, for there are too many.
+    pub(super) left_out: usize,
+}
+
+/// Invalid requests for the body of an operation at most, and as many for its parameters: every input once, if it has not
+/// more than that.
+pub(super) const MOST: usize = 16;
+
+/// The first `least` cases, and more until each input was broken once, as far as [`MOST`] goes; and how many inputs are left.
+fn chosen<T>(cases: Vec<T>, least: usize, subject: impl Fn(&T) -> String) -> (Vec<T>, usize) {
+    let subjects: BTreeSet<String> = cases.iter().map(&subject).filter(|subject| !subject.is_empty()).collect();
+    let taken: Vec<T> = cases.into_iter().take(least.max(subjects.len()).min(MOST.max(least))).collect();
+    let broken: BTreeSet<String> = taken.iter().map(subject).filter(|subject| !subject.is_empty()).collect();
+    let left = subjects.len().saturating_sub(broken.len());
+    (taken, left)
+}
+
+/// The request at a path that no deployment has: what it gets there, a catch-all gives to anything.
+pub(super) fn nowhere(request: &Request) -> Request {
+    Request { path: "/watertight-no-such-path".into(), nth: 0, ..request.clone() }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +55,12 @@ pub(super) fn trial(target: &Target, operation: &Operation, cases: usize) -> Opt
     let writes_allowed = target.deployment.as_ref().is_some_and(|deployment| deployment.writes == Writes::Allow);
     let reads = matches!(operation.method.as_str(), "GET" | "HEAD");
     let mut invalid = Vec::new();
+    let mut left_out = 0;
     if let Some(schema) = &operation.body {
-        for case in schema::broken(schema, operation.example.as_ref()).into_iter().take(cases) {
+        let broken = schema::broken(schema, operation.example.as_ref());
+        let (broken, left) = chosen(broken, cases, |case| case.subject.clone());
+        left_out += left;
+        for case in broken {
             invalid.push(Invalid {
                 what: format!("a body with {case}"),
                 subject: case.subject.clone(),
@@ -45,7 +71,9 @@ pub(super) fn trial(target: &Target, operation: &Operation, cases: usize) -> Opt
     // An invalid parameter beside a valid body, or beside none, could still write.
     if reads || writes_allowed {
         let body = operation.example.as_ref().map(Value::to_string);
-        for (what, subject, path) in broken_parameters(operation).into_iter().take(cases) {
+        let (broken, left) = chosen(broken_parameters(operation), cases, |(_, subject, _)| subject.clone());
+        left_out += left;
+        for (what, subject, path) in broken {
             let request = base(target, operation, &path);
             let request = match &body {
                 Some(body) => request.json(body.clone()),
@@ -70,7 +98,36 @@ pub(super) fn trial(target: &Target, operation: &Operation, cases: usize) -> Opt
         None
     };
     let name = format!("{} {}", operation.method, operation.template);
-    Some(Trial { name, path: operation.path.clone(), invalid, valid })
+    Some(Trial { name, path: operation.path.clone(), invalid, valid, left_out })
+}
+
+/// Bodies that no JSON reader should choke on and no operation can take, for one operation that stands for the parser.
+pub(super) fn hostile(target: &Target, operation: &Operation) -> Vec<Invalid> {
+    if operation.body.is_none() {
+        return Vec::new();
+    }
+    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    let bodies = [
+        ("malformed JSON", "{\"watertight\": [tru"),
+        ("JSON nested a thousand deep", deep.as_str()),
+        // RFC 8259 section 8.1 asks for UTF-8; a lone surrogate is JSON by its grammar and no text.
+        ("a lone surrogate instead of an object", "\"\\ud800\""),
+    ];
+    let required = [("an empty body", "")].into_iter().filter(|_| operation.body_required);
+    let proven = |text: &str| {
+        serde_json::from_str::<Value>(text)
+            .map_or(true, |read| operation.body.as_ref().is_some_and(|schema| !schema::allows(schema, &read)))
+    };
+    bodies
+        .into_iter()
+        .chain(required)
+        .filter(|(_, text)| proven(text))
+        .map(|(what, text)| Invalid {
+            what: what.into(),
+            subject: String::new(),
+            request: base(target, operation, &operation.path).json(text),
+        })
+        .collect()
 }
 
 /// Whether the operation has constrained inputs that are not sent because they could write.
@@ -109,7 +166,7 @@ fn broken_parameters(operation: &Operation) -> Vec<(String, String, String)> {
             .collect();
         if broken.required && broken.place == "query" {
             let case = Case { breaks: Constraint::Required, subject: String::new(), instance: Value::Null };
-            texts.push((case, None));
+            texts.insert(texts.len().min(1), (case, None));
         }
         for (index, (case, text)) in texts.into_iter().enumerate() {
             let filled = operation.fill(&|parameter| if is_it(parameter) { text.clone() } else { usual(parameter) });
@@ -244,8 +301,10 @@ mod tests {
                 "/items/watertight-not-this-type?page=1",
                 "/items/7?page=watertight-not-this-type",
                 "/items/0?page=1",
-                "/items/7?page=10",
+                "/items/1.5?page=1",
                 "/items/7",
+                "/items/7?page=10",
+                "/items/7?page=1.5",
             ]
         );
         assert!(trial.valid.is_some());

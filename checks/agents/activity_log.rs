@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::http::{Credential, Request};
-use crate::evidence::logs::{Canary, LogLine, Trace};
+use crate::evidence::logs::{Canary, LogLine, LogRead, Trace};
 use crate::evidence::mcp::{self, Conversation, Era, Step};
 use crate::evidence::{Ask, Evidence, Question, Unseen};
 use crate::period::Period;
@@ -119,6 +119,9 @@ impl Check for ActivityLog {
                     .of_severity(Severity::Critical)
                     .aspect("token"),
                 ),
+                Ok(LogRead { token_known: true, cut: Some(cut), .. }) => {
+                    verdict.not_seen(Unseen::Partial(format!("whether the token is in the log: {cut}")));
+                }
                 Ok(read) if read.token_known => {
                     verdict.holds(format!("the token is not in the {} bytes read of {}", read.bytes, source.source));
                 }
@@ -190,9 +193,12 @@ impl ActivityLog {
         let score =
             |line: &&&LogLine| [line.time, line.address, line.outcome, named(line)].iter().filter(|has| **has).count();
         let Some(line) = lines.iter().max_by_key(score) else {
-            // One log of several that could not be read may hold it.
-            if trace.sources.iter().all(|source| source.read.is_ok()) {
-                finds("absent", format!("{call} was not in the log within {}", self.deadline));
+            let cut = trace.sources.iter().find_map(|source| source.read.as_ref().ok()?.cut.as_ref());
+            match cut {
+                Some(cut) => verdict.not_seen(Unseen::Partial(format!("{call} was not found: {cut}"))),
+                // One log of several that could not be read may hold it.
+                None if trace.sources.iter().any(|source| source.read.is_err()) => {}
+                None => finds("absent", format!("{call} was not in the log within {}", self.deadline)),
             }
             return;
         };

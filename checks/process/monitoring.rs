@@ -211,8 +211,10 @@ fn judge_rules(watch: &Watch, watched: &Watched, deployment: &Deployment, verdic
     match &watched.receivers {
         Some(Ok(receivers)) if receivers.is_empty() => {
             let place = Place::url(watch.alertmanager.as_ref().map_or_else(String::new, ToString::to_string));
-            verdict
-                .finds(Finding::new("Alertmanager has no receiver: alerts reach nobody", place).aspect("no-receiver"));
+            verdict.finds(
+                Finding::new("Alertmanager has no receiver with an integration: alerts reach nobody", place)
+                    .aspect("no-receiver"),
+            );
         }
         Some(Ok(receivers)) => verdict.holds(format!("Alertmanager tells {}", receivers.join(", "))),
         Some(Err(unseen)) => verdict.not_seen(unseen.clone()),

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
+use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::http::{Credential, Exchange, Listener, Request};
 use crate::evidence::repo::{Lines, Matches};
 use crate::evidence::{Ask, Evidence, Question as _, Unseen};
@@ -40,18 +40,34 @@ impl Check for HttpsEnforced {
         references: &["RFC 9110 section 15.4.9", "RFC 6797", "CWE-319", "OWASP ASVS 5.0 12.2.1"],
     };
 
-    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
+    fn asks(&self, target: &Target, seen: &Evidence) -> Vec<Ask> {
         let mut asks = Vec::new();
         if let Ok(deployment) = target.deployment() {
             asks.push(secure(deployment).into());
             if deployment.is_https() {
                 asks.extend([plain(deployment), with_dummy(deployment), under_forged_host(deployment)].map(Ask::from));
+                if seen.of(&plain(deployment)).is_ok() {
+                    asks.extend(others(deployment).into_iter().map(Ask::from));
+                }
             }
         }
         if target.repository().is_ok() {
             asks.extend([in_code(), in_configuration()].map(Ask::from));
         }
         asks
+    }
+
+    fn reserves(&self, target: &Target) -> Vec<Reserve> {
+        let others =
+            target.deployment().ok().filter(|deployment| deployment.is_https()).map(others).unwrap_or_default();
+        if others.is_empty() {
+            return Vec::new();
+        }
+        vec![Reserve {
+            what: "the other endpoints over plain HTTP, where something answers there".into(),
+            asks: u32::try_from(others.len()).unwrap_or(u32::MAX),
+            sends: others.iter().map(|request| request.ceiling(target)).fold(0, u32::saturating_add),
+        }]
     }
 
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
@@ -104,6 +120,29 @@ fn with_dummy(deployment: &Deployment) -> Request {
 fn under_forged_host(deployment: &Deployment) -> Request {
     plain(deployment).header("host", FORGED)
 }
+
+/// Endpoints beside the representative that are asked over plain HTTP at most: a listener may redirect one and serve another.
+const OTHERS: usize = 20;
+
+/// The other declared endpoints over plain HTTP: what writes with a body that cannot be valid, and a credential of nobody's.
+fn others(deployment: &Deployment) -> Vec<Request> {
+    let first = deployment.representative();
+    deployment
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.public.is_none())
+        .filter(|endpoint| endpoint.method != "GET" || endpoint.path != first)
+        .filter_map(|endpoint| match endpoint.method.as_str() {
+            "GET" | "HEAD" => Some(Request::new(&endpoint.method, &endpoint.path).plain()),
+            "POST" => Some(Request::new(&endpoint.method, &endpoint.path).json(BROKEN).with(Credential::Dummy).plain()),
+            _ => None,
+        })
+        .take(OTHERS)
+        .collect()
+}
+
+/// No JSON, so that nothing is written.
+const BROKEN: &str = "{\"watertight\":";
 
 /// The target's own URL is plain HTTP, and nothing excuses it.
 fn own_url(target: &Target, deployment: &Deployment, evidence: &Evidence, verdict: &mut Verdict) {
@@ -200,6 +239,24 @@ fn listener(target: &Target, deployment: &Deployment, evidence: &Evidence, verdi
                 answer.status
             ))),
         },
+    }
+    for other in others(deployment) {
+        let named = format!("{} {}", other.method, other.path);
+        match evidence.of(&other) {
+            Err(unseen) => verdict.not_seen(unseen),
+            Ok(answer) => match manner(answer, deployment, &other, target) {
+                manner if manner == bare => {}
+                Manner::Served | Manner::Challenges => faults(
+                    verdict,
+                    format!("{named} is answered over plain HTTP ({}), unlike {}", answer.status, asked.path),
+                    &format!("served {named}"),
+                ),
+                Manner::Misdirects(why) => faults(verdict, format!("{named} {why}"), &format!("redirect {named}")),
+                Manner::Redirects | Manner::Refuses => {}
+                Manner::Breaks => verdict
+                    .not_seen(Unseen::NotComparable(format!("{named} is answered {} over plain HTTP", answer.status))),
+            },
+        }
     }
     match evidence.of(&under_forged_host(deployment)) {
         Err(unseen) => verdict.not_seen(unseen),
@@ -476,6 +533,21 @@ mod tests {
         let aspects: Vec<String> =
             judge(&target, &evidence).findings().iter().map(|finding| finding.aspect.clone()).collect();
         assert_eq!(aspects, ["credential-read", "host-redirect"]);
+    }
+
+    #[test]
+    fn one_endpoint_that_is_served_in_clear_among_those_that_redirect_fails() {
+        let mut target = deployed("https://mcp.example.com", &["GET /api", "GET /old", "POST /api"]);
+        target.scope = Scope::Deployment;
+        let [old, post] = others(target.deployment().unwrap()).try_into().unwrap();
+        let to = |path: &str| location(308, &format!("https://mcp.example.com{path}"));
+        let sound = seen(&target, &location(308, SECURE)).with(old.clone(), to("/old")).with(post.clone(), to("/api"));
+        assert_eq!(judge(&target, &sound).status(), Status::Pass);
+        for (request, status) in [(&old, 200), (&post, 401)] {
+            let verdict = judge(&target, &sound.clone().with(request.clone(), answer(status)));
+            assert_eq!(verdict.status(), Status::Fail, "{verdict:?}");
+        }
+        assert_eq!(judge(&target, &seen(&target, &location(308, SECURE))).status(), Status::Inconclusive);
     }
 
     #[test]

@@ -126,6 +126,10 @@ struct TargetArguments {
     /// The environment variable that holds the token.
     #[arg(long, value_name = "NAME")]
     token_env: Option<String>,
+    /// The token may be put where it can leak (a query, a suffix) and is replaced after the audit; without this
+    /// `auth-enforced` cannot see everything.
+    #[arg(long, requires = "token_env")]
+    token_disposable: bool,
     /// An origin that browsers may call from (repeatable).
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,

@@ -229,8 +229,11 @@ fn complete(policy: &mut Policy, arguments: &TargetArguments) -> Result<(), Erro
     deployment.endpoints.sort();
     deployment.endpoints.dedup();
     if let Some(name) = &arguments.token_env {
-        deployment.token =
-            Some(Token { source: TokenSource::Env(name.clone()), header: "Authorization".into(), disposable: false });
+        deployment.token = Some(Token {
+            source: TokenSource::Env(name.clone()),
+            header: "Authorization".into(),
+            disposable: arguments.token_disposable,
+        });
     }
     if !arguments.origins.is_empty() {
         deployment.origins =

@@ -83,6 +83,36 @@ pub fn alike(one: &Exchange, other: &Exchange) -> bool {
     }
 }
 
+/// Whether two answers carry the same content, whatever their status: the same bytes, or JSON of one shape in which most
+/// values are equal. Two error envelopes of one shape are not enough.
+pub fn same_content(one: &Exchange, other: &Exchange) -> bool {
+    if one.body.length == 0 || other.body.length == 0 {
+        return false;
+    }
+    if one.body.sha256 == other.body.sha256 {
+        return true;
+    }
+    let json = |exchange: &Exchange| serde_json::from_str::<Value>(&exchange.body.text).ok();
+    let (Some(one), Some(other)) = (json(one), json(other)) else { return false };
+    if !same_shape(&one, &other) {
+        return false;
+    }
+    let (mut one_leaves, mut other_leaves) = (Vec::new(), Vec::new());
+    leaves(&one, &mut one_leaves);
+    leaves(&other, &mut other_leaves);
+    let equal = one_leaves.iter().zip(&other_leaves).filter(|(one, other)| one == other).count();
+    // One volatile value in a few (a time, a number of the request) leaves the content the same.
+    one_leaves.len() == other_leaves.len() && one_leaves.len() >= 3 && equal * 3 >= one_leaves.len() * 2
+}
+
+fn leaves<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(fields) => fields.values().for_each(|field| leaves(field, found)),
+        Value::Array(items) => items.iter().for_each(|item| leaves(item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => found.push(value),
+    }
+}
+
 fn title(page: &str) -> Option<&str> {
     let (_, rest) = page.split_once("<title>")?;
     rest.split_once("</title>").map(|(title, _)| title)
@@ -155,6 +185,18 @@ mod tests {
         }
         assert_eq!(Says::of(&exchange(401, &[("age", "0"), ("x-cache", "MISS")], "")), Says::Denied);
         assert_eq!(Says::of(&exchange(200, &[("x-cache", "HIT")], "")), Says::Served);
+    }
+
+    #[test]
+    fn the_same_content_under_another_status_is_told_from_an_error_of_the_same_shape() {
+        let data = r#"{"id":1,"name":"first","count":3}"#;
+        assert!(same_content(&exchange(401, &[], data), &exchange(200, &[], data)));
+        let fresh = r#"{"id":1,"name":"first","count":4}"#;
+        assert!(same_content(&exchange(302, &[], fresh), &exchange(200, &[], data)));
+        let error = r#"{"status":"error","message":"unauthorized","data":null}"#;
+        let fine = r#"{"status":"ok","message":"welcome","data":null}"#;
+        assert!(!same_content(&exchange(401, &[], error), &exchange(200, &[], fine)));
+        assert!(!same_content(&exchange(401, &[], ""), &exchange(200, &[], "")));
     }
 
     #[test]

@@ -22,6 +22,18 @@ pub enum Constraint {
     Length,
     Pattern,
     Choice,
+    /// Below the lower bound, where there is an upper one, too.
+    Under,
+    /// Shorter than allowed, where there is a greatest length, too.
+    Short,
+    /// A fraction where an integer is asked for.
+    Fraction,
+    /// An item of a list.
+    Item,
+    /// The number of items of a list.
+    Count,
+    /// A property that is not declared, where none may be added.
+    Extra,
 }
 
 impl std::fmt::Display for Case {
@@ -33,6 +45,12 @@ impl std::fmt::Display for Case {
             Constraint::Length => "of the wrong length",
             Constraint::Pattern => "against its pattern",
             Constraint::Choice => "not among the allowed values",
+            Constraint::Under => "below its least value",
+            Constraint::Short => "too short",
+            Constraint::Fraction => "with a fraction",
+            Constraint::Item => "with an item of the wrong type",
+            Constraint::Count => "of the wrong number of items",
+            Constraint::Extra => "added, which is not declared",
         };
         match self.subject.as_str() {
             "" => write!(f, "the whole body {what}"),
@@ -178,28 +196,7 @@ pub fn sample(schema: &Value) -> Option<Value> {
 /// telling first, on as many different properties as there are.
 pub fn broken(schema: &Value, valid: Option<&Value>) -> Vec<Case> {
     let Some(proof) = validator(schema, false) else { return Vec::new() };
-    let mut cases = Vec::new();
-    let properties = schema.get("properties").and_then(Value::as_object);
-    if let (Some(Value::Object(valid)), Some(properties)) = (valid, properties) {
-        let required: Vec<&str> =
-            schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-        for (name, property) in properties {
-            for (breaks, value) in values(property) {
-                let mut instance = valid.clone();
-                instance.insert(name.clone(), value);
-                cases.push(Case { breaks, subject: name.clone(), instance: Value::Object(instance) });
-            }
-            if required.contains(&name.as_str()) {
-                let mut instance = valid.clone();
-                instance.remove(name);
-                cases.push(Case {
-                    breaks: Constraint::Required,
-                    subject: name.clone(),
-                    instance: Value::Object(instance),
-                });
-            }
-        }
-    }
+    let mut cases = inside(schema, valid, 0);
     for (breaks, instance) in values(schema) {
         cases.push(Case { breaks, subject: String::new(), instance });
     }
@@ -209,6 +206,47 @@ pub fn broken(schema: &Value, valid: Option<&Value>) -> Vec<Case> {
     spread(cases)
 }
 
+/// How deep objects within objects are broken.
+const INNER: usize = 3;
+
+/// Cases that break one property of a valid object, objects within it included; their subjects are joined by dots.
+fn inside(schema: &Value, valid: Option<&Value>, depth: usize) -> Vec<Case> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let (Some(Value::Object(valid)), Some(properties)) = (valid, properties) else { return Vec::new() };
+    let mut cases = Vec::new();
+    let mut case = |breaks: Constraint, subject: &str, changed: Option<Value>, name: &str| {
+        let mut instance = valid.clone();
+        match changed {
+            Some(value) => drop(instance.insert(name.to_owned(), value)),
+            None => drop(instance.remove(name)),
+        }
+        cases.push(Case { breaks, subject: subject.to_owned(), instance: Value::Object(instance) });
+    };
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    for (name, property) in properties {
+        for (breaks, value) in values(property) {
+            case(breaks, name, Some(value), name);
+        }
+        if required.contains(&name.as_str()) {
+            case(Constraint::Required, name, None, name);
+        }
+        if depth < INNER && property.get("properties").is_some() {
+            let made = valid.get(name).cloned().or_else(|| best(property, 0));
+            for inner in inside(property, made.as_ref(), depth + 1) {
+                case(inner.breaks, &format!("{name}.{}", inner.subject), Some(inner.instance), name);
+            }
+        }
+    }
+    if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
+        case(Constraint::Extra, EXTRA, Some(json!(true)), EXTRA);
+    }
+    cases
+}
+
+/// A property that nobody declares.
+const EXTRA: &str = "watertight";
+
 /// What is sent is what was serialised.
 fn reread(instance: &Value) -> Value {
     serde_json::from_str(&instance.to_string()).unwrap_or(Value::Null)
@@ -216,13 +254,19 @@ fn reread(instance: &Value) -> Value {
 
 /// One case of each property in turn, a different constraint first each time; the instance itself last.
 fn spread(cases: Vec<Case>) -> Vec<Case> {
-    const ORDER: [Constraint; 6] = [
+    const ORDER: [Constraint; 12] = [
         Constraint::Type,
         Constraint::Required,
         Constraint::Choice,
         Constraint::Range,
         Constraint::Pattern,
         Constraint::Length,
+        Constraint::Extra,
+        Constraint::Item,
+        Constraint::Count,
+        Constraint::Under,
+        Constraint::Short,
+        Constraint::Fraction,
     ];
     let mut left = cases;
     let mut ordered: Vec<Case> = Vec::with_capacity(left.len());
@@ -268,34 +312,71 @@ fn values(schema: &Value) -> Vec<(Constraint, Value)> {
         values.push((Constraint::Choice, json!("watertight-no-such-choice")));
     }
     if kinds.contains(&"integer") || kinds.contains(&"number") {
-        values.extend(beyond(schema).map(|value| (Constraint::Range, value)));
+        let (first, second) = beyond(schema);
+        values.extend(first.map(|value| (Constraint::Range, value)));
+        values.extend(second.map(|value| (Constraint::Under, value)));
+        if !kinds.contains(&"number") {
+            let whole = schema.get("minimum").and_then(Value::as_f64).unwrap_or(1.0);
+            values.push((Constraint::Fraction, json!(whole + 0.5)));
+        }
+    }
+    if kinds.contains(&"array") {
+        values.extend(mislisted(schema));
     }
     if kinds.contains(&"string") {
         if schema.get("pattern").is_some() {
             // One of these breaks almost any pattern; the others drop out when they are not proven invalid.
             values.extend(["watertight not this pattern", "0", "_"].map(|text| (Constraint::Pattern, json!(text))));
         }
-        values.extend(mislong(schema).map(|text| (Constraint::Length, Value::String(text))));
+        let (first, second) = mislong(schema);
+        values.extend(first.map(|text| (Constraint::Length, Value::String(text))));
+        values.extend(second.map(|text| (Constraint::Short, Value::String(text))));
     }
     values
 }
 
-/// A number one past the upper bound, else one below the lower.
-fn beyond(schema: &Value) -> Option<Value> {
+/// A number one past the upper bound, and one below the lower; the one there is first.
+fn beyond(schema: &Value) -> (Option<Value>, Option<Value>) {
     let bound = |name: &str| schema.get(name).and_then(Value::as_i64);
-    let above = bound("maximum").or(bound("exclusiveMaximum")).and_then(|most| most.checked_add(1));
-    let below = bound("minimum").or(bound("exclusiveMinimum")).and_then(|least| least.checked_sub(1));
-    above.or(below).map(Value::from)
+    let above = bound("maximum").or(bound("exclusiveMaximum").and_then(|most| most.checked_sub(1)));
+    let below = bound("minimum").or(bound("exclusiveMinimum").and_then(|least| least.checked_add(1)));
+    let above = above.and_then(|most| most.checked_add(1)).map(Value::from);
+    let below = below.and_then(|least| least.checked_sub(1)).map(Value::from);
+    if above.is_some() { (above, below) } else { (below, None) }
 }
 
-fn mislong(schema: &Value) -> Option<String> {
+/// A text that is too long, and one that is too short; the one there is first.
+fn mislong(schema: &Value) -> (Option<String>, Option<String>) {
     let length = |name: &str| schema.get(name).and_then(Value::as_u64);
     let text = |length: u64| "a".repeat(usize::try_from(length).unwrap_or(0));
-    match (length("maxLength"), length("minLength")) {
-        (Some(most), _) if most < LONGEST => Some(text(most + 1)),
-        (_, Some(least)) if (1..=LONGEST).contains(&least) => Some(text(least - 1)),
-        _ => None,
+    let long = length("maxLength").filter(|most| *most < LONGEST).map(|most| text(most + 1));
+    let short = length("minLength").filter(|least| (1..=LONGEST).contains(least)).map(|least| text(least - 1));
+    if long.is_some() { (long, short) } else { (short, None) }
+}
+
+/// Lists with an item of the wrong type, and with too many or too few items.
+fn mislisted(schema: &Value) -> Vec<(Constraint, Value)> {
+    const MOST: u64 = 64;
+    let count = |name: &str| schema.get(name).and_then(Value::as_u64);
+    let Some(items) = schema.get("items") else { return Vec::new() };
+    let mut lists = Vec::new();
+    let least = usize::try_from(count("minItems").unwrap_or(0).clamp(1, MOST)).unwrap_or(1);
+    let good = best(items, 0);
+    let wrong = values(items).into_iter().find(|(breaks, _)| *breaks == Constraint::Type).map(|(_, value)| value);
+    if let Some(wrong) = wrong
+        && let Some(good) = good.clone().or((least == 1).then_some(Value::Null))
+    {
+        let mut list = vec![good; least];
+        list.splice(..1, [wrong]);
+        lists.push((Constraint::Item, Value::Array(list)));
     }
+    let Some(good) = good else { return lists };
+    let wrong = count("maxItems").filter(|most| *most < MOST).map(|most| most + 1);
+    let wrong = wrong.or_else(|| count("minItems").filter(|least| (1..=MOST).contains(least)).map(|least| least - 1));
+    if let Some(length) = wrong.and_then(|length| usize::try_from(length).ok()) {
+        lists.push((Constraint::Count, Value::Array(vec![good; length])));
+    }
+    lists
 }
 
 /// Instances that may be valid, the likeliest first.
@@ -456,6 +537,24 @@ mod tests {
     fn a_schema_that_allows_everything_has_no_invalid_instance() {
         assert_eq!(broken(&json!({}), Some(&json!({}))), []);
         assert_eq!(broken(&json!({"type": "object"}), Some(&json!({}))).len(), 1);
+    }
+
+    #[test]
+    fn inner_objects_lists_both_bounds_and_undeclared_properties_are_broken_too() {
+        let schema = json!({"type": "object", "additionalProperties": false, "required": ["address"], "properties": {
+            "address": {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}},
+            "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 2},
+            "count": {"type": "integer", "minimum": 1, "maximum": 9}}});
+        let cases = broken(&schema, sample(&schema).as_ref());
+        let has = |subject: &str, breaks: Constraint| {
+            cases.iter().any(|case| case.subject == subject && case.breaks == breaks)
+        };
+        assert!(has("address.city", Constraint::Type) && has("address.city", Constraint::Required));
+        assert!(has("tags", Constraint::Item) && has("tags", Constraint::Count));
+        assert!(
+            has("count", Constraint::Range) && has("count", Constraint::Under) && has("count", Constraint::Fraction)
+        );
+        assert!(has("watertight", Constraint::Extra));
     }
 
     #[test]

@@ -196,7 +196,9 @@ impl Mark {
 
 /// What the answers of one port say: the product, whether it can be used, and what shows it.
 pub fn judge(port: u16, answers: &[Answered]) -> (Option<&'static Product>, Access, String) {
-    let shown = |mark: &Mark| answers.iter().any(|answer| mark.is_in(answer));
+    // A proxy that asks for a key on its front page does so on every path: that names nothing behind it.
+    let guarded = answers.iter().any(|answer| answer.path == "/" && is_denial(answer));
+    let shown = |mark: &Mark| !(guarded && mark.is_bare_denial()) && answers.iter().any(|answer| mark.is_in(answer));
     let identified = |product: &&Product| product.identify.iter().any(shown);
     // Where two products look alike, the one that uses this port is the likelier.
     let product = products()
@@ -267,6 +269,11 @@ pub fn is_denial(answer: &Answered) -> bool {
 }
 
 impl Mark {
+    /// A refusal that any proxy could give.
+    fn is_bare_denial(&self) -> bool {
+        matches!(self.status, 401 | 403) && self.body.is_empty() && self.keys.is_empty()
+    }
+
     /// Says enough alone: a bare 200 on some path does not.
     fn is_telling(&self) -> bool {
         !self.body.is_empty() || self.keys.len() > 1
@@ -342,6 +349,17 @@ mod tests {
         assert_eq!((product.unwrap().product.as_str(), access), ("Jupyter Server", Access::Denied));
         answers[1] = answer("/api/kernels", 200, "[]");
         assert_eq!(judge(8888, &answers).1, Access::Open);
+    }
+
+    #[test]
+    fn an_mcp_server_that_asks_for_a_token_is_named_and_a_proxy_before_everything_is_not() {
+        let mut denied = answer("POST /mcp", 401, "");
+        denied.headers.push(("www-authenticate".into(), "Bearer".into()));
+        let answers = [answer("/", 404, "Not Found"), denied.clone()];
+        let (product, access, _) = judge(8000, &answers);
+        assert_eq!((product.unwrap().product.as_str(), access), ("MCP server", Access::Denied));
+        let (product, access, _) = judge(8000, &[answer("/", 401, ""), denied]);
+        assert_eq!((product.map(|product| product.product.as_str()), access), (None, Access::Denied));
     }
 
     #[test]

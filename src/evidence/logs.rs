@@ -77,6 +77,9 @@ pub struct LogRead {
     pub token_known: bool,
     /// Bytes that were looked through.
     pub bytes: u64,
+    /// Why there may be lines of this run beyond them, if so: what was not found may still be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<String>,
 }
 
 /// One line of the log that holds a canary.

@@ -15,8 +15,13 @@ pub const LOCAL: &str = "local";
 
 /// Addresses of one host that are looked at, at most.
 pub const ADDRESSES: u32 = 8;
+/// Open ports of one address that get every question of the catalogue, at most; what more is open shares what they leave.
+const TALKATIVE: u32 = 16;
+
 /// Requests at most that one address gets, over all its open ports.
-pub const REQUESTS: u32 = 160;
+pub fn requests_per_address() -> u32 {
+    TALKATIVE.saturating_mul(catalogue::questions_per_port())
+}
 
 /// What answers on these ports of a host, on every address it has: connect, fingerprint, and a harmless request that
 /// shows whether it can be used without a credential.
@@ -77,11 +82,11 @@ fn own_ports(host: &Host, target: &Target) -> Vec<u16> {
 impl Question for Services {
     seen_as!(Services => Listening);
 
-    /// A connect and one more try for each port and address; at most [`REQUESTS`] requests to what is open, and never
-    /// more than the catalogue has questions for one port.
+    /// A connect and one more try for each port and address; at most [`requests_per_address`] requests to what is open,
+    /// and never more than the catalogue has questions for one port.
     fn ceiling(&self, target: &Target) -> u32 {
         let ports = u32::try_from(self.ports.len()).unwrap_or(u32::MAX);
-        let requests = ports.saturating_mul(catalogue::questions_per_port()).min(REQUESTS);
+        let requests = ports.saturating_mul(catalogue::questions_per_port()).min(requests_per_address());
         self.most_addresses(target).saturating_mul(ports.saturating_mul(3).saturating_add(requests))
     }
 

@@ -251,6 +251,12 @@ fn bounded(text: &str) -> String {
     text.chars().take(120).collect()
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+/// No description of a server's API brings the reader down, whatever points where.
+pub(crate) fn fuzz_description(bytes: &[u8]) {
+    let _ = operations(&String::from_utf8_lossy(bytes));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

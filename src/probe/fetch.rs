@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use reqwest::header::{HeaderMap, HeaderValue};
 
 use super::World;
 use super::address;
@@ -59,6 +60,7 @@ impl Client {
                 .post(url)
                 .header("content-type", "application/json")
                 .header("accept", "application/json, text/event-stream")
+                .headers(mirrored(json))
                 .body(json.to_owned()),
         };
         let response = tokio::time::timeout(TOTAL, request.send())
@@ -90,6 +92,23 @@ impl Client {
         };
         Ok(Fetched { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), complete })
     }
+}
+
+/// The headers in which a message of MCP's stateless era repeats its method and version; without them a conforming server
+/// refuses it (MCP specification 2026-07-28, Streamable HTTP).
+fn mirrored(json: &str) -> HeaderMap {
+    let message: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+    let version = message.pointer("/params/_meta/io.modelcontextprotocol~1protocolVersion");
+    let mut headers = HeaderMap::new();
+    if let Some(version) = version.and_then(serde_json::Value::as_str) {
+        let method = message.get("method").and_then(serde_json::Value::as_str).unwrap_or_default();
+        for (name, value) in [("mcp-protocol-version", version), ("mcp-method", method)] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+    headers
 }
 
 fn unseen(url: &str, error: &reqwest::Error) -> Unseen {

@@ -15,6 +15,12 @@ use crate::target::{LogSource, Target};
 
 /// Bytes at the end of a log that are looked through.
 const TAIL: usize = 8 * 1024 * 1024;
+/// Lines that Loki gives at most in one answer as it ships (`max_entries_limit_per_query`).
+const LOKI_LINES: usize = 5_000;
+/// Documents that Elasticsearch gives at most in one answer as it ships (`index.max_result_window`).
+const ELASTICSEARCH_HITS: usize = 10_000;
+/// How far the clocks of the deployment and of the log store may be behind this machine's.
+const SKEW: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
 /// Characters of a line that are kept.
 const LINE: usize = 400;
 
@@ -41,56 +47,80 @@ async fn look(world: &World, target: &Target, ask: &Canary, source: &LogSource) 
     let until = Instant::now() + ask.deadline.duration();
     let pause = (ask.deadline.duration() / POLLS).max(Duration::from_millis(200));
     loop {
-        let text = read(world, target, &account, source).await?;
+        let Lines { text, cut } = read(world, target, &account, source).await?;
         let canaries: Vec<String> = ask.canaries.iter().chain(&ask.beside).cloned().collect();
         let found = search(&text, &canaries, &needles);
         let all = ask.canaries.iter().all(|canary| found.lines.iter().any(|line| line.canaries.contains(canary)));
         if all || Instant::now() + pause > until {
             let lines = found.lines.into_iter().map(|line| LogLine { text: world.vault.masked(&line.text), ..line });
             let lines = lines.map(|line| LogLine { text: line.text.chars().take(LINE).collect(), ..line }).collect();
-            return Ok(LogRead { lines, ..found });
+            return Ok(LogRead { lines, cut, ..found });
         }
         tokio::time::sleep(pause).await;
     }
 }
 
-async fn read(world: &World, target: &Target, account: &Ask, source: &LogSource) -> Result<String, Unseen> {
+/// What was read of a log.
+struct Lines {
+    text: String,
+    /// Why there may be more of this run.
+    cut: Option<String>,
+}
+
+impl Lines {
+    fn whole(text: String) -> Self {
+        Self { text, cut: None }
+    }
+}
+
+async fn read(world: &World, target: &Target, account: &Ask, source: &LogSource) -> Result<Lines, Unseen> {
+    let begun = world.run().taken_at - SKEW;
     match source {
         LogSource::File(path) => {
             let path = path.clone();
-            tokio::task::spawn_blocking(move || tail(&path))
+            tokio::task::spawn_blocking(move || tail(&path).map(Lines::whole))
                 .await
                 .unwrap_or_else(|error| Err(Unseen::Bug(format!("the log could not be read: {error}"))))
         }
         LogSource::Journald(unit) => {
-            let since = format!("@{}", world.run().taken_at.timestamp());
+            let since = format!("@{}", begun.timestamp());
             let arguments = ["--unit", unit, "--since", &since, "--output", "short-iso", "--no-pager", "--quiet"];
-            output("journalctl", &arguments.map(str::to_owned)).await
+            output("journalctl", &arguments.map(str::to_owned)).await.map(Lines::whole)
         }
         LogSource::Command(argv) => match argv.as_slice() {
-            [program, arguments @ ..] => output(program, arguments).await,
+            [program, arguments @ ..] => output(program, arguments).await.map(Lines::whole),
             [] => Err(Unseen::NotConfigured("the log command is empty".into())),
         },
         LogSource::Loki { url, query } => {
             let mut url = beneath(url, "loki/api/v1/query_range");
-            let start = world.run().taken_at.timestamp_nanos_opt().unwrap_or(0);
             url.query_pairs_mut()
                 .append_pair("query", query)
-                .append_pair("start", &start.to_string())
-                .append_pair("limit", "2000")
+                .append_pair("start", &begun.timestamp_nanos_opt().unwrap_or(0).to_string())
+                .append_pair("limit", &LOKI_LINES.to_string())
                 .append_pair("direction", "backward");
             let answer = store(world, target, account, &url).await?;
-            Ok(loki_lines(&answer))
+            Ok(newest(&loki_lines(&answer)?, LOKI_LINES, source))
         }
         LogSource::Elasticsearch { url, index } => {
             let mut url = beneath(url, &format!("{index}/_search"));
-            url.query_pairs_mut().append_pair("size", "1000").append_pair("sort", "@timestamp:desc");
+            url.query_pairs_mut()
+                .append_pair("size", &ELASTICSEARCH_HITS.to_string())
+                .append_pair("sort", "@timestamp:desc")
+                .append_pair("q", &format!("@timestamp:[\"{}\" TO *]", begun.format("%Y-%m-%dT%H:%M:%SZ")));
             let answer = store(world, target, account, &url).await?;
-            let hits = answer.pointer("/hits/hits").and_then(serde_json::Value::as_array);
-            let lines = hits.into_iter().flatten().filter_map(|hit| hit.get("_source")).map(ToString::to_string);
-            Ok(lines.collect::<Vec<_>>().join("\n"))
+            Ok(newest(&elasticsearch_lines(&answer)?, ELASTICSEARCH_HITS, source))
         }
     }
+}
+
+/// A store that gave as many lines as it may has more.
+fn newest(lines: &[String], most: usize, source: &LogSource) -> Lines {
+    let cut = (lines.len() >= most).then(|| {
+        format!(
+            "{source} gave its newest {most} lines, and there are more of this run: name a query that selects fewer"
+        )
+    });
+    Lines { text: lines.join("\n"), cut }
 }
 
 /// `path` below the URL's own path.
@@ -111,18 +141,35 @@ async fn store(world: &World, target: &Target, account: &Ask, url: &url::Url) ->
     serde_json::from_str(&fetched.body).map_err(|error| Unseen::Malformed(format!("{}: {error}", fetch::place(url))))
 }
 
-/// Loki keeps the time beside the line (nanoseconds); it is put before it.
-fn loki_lines(answer: &serde_json::Value) -> String {
-    let streams = answer.pointer("/data/result").and_then(serde_json::Value::as_array);
+/// Loki keeps the time beside the line (nanoseconds); it is put before it. An answer of another shape is no empty log.
+fn loki_lines(answer: &serde_json::Value) -> Result<Vec<String>, Unseen> {
+    let streams = answer
+        .pointer("/data/result")
+        .and_then(serde_json::Value::as_array)
+        .ok_or_else(|| Unseen::Malformed("the answer has no `data.result`, so it is not Loki's".into()))?;
     let mut lines = Vec::new();
-    for value in streams.into_iter().flatten().filter_map(|stream| stream.get("values")?.as_array()).flatten() {
+    for value in streams.iter().filter_map(|stream| stream.get("values")?.as_array()).flatten() {
         if let (Some(time), Some(line)) = (value.get(0).and_then(|t| t.as_str()), value.get(1).and_then(|l| l.as_str()))
         {
             let time = time.parse().ok().map(chrono::DateTime::from_timestamp_nanos).map(|time| time.to_rfc3339());
             lines.push(format!("{} {}", time.unwrap_or_default(), line.replace('\n', " ")));
         }
     }
-    lines.join("\n")
+    Ok(lines)
+}
+
+/// The documents of Elasticsearch (or OpenSearch), one a line.
+fn elasticsearch_lines(answer: &serde_json::Value) -> Result<Vec<String>, Unseen> {
+    let hits = answer
+        .pointer("/hits/hits")
+        .and_then(serde_json::Value::as_array)
+        .ok_or_else(|| Unseen::Malformed("the answer has no `hits.hits`, so it is not Elasticsearch's".into()))?;
+    // Shards that failed or timed out keep their lines to themselves.
+    let failed = answer.pointer("/_shards/failed").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    if failed > 0 || answer.get("timed_out").and_then(serde_json::Value::as_bool) == Some(true) {
+        return Err(Unseen::Partial(format!("Elasticsearch did not search every shard ({failed} failed)")));
+    }
+    Ok(hits.iter().filter_map(|hit| hit.get("_source")).map(ToString::to_string).collect())
 }
 
 fn tail(path: &Path) -> Result<String, Unseen> {
@@ -268,7 +315,23 @@ mod tests {
     #[test]
     fn lines_of_loki_carry_their_time() {
         let answer = serde_json::json!({ "data": { "result": [{ "stream": {}, "values": [["1763888400000000000", "denied x"]] }] } });
-        assert_eq!(loki_lines(&answer), "2025-11-23T09:00:00+00:00 denied x");
+        assert_eq!(loki_lines(&answer).unwrap(), ["2025-11-23T09:00:00+00:00 denied x"]);
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_no_empty_log() {
+        let answer = serde_json::json!({ "status": "ok" });
+        assert!(matches!(loki_lines(&answer), Err(Unseen::Malformed(_))));
+        assert!(matches!(elasticsearch_lines(&answer), Err(Unseen::Malformed(_))));
+        let partial = serde_json::json!({ "timed_out": false, "_shards": { "failed": 1 }, "hits": { "hits": [] } });
+        assert!(matches!(elasticsearch_lines(&partial), Err(Unseen::Partial(_))));
+    }
+
+    #[test]
+    fn a_store_that_gave_all_it_may_has_more() {
+        let source = LogSource::File("x".into());
+        assert!(newest(&["a".into(), "b".into()], 2, &source).cut.is_some());
+        assert!(newest(&["a".into()], 2, &source).cut.is_none());
     }
 
     #[test]

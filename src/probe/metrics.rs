@@ -117,15 +117,32 @@ impl Watching<'_> {
         rules_of(&answer).ok_or_else(|| Unseen::Malformed(format!("{url} lists no rule groups")))
     }
 
+    /// The receivers that tell somebody. The list of receivers has names alone, so the configuration is read: a receiver
+    /// without an integration (`null`, as many configurations have one) swallows its alerts.
     async fn receivers(&self, url: &url::Url) -> Result<Vec<String>, Unseen> {
-        let answer = self.json(&beneath(url, "api/v2/receivers")).await?;
-        let receivers = answer.as_array().ok_or_else(|| Unseen::Malformed(format!("{url} lists no receivers")))?;
-        Ok(receivers
-            .iter()
-            .filter_map(|receiver| receiver.get("name")?.as_str())
-            .map(|name| name.chars().take(100).collect())
-            .collect())
+        let answer = self.json(&beneath(url, "api/v2/status")).await?;
+        let malformed = || Unseen::Malformed(format!("{url} does not show its configuration (api/v2/status)"));
+        let text = answer.pointer("/config/original").and_then(serde_json::Value::as_str).ok_or_else(malformed)?;
+        let configuration: serde_json::Value = serde_yaml::from_str(text).map_err(|_| malformed())?;
+        Ok(telling(&configuration))
     }
+}
+
+/// The names of the receivers with at least one integration (`email_configs`, `webhook_configs`, ...).
+fn telling(configuration: &serde_json::Value) -> Vec<String> {
+    let tells = |receiver: &&serde_json::Value| {
+        receiver.as_object().into_iter().flatten().any(|(key, value)| {
+            key.ends_with("_configs") && value.as_array().is_some_and(|integrations| !integrations.is_empty())
+        })
+    };
+    let receivers = configuration.get("receivers").and_then(serde_json::Value::as_array);
+    receivers
+        .into_iter()
+        .flatten()
+        .filter(tells)
+        .filter_map(|receiver| receiver.get("name")?.as_str())
+        .map(|name| name.chars().take(100).collect())
+        .collect()
 }
 
 /// The Prometheus text format (version 0.0.4): `name{labels} value [timestamp]`.
@@ -166,6 +183,15 @@ fn rules_of(answer: &serde_json::Value) -> Option<Vec<Rule>> {
     )
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_samples(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    samples(&text, None);
+    if let Ok(answer) = serde_json::from_slice(bytes) {
+        rules_of(&answer);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +210,16 @@ mod tests {
     fn a_named_counter_is_the_only_one() {
         assert_eq!(samples(PAGE, Some("up")), BTreeMap::from([("up".to_owned(), "1".to_owned())]));
         assert_eq!(samples(PAGE, Some("denied")).len(), 1);
+    }
+
+    #[test]
+    fn a_receiver_without_an_integration_tells_nobody() {
+        let configuration = serde_json::json!({ "receivers": [
+            { "name": "null" },
+            { "name": "empty", "webhook_configs": [] },
+            { "name": "team", "email_configs": [{ "to": "team@example.com" }] },
+        ] });
+        assert_eq!(telling(&configuration), ["team"]);
     }
 
     #[test]

@@ -6,9 +6,9 @@ mod exec;
 mod fetch;
 pub mod fingerprint;
 mod history;
-mod http;
+pub(crate) mod http;
 mod logs;
-mod manifests;
+pub(crate) mod manifests;
 pub(crate) mod mcp;
 pub mod meter;
 mod metrics;
@@ -17,11 +17,13 @@ pub mod secret;
 mod services;
 mod sockets;
 mod tcp;
-mod tls;
-mod token;
+pub(crate) mod tls;
+pub(crate) mod token;
 
 #[cfg(test)]
 pub(crate) use http::rig as http_rig;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use {api::fuzz_description, metrics::fuzz_samples};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;

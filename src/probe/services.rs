@@ -14,7 +14,7 @@ use super::meter::Kind;
 use super::{Sink, World, tcp};
 use crate::evidence::catalogue::{self, Access, Answered};
 use crate::evidence::service::{
-    ADDRESSES, AddressSeen, LOCAL, Listening, PortSeen, PortState, REQUESTS, Service, Services, Speaks,
+    ADDRESSES, AddressSeen, LOCAL, Listening, PortSeen, PortState, Service, Services, Speaks, requests_per_address,
 };
 use crate::evidence::{Ask, Unseen};
 use crate::target::{Reach, Target};
@@ -156,8 +156,9 @@ struct Asking<'a> {
 
 impl Asking<'_> {
     async fn read(&self, origin: &str, path: &str, send: Option<&str>) -> Result<Answered, Unseen> {
-        if self.requests.fetch_add(1, Ordering::Relaxed) >= REQUESTS {
-            return Err(Unseen::OverBudget(format!("{REQUESTS} requests to one address were used up")));
+        let most = requests_per_address();
+        if self.requests.fetch_add(1, Ordering::Relaxed) >= most {
+            return Err(Unseen::OverBudget(format!("{most} requests to one address were used up")));
         }
         let Looking { world, target, account, .. } = self.looking;
         world.meter.send(target, account, Kind::Request, &self.planned)?;

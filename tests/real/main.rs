@@ -8,7 +8,10 @@
 mod harness;
 
 mod everything;
+mod exposure;
 mod guarded;
+mod logs;
+mod monitoring;
 mod repositories;
 mod tls;
 mod unreachable;

@@ -1,8 +1,11 @@
 //! A plain endpoint: without a credential, with a wrong one, with the valid one.
 
+use url::Url;
+
 use super::place;
 use crate::check::{Finding, Severity, Verdict};
-use crate::detect::answer::{Says, alike};
+use crate::detect::answer::{Says, alike, same_content};
+use crate::detect::schema;
 use crate::evidence::api::{Description, Operation};
 use crate::evidence::http::{Credential, Exchange, Request};
 use crate::evidence::{Ask, Evidence, Unseen};
@@ -24,14 +27,27 @@ pub(super) fn approach(target: &Target, seen: &Evidence, endpoint: &Endpoint) ->
             let example = operation(target, seen, endpoint).and_then(|operation| operation.example.as_ref());
             Ok(request.json(example.map_or_else(|| INVALID.to_owned(), serde_json::Value::to_string)))
         }
-        "POST" => Ok(request.json(INVALID)),
-        "PUT" | "PATCH" if target.environment != Environment::Production => Ok(request.json(INVALID)),
+        "POST" => Ok(request.json(invalid(target, seen, endpoint))),
+        "PUT" | "PATCH" if target.environment != Environment::Production => {
+            Ok(request.json(invalid(target, seen, endpoint)))
+        }
         // Even with a made-up body a DELETE deletes; only consent to writes allows it.
         _ if allowed => Ok(request),
         _ => Err(Unseen::NotAllowed(format!(
             "{endpoint} could write and is tried only with `writes: allow` in the target"
         ))),
     }
+}
+
+/// A body that cannot be valid: JSON that breaks the described schema, which shows the endpoint itself rather than a parser in
+/// front of it; else no JSON at all.
+fn invalid(target: &Target, seen: &Evidence, endpoint: &Endpoint) -> String {
+    operation(target, seen, endpoint)
+        .and_then(|operation| {
+            let broken = schema::broken(operation.body.as_ref()?, operation.example.as_ref());
+            broken.into_iter().next().map(|case| case.instance.to_string())
+        })
+        .unwrap_or_else(|| INVALID.to_owned())
 }
 
 fn operation<'a>(target: &Target, seen: &'a Evidence, endpoint: &Endpoint) -> Option<&'a Operation> {
@@ -50,20 +66,38 @@ pub(super) fn asks(target: &Target, request: &Request) -> Vec<Ask> {
     asks
 }
 
-/// The made-up path that shows whether the server answers everything alike; asked where the endpoint serves whom it should
-/// not.
-pub(super) fn made_up_for(seen: &Evidence, request: &Request) -> Option<Request> {
-    let serves = |asked: &Request| seen.of(asked).is_ok_and(|exchange| Says::of(exchange) == Says::Served);
-    (serves(&bare(request)) || serves(&wrong(request))).then(|| made_up(seen, request))
+/// The made-up paths that show whether the server answers everything alike; asked where the endpoint serves whom it should
+/// not, and where the valid token gets an answer that any path might get.
+pub(super) fn controls(seen: &Evidence, request: &Request) -> Vec<Request> {
+    let says = |asked: &Request| seen.of(asked).ok().map(Says::of);
+    let mut controls = Vec::new();
+    if [bare(request), wrong(request)].iter().any(|asked| says(asked) == Some(Says::Served)) {
+        controls.push(made_up(seen, request));
+    }
+    if let Some(Says::Hidden | Says::Rejected) = says(&valid(request))
+        && says(&bare(request)) == Some(Says::Denied)
+    {
+        controls.extend([valid(&made_up(seen, request)), valid(&other_made_up(seen, request))]);
+    }
+    controls
 }
 
 /// A path that no route has: two segments deep, so that no `/:id` beside the endpoint takes it.
 pub(super) fn made_up(seen: &Evidence, request: &Request) -> Request {
+    nowhere(seen, request, "none")
+}
+
+/// A second one, which shows whether such answers are the same to the last byte.
+fn other_made_up(seen: &Evidence, request: &Request) -> Request {
+    nowhere(seen, request, "nowhere")
+}
+
+fn nowhere(seen: &Evidence, request: &Request, last: &str) -> Request {
     let path = request.path.split(['?', '#']).next().unwrap_or_default();
     let mut segments = path.trim_matches('/').split('/');
     let first = segments.next().unwrap_or_default();
     let folder = if segments.next().is_some() { format!("/{first}") } else { String::new() };
-    let made_up = format!("{folder}/watertight-{:x}/none", seen.seed);
+    let made_up = format!("{folder}/watertight-{:x}/{last}", seen.seed);
     Request { path: made_up, ..request.clone() }
 }
 
@@ -75,7 +109,7 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
     {
         match evidence.of(&asked) {
             Err(unseen) => verdict.not_seen(unseen),
-            Ok(exchange) => match weigh(exchange, control.as_ref(), &made_up(evidence, request), evidence) {
+            Ok(exchange) => match weigh(exchange, control.as_ref(), request, evidence) {
                 Weight::Open { like_control } => {
                     let finding = Finding::new(
                         match like_control {
@@ -95,6 +129,14 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
                         Some(true) | None => finding,
                     });
                 }
+                Weight::Told { what, severity } => verdict.finds(
+                    Finding::new(
+                        format!("{} {} answers {} {who}{what}", request.method, request.path, exchange.status),
+                        place(target, &request.path),
+                    )
+                    .aspect(format!("{} {aspect}", request.method))
+                    .of_severity(severity),
+                ),
                 Weight::Denied { note } => {
                     denied += 1;
                     if let Some(note) = note {
@@ -107,8 +149,7 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
     }
     match control {
         Some(Ok(control)) => {
-            let bare = evidence.of(&bare(request));
-            match refused(control, bare.ok()) {
+            match refused(target, evidence, request, control) {
                 Some(why) => verdict.not_seen(of_endpoint(request, why)),
                 None if denied == 2 => verdict.holds(format!(
                     "{} {}: denied without and with a wrong token, {} with the valid one",
@@ -128,15 +169,24 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
 
 /// What an answer to somebody who should be denied is.
 enum Weight {
-    Open { like_control: Option<bool> },
-    Denied { note: Option<String> },
+    Open {
+        like_control: Option<bool>,
+    },
+    Denied {
+        note: Option<String>,
+    },
+    /// Not let in as such, and yet a fault.
+    Told {
+        what: String,
+        severity: Severity,
+    },
     Unclear(Unseen),
 }
 
 fn weigh(
     exchange: &Exchange,
     control: Option<&Result<&Exchange, Unseen>>,
-    made_up: &Request,
+    request: &Request,
     evidence: &Evidence,
 ) -> Weight {
     let control = match control {
@@ -146,9 +196,18 @@ fn weigh(
     let control_says = control.map(Says::of);
     let served = control_says == Some(Says::Served);
     let unclear = |why: String| Weight::Unclear(Unseen::NotComparable(why));
-    match Says::of(exchange) {
+    let says = Says::of(exchange);
+    if let Some(control) = control.filter(|_| served)
+        && matches!(says, Says::Denied | Says::Hidden | Says::Rejected | Says::Elsewhere | Says::Broken)
+        && same_content(exchange, control)
+    {
+        // The handler ran on after the refusal was written (CWE-698).
+        let what = ", and yet with the content that the valid token gets".into();
+        return Weight::Told { what, severity: Severity::Critical };
+    }
+    match says {
         Says::Nothing(unseen) => Weight::Unclear(unseen),
-        Says::Served => match evidence.of(made_up) {
+        Says::Served => match evidence.of(&made_up(evidence, request)) {
             Err(unseen) => Weight::Unclear(unseen),
             Ok(other) if Says::of(other) == Says::Served && alike(exchange, other) => {
                 unclear("a made-up path gets the same answer: the server answers everything alike".into())
@@ -163,9 +222,7 @@ fn weigh(
         Says::Hidden | Says::Rejected if served => Weight::Denied {
             note: Some(format!("answers {} where 401 is expected: hidden rather than denied", exchange.status)),
         },
-        Says::Elsewhere if served => {
-            Weight::Denied { note: Some(format!("answers {} (a redirect) where 401 is expected", exchange.status)) }
-        }
+        Says::Elsewhere if served => redirected(exchange, control, request),
         Says::Hidden | Says::Rejected | Says::Elsewhere => {
             unclear(format!("answers {} whoever asks: nothing is known of what comes before", exchange.status))
         }
@@ -173,21 +230,115 @@ fn weigh(
     }
 }
 
+/// A redirect of somebody whom the valid token's holder is not: to a page that people log in on, which no API client can
+/// follow; or to the same place in another spelling, behind which nothing was seen.
+fn redirected(exchange: &Exchange, control: Option<&Exchange>, asked: &Request) -> Weight {
+    let status = exchange.status;
+    let Some(location) = exchange.header("location") else {
+        let why = format!("answers {status} without a Location: neither denied nor served");
+        return Weight::Unclear(Unseen::NotComparable(why));
+    };
+    let path = |text: &str| {
+        let base = Url::parse("http://relative.invalid").ok()?.join(text).ok()?;
+        Some(base.path().trim_end_matches('/').to_ascii_lowercase())
+    };
+    if path(location).is_some() && path(location) == path(&asked.path) {
+        let why = format!("answers {status} to the same path in another spelling: give that one");
+        return Weight::Unclear(Unseen::NotComparable(why));
+    }
+    let to = bounded(location.split(['?', '#']).next().unwrap_or_default());
+    let is_page = control
+        .and_then(|control| control.header("content-type"))
+        .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"));
+    if is_page {
+        return Weight::Denied { note: Some(format!("a page, answers {status} (to {to}) where an API answers 401")) };
+    }
+    Weight::Told { what: format!(", a redirect to {to}, where an API answers 401"), severity: Severity::Medium }
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(80).collect()
+}
+
 /// Why the control proves nothing, where it does not: the valid token must be admitted, or at least be read further than the
-/// refusal of the others.
-fn refused(control: &Exchange, bare: Option<&Exchange>) -> Option<Unseen> {
+/// refusal of the others, and by this very endpoint.
+fn refused(target: &Target, evidence: &Evidence, request: &Request, control: &Exchange) -> Option<Unseen> {
     let nothing = |why: String| Some(Unseen::NotComparable(why));
     match Says::of(control) {
         Says::Served => None,
         Says::Nothing(unseen) => Some(unseen),
         Says::Denied => nothing(format!("the valid token is refused, too ({})", control.status)),
-        Says::Hidden | Says::Rejected => match bare.map(Says::of) {
-            Some(Says::Denied) => None,
-            Some(Says::Served | Says::Hidden | Says::Rejected | Says::Elsewhere | Says::Broken | Says::Nothing(_))
-            | None => nothing(format!("the valid token gets {} like everyone", control.status)),
+        Says::Hidden if control.status == 405 => {
+            nothing("the valid token gets 405: the path knows no such method".into())
+        }
+        Says::Hidden | Says::Rejected => match evidence.of(&bare(request)).map(Says::of) {
+            Ok(Says::Denied) => missing(target, evidence, request, control),
+            Ok(Says::Served | Says::Hidden | Says::Rejected | Says::Elsewhere | Says::Broken | Says::Nothing(_))
+            | Err(_) => nothing(format!("the valid token gets {} like everyone", control.status)),
         },
         Says::Elsewhere | Says::Broken => nothing(format!("the valid token gets {}", control.status)),
     }
+}
+
+/// Whether nothing shows that there is an endpoint at all: a guard in front denies made-up paths as well, and the valid token
+/// gets the same there as here.
+fn missing(target: &Target, evidence: &Evidence, request: &Request, control: &Exchange) -> Option<Unseen> {
+    let first = match evidence.of(&valid(&made_up(evidence, request))) {
+        Ok(first) => first,
+        Err(unseen) => return Some(unseen),
+    };
+    if let Says::Nothing(unseen) = Says::of(first) {
+        return Some(unseen);
+    }
+    // JSON of another shape, or another status, comes from somewhere else. A page of words may differ by itself.
+    let is_json = |exchange: &Exchange| serde_json::from_str::<serde_json::Value>(&exchange.body.text).is_ok();
+    if first.status != control.status || (is_json(first) != is_json(control)) {
+        return None;
+    }
+    if is_json(first) && !alike(first, control) {
+        return None;
+    }
+    // Answers alike may still differ in words: that counts where those of two made-up paths do not differ at all.
+    let second = evidence.of(&valid(&other_made_up(evidence, request)));
+    let fixed = second.is_ok_and(|second| second.body.sha256 == first.body.sha256 && second.status == first.status);
+    if (fixed && control.body.length > 0 && control.body.sha256 != first.body.sha256)
+        || known_by_sibling(target, evidence, request, first)
+    {
+        return None;
+    }
+    Some(Unseen::NotComparable(format!(
+        "the valid token gets {} as on a path that does not exist, so that the endpoint was not seen (mistyped? else describe \
+         it in `openapi:` with an `example` that exists, or allow `writes`)",
+        control.status
+    )))
+}
+
+/// Whether the same described operation answered another input as only an endpoint does.
+fn known_by_sibling(target: &Target, evidence: &Evidence, request: &Request, nothing: &Exchange) -> bool {
+    let Some(Ok(operations)) = Description::of(target).map(|description| evidence.of(&description)) else {
+        return false;
+    };
+    let Some(operation) =
+        operations.operations.iter().find(|known| known.method == request.method && known.path == request.path)
+    else {
+        return false;
+    };
+    evidence.exchanges().any(|(asked, answer)| {
+        asked.method == request.method
+            && asked.credential == Credential::Valid
+            && asked.origin.is_none()
+            && is_of(&operation.template, &asked.path)
+            && matches!(Says::of(answer), Says::Served | Says::Rejected)
+            && (answer.status != nothing.status || !alike(answer, nothing))
+    })
+}
+
+/// Whether a path is the template with its parameters filled.
+fn is_of(template: &str, path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
+    template.len() == path.len()
+        && template.iter().zip(&path).all(|(expected, given)| expected.contains('{') || expected == given)
 }
 
 /// The denial and the control of an endpoint that is guarded against no and wrong tokens.
@@ -201,11 +352,10 @@ pub(super) fn guarded<'a>(
     }
     let control = evidence.of(&valid(request)).ok()?;
     let denial = evidence.of(&bare(request)).ok()?;
-    let made_up = made_up(evidence, request);
     let both_denied = [denial, evidence.of(&wrong(request)).ok()?]
         .into_iter()
-        .all(|exchange| matches!(weigh(exchange, Some(&Ok(control)), &made_up, evidence), Weight::Denied { .. }));
-    (both_denied && refused(control, Some(denial)).is_none()).then_some((denial, control))
+        .all(|exchange| matches!(weigh(exchange, Some(&Ok(control)), request, evidence), Weight::Denied { .. }));
+    (both_denied && refused(target, evidence, request, control).is_none()).then_some((denial, control))
 }
 
 pub(super) fn has_token(target: &Target) -> bool {

@@ -6,7 +6,7 @@ use chrono::DateTime;
 
 use super::*;
 use crate::check::Status;
-use crate::checks::access::stage::deployed;
+use crate::checks::access::stage;
 use crate::evidence::Seen;
 use crate::evidence::http::{BodySeen, Credential, Mutation};
 use crate::evidence::mcp::{Conversation, EraAsked, Outcome, Reply, Session, Step, Transcript};
@@ -77,6 +77,13 @@ fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Ve
         }
     }
     (check.judge(target, &evidence), evidence.answers().keys().cloned().collect())
+}
+
+/// A target whose token may be put anywhere: only then can everything be seen.
+fn deployed(url: &str, endpoints: &[&str]) -> Target {
+    let mut target = stage::deployed(url, endpoints);
+    target.deployment.as_mut().unwrap().token.as_mut().unwrap().disposable = true;
+    target
 }
 
 fn items() -> Target {
@@ -197,11 +204,13 @@ fn every_altered_or_misplaced_token_that_is_admitted_fails() {
 }
 
 #[test]
-fn the_token_is_put_in_a_query_only_where_it_is_disposable() {
+fn the_token_is_put_in_a_query_only_where_it_is_disposable_and_is_unseen_elsewhere() {
     let deployed = Deployed::plain(guarding(only_valid));
-    let (_, asked) = audit_with(&items(), &deployed, &AuthEnforced::default());
+    let kept = stage::deployed("https://api.example.com", &["GET /api/items"]);
+    let (verdict, asked) = audit_with(&kept, &deployed, &AuthEnforced::default());
     let risky = |ask: &Ask| matches!(ask, Ask::Http(Request { credential: Credential::Mutated(mutation), .. }) if mutation.needs_disposable());
     assert!(!asked.iter().any(risky));
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
 }
 
 #[test]
@@ -231,17 +240,80 @@ fn a_page_for_every_unknown_path_is_no_bypass() {
     assert_eq!(audit(&items(), &Deployed::plain(fallback)).status(), Status::Pass);
 }
 
+/// Answers those who are denied in another way.
+fn denying(with: impl Fn() -> Exchange + 'static) -> Deployed {
+    Deployed::plain(move |request: &Request| {
+        let answer_to = guarding(only_valid)(request);
+        if answer_to.status == 401 { with() } else { answer_to }
+    })
+}
+
+fn with(mut exchange: Exchange, name: &str, value: &str) -> Exchange {
+    exchange.headers.push((name.into(), value.into()));
+    exchange
+}
+
 #[test]
-fn hiding_and_redirecting_are_noted_and_no_fault() {
-    for status in [404, 302, 400] {
-        let hiding = move |request: &Request| {
-            let answer_to = guarding(only_valid)(request);
-            if answer_to.status == 401 { answer(status, "") } else { answer_to }
-        };
-        let verdict = audit(&items(), &Deployed::plain(hiding));
+fn hiding_is_noted_and_no_fault() {
+    for status in [404, 400] {
+        let verdict = audit(&items(), &denying(move || answer(status, "")));
         assert_eq!(verdict.status(), Status::Pass, "{status}: {verdict:#?}");
         assert!(!verdict.all_notes().is_empty());
     }
+}
+
+#[test]
+fn a_redirect_to_a_login_is_a_fault_of_an_api_and_other_redirects_show_nothing() {
+    let verdict = audit(&items(), &denying(|| with(answer(302, ""), "location", "/login?next=%2Fapi%2Fitems")));
+    assert_eq!(aspects(&verdict), ["GET no-credential", "GET wrong-token"]);
+    assert!(verdict.findings()[0].what.contains("a redirect to /login, where an API answers 401"), "{verdict:#?}");
+    for location in ["/api/items/", "https://api.example.com/api/items"] {
+        let verdict = audit(&items(), &denying(move || with(answer(308, ""), "location", location)));
+        assert_eq!(verdict.status(), Status::Inconclusive, "{location}");
+    }
+    assert_eq!(audit(&items(), &denying(|| answer(302, ""))).status(), Status::Inconclusive);
+    let page = |request: &Request| {
+        let answer_to = with(guarding(only_valid)(request), "content-type", "text/html");
+        if answer_to.status == 401 { with(answer(302, ""), "location", "/login") } else { answer_to }
+    };
+    assert_eq!(audit(&items(), &Deployed::plain(page)).status(), Status::Pass, "people log in on pages");
+}
+
+#[test]
+fn a_refusal_that_carries_the_content_all_the_same_fails() {
+    for status in [401, 302, 500] {
+        let leaking = |text: &'static str| move || with(answer(status, text), "location", "/login");
+        let verdict = audit(&items(), &denying(leaking(r#"{"items":[]}"#)));
+        assert!(verdict.findings().iter().any(|finding| finding.severity == Some(Severity::Critical)), "{verdict:#?}");
+    }
+}
+
+/// A guard before everything below `/api`, behind which only what `there` names exists.
+fn guard_before(there: impl Fn(&Request) -> Option<Exchange> + 'static) -> Deployed {
+    Deployed::plain(move |request| {
+        if !only_valid(&request.credential) {
+            return answer(401, r#"{"error":"unauthorized"}"#);
+        }
+        there(request).unwrap_or_else(|| answer(404, r#"{"error":"nothing here"}"#))
+    })
+}
+
+#[test]
+fn a_mistyped_path_behind_a_guard_passes_nothing() {
+    assert_eq!(audit(&items(), &guard_before(|_| None)).status(), Status::Inconclusive);
+    let missing_item =
+        |words: &'static str| guard_before(move |request| (request.path == "/api/items").then(|| answer(404, words)));
+    assert_eq!(audit(&items(), &missing_item(r#"{"error":"no such item"}"#)).status(), Status::Pass);
+    assert_eq!(audit(&items(), &missing_item(r#"{"code":7}"#)).status(), Status::Pass);
+    let wrong_method = guard_before(|request| (request.path == "/api/items").then(|| answer(405, "")));
+    assert_eq!(audit(&items(), &wrong_method).status(), Status::Inconclusive);
+    // Made-up paths that are echoed differ by themselves: nothing can be told then.
+    let echoing = guard_before(|request| Some(answer(404, &format!("Cannot GET {}", request.path))));
+    assert_eq!(audit(&items(), &echoing).status(), Status::Inconclusive);
+    // A parser in front of every route refuses the broken body of an endpoint that is not there.
+    let write = deployed("https://api.example.com", &["POST /api/typo"]);
+    let parser = guard_before(|request| (request.method == "POST").then(|| answer(400, r#"{"error":"invalid"}"#)));
+    assert_eq!(audit(&write, &parser).status(), Status::Inconclusive);
 }
 
 #[test]

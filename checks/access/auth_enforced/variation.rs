@@ -79,10 +79,11 @@ pub(super) fn judge(verdict: &mut Verdict, check: &AuthEnforced, target: &Target
         judge_tricks(verdict, target, evidence, request);
     }
     if token(target).is_some_and(|token| !token.disposable) {
-        verdict.notes(
+        verdict.not_seen(Unseen::NotAllowed(
             "the token in a query parameter or with a suffix was not tried: such forms may stay in logs and are sent only where \
-             the target's token says `disposable: true`",
-        );
+             the target's token says `disposable: true`"
+                .into(),
+        ));
     }
 }
 
@@ -246,6 +247,26 @@ fn tricks_of(target: &Target, evidence: &Evidence, request: &Request) -> Vec<Tri
     if request.method == "GET" && served { tricks(target, request) } else { Vec::new() }
 }
 
+/// `path` as a proxy is asked for it (RFC 9112 section 3.2.2), which a server must understand, too.
+fn whole(target: &Target, path: &str) -> String {
+    target.deployment.as_ref().map_or_else(|| path.to_owned(), |deployment| deployment.at(path))
+}
+
+/// A path that anyone may read, for headers that claim that it was asked for.
+fn open_path(target: &Target) -> String {
+    let public = |deployment: &crate::target::Deployment| {
+        deployment.endpoints.iter().find(|endpoint| endpoint.public.is_some()).map(|endpoint| endpoint.path.clone())
+    };
+    target.deployment.as_ref().and_then(public).unwrap_or_else(|| "/".into())
+}
+
+/// The path before and after the first letter of its last segment, and that letter.
+fn last_segment(path: &str) -> Option<(&str, char, &str)> {
+    let at = path.rfind('/')? + 1;
+    let letter = path.get(at..)?.chars().next().filter(char::is_ascii_alphanumeric)?;
+    Some((path.get(..at)?, letter, path.get(at + 1..)?))
+}
+
 fn tricks(target: &Target, request: &Request) -> Vec<Trick> {
     let (path, query) = match request.path.split_once('?') {
         Some((path, query)) => (path, format!("?{query}")),
@@ -260,6 +281,13 @@ fn tricks(target: &Target, request: &Request) -> Vec<Trick> {
         Trick { aspect: "path-encoded-dot", what: "`/%2e/` in the path", request: at(format!("/%2e/{bare}")) },
         Trick { aspect: "path-parameter", what: "`;x` behind the path", request: at(format!("{path};x")) },
         Trick { aspect: "path-space", what: "`%20` behind the path", request: at(format!("{path}%20")) },
+        Trick { aspect: "path-tab", what: "`%09` behind the path", request: at(format!("{path}%09")) },
+        Trick { aspect: "path-double-encoded", what: "`/%252e/` in the path", request: at(format!("/%252e/{bare}")) },
+        Trick {
+            aspect: "path-absolute",
+            what: "a request target with the whole address",
+            request: at(whole(target, path)),
+        },
         Trick { aspect: "path-extension", what: "`.json` behind the path", request: at(format!("{path}.json")) },
         Trick {
             aspect: "header-original-url",
@@ -285,7 +313,35 @@ fn tricks(target: &Target, request: &Request) -> Vec<Trick> {
                 .header("X-Middleware-Subrequest", "middleware:middleware:middleware:middleware:middleware"),
         },
     ];
+    tricks.push(Trick {
+        aspect: "header-forwarded-uri",
+        what: "headers by which a proxy names the path that was asked for, an open one, and a local host",
+        request: ["X-Forwarded-Uri", "X-Forwarded-Path", "X-Original-URI", "X-Original-URL", "X-Rewrite-URL"]
+            .iter()
+            .fold(Request::get(&request.path), |asked, name| asked.header(*name, open_path(target)))
+            .header("X-Forwarded-Prefix", "/")
+            .header("X-Forwarded-Host", "localhost"),
+    });
     tricks.push(Trick { aspect: "method-head", what: "HEAD", request: Request::new("HEAD", &request.path) });
+    // Guards that list the methods they know let others by; handlers take what they do not know for GET.
+    tricks.push(Trick { aspect: "method-options", what: "OPTIONS", request: Request::new("OPTIONS", &request.path) });
+    tricks.push(Trick {
+        aspect: "method-unknown",
+        what: "a made-up method",
+        request: Request::new("WATERTIGHT", &request.path),
+    });
+    if let Some((before, letter, after)) = last_segment(path) {
+        let changed = format!("{before}%{:02x}{after}", letter as u32);
+        tricks.push(Trick {
+            aspect: "path-encoded-letter",
+            what: "a letter of the path encoded",
+            request: at(changed),
+        });
+    }
+    if let Some((folder, name)) = bare.rsplit_once('/') {
+        let changed = format!("/{folder}%2f{name}");
+        tricks.push(Trick { aspect: "path-encoded-slash", what: "a slash of the path encoded", request: at(changed) });
+    }
     if path.ends_with('/') && bare.len() > 1 {
         let changed = path.trim_end_matches('/').to_owned();
         tricks.push(Trick { aspect: "path-slash", what: "the path without its last slash", request: at(changed) });

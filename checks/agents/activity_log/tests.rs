@@ -57,7 +57,13 @@ fn judged(read: impl FnOnce(&Marks) -> Result<LogRead, Unseen>) -> Verdict {
 }
 
 fn whole(marks: &Marks) -> LogRead {
-    LogRead { lines: vec![line(&marks.denied), line(&marks.allowed)], token_lines: 0, token_known: true, bytes: 100 }
+    LogRead {
+        lines: vec![line(&marks.denied), line(&marks.allowed)],
+        token_lines: 0,
+        token_known: true,
+        bytes: 100,
+        cut: None,
+    }
 }
 
 #[test]
@@ -109,4 +115,12 @@ fn the_search_comes_after_the_calls() {
     let search = then.iter().find(|ask| matches!(ask, Ask::Canary(_))).unwrap();
     let reserve = &check.reserves(&target)[0];
     assert!(search.ceiling(&target) <= reserve.sends);
+}
+
+#[test]
+fn what_a_cut_log_does_not_show_is_neither_found_nor_absent() {
+    let verdict = judged(|marks| {
+        Ok(LogRead { lines: vec![line(&marks.allowed)], cut: Some("the newest 5000 lines".into()), ..whole(marks) })
+    });
+    assert_eq!(verdict.status(), crate::check::Status::Inconclusive, "{verdict:?}");
 }

@@ -36,6 +36,8 @@ use ledger::{Fate, Ledger};
 const AGAIN: u32 = 3;
 /// Before the second try of a request that was lost or met an overload.
 const PAUSE: Duration = Duration::from_millis(100);
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use raw::fuzz_answer;
 pub(crate) use reading::Reading;
 
 /// Sends on the account of one ask.

@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::yaml::{at, documents, port, scalars, text};
-use super::{File, base, yaml};
+use super::{File, base, lines, yaml};
 use crate::evidence::catalogue::{self, Auth, Product};
 use crate::evidence::manifest::{Mark, Weight};
 use crate::target::Reach;
@@ -46,11 +46,13 @@ fn service_marks(file: &File<'_>, name: &str, service: &Value) -> Vec<Mark> {
         let weight = if wide { weigh(product, &settings) } else { Weight::Note };
         marks.push(file.published(line, weight, Reach::Private, what));
     }
+    for setting in &settings {
+        let line = file.line_of(setting.split('=').next().unwrap_or_default(), from);
+        marks.extend(lines::switches(file, line, setting));
+    }
     for entry in at(service, &["ports"]).and_then(Value::as_sequence).into_iter().flatten() {
         let Some(published) = Published::read(entry) else { continue };
-        let Some(product) = by_image.or_else(|| published.container.and_then(catalogue::by_telling_port)) else {
-            continue;
-        };
+        let Some(product) = by_image.or_else(|| published.telling_port()) else { continue };
         let reach = published.reach();
         if reach <= Reach::Loopback {
             continue;
@@ -59,7 +61,7 @@ fn service_marks(file: &File<'_>, name: &str, service: &Value) -> Vec<Mark> {
         let what = format!(
             "the service {name} publishes {} on {}{}",
             product.product,
-            published.address.as_deref().filter(|address| !address.is_empty()).unwrap_or("every address"),
+            published.shown_address(),
             published.host.as_deref().map(|port| format!(", port {port}")).unwrap_or_default(),
         );
         marks.push(file.published(line, weigh(product, &settings), reach, what));
@@ -86,14 +88,34 @@ pub(super) fn by_image(image: &str) -> Option<&'static Product> {
     if image.is_empty() {
         return None;
     }
-    catalogue::products().iter().find(|product| product.images.iter().any(|part| image.contains(part.as_str())))
+    let known =
+        catalogue::products().iter().find(|product| product.images.iter().any(|part| image.contains(part.as_str())));
+    // An image of one's own registry is called as the product is: `registry.example.com/team/ollama:1`. `ollama-webui`
+    // is another program.
+    let own = base(&image).split([':', '@']).next().unwrap_or_default();
+    known.or_else(|| by_name(&[own]).filter(|_| own.chars().all(char::is_alphanumeric)))
+}
+
+/// By a product's name as a whole word in a name or a label.
+pub(super) fn by_name(names: &[&str]) -> Option<&'static Product> {
+    let words: Vec<String> = names
+        .iter()
+        .flat_map(|name| name.split(|character: char| !character.is_ascii_alphanumeric()))
+        .map(str::to_lowercase)
+        .collect();
+    catalogue::products().iter().find(|product| {
+        let own = product.product.to_lowercase();
+        // Names of three letters that are words or first names ("ray", "jan") name too much.
+        own.len() > 3 && words.contains(&own)
+    })
 }
 
 /// One entry of `ports:`, in the short or the long form of the Compose specification.
-struct Published {
+pub(super) struct Published {
     address: Option<String>,
     host: Option<String>,
-    container: Option<u16>,
+    /// The first and the last.
+    container: Option<(u16, u16)>,
     /// As written, to find its line.
     written: String,
 }
@@ -105,7 +127,7 @@ impl Published {
                 let host = yaml::text_at(entry, &["published"]).map(|port| expanded(&port));
                 Some(Self {
                     address: yaml::text_at(entry, &["host_ip"]).map(|address| expanded(&address)),
-                    container: yaml::text_at(entry, &["target"]).and_then(|port| self::port(&expanded(&port))),
+                    container: yaml::text_at(entry, &["target"]).and_then(|port| range(&expanded(&port))),
                     written: host.clone().unwrap_or_default(),
                     host,
                 })
@@ -115,11 +137,11 @@ impl Published {
     }
 
     /// `[ADDRESS:][HOST:]CONTAINER[/protocol]`, ranges and variables with defaults included.
-    fn short(written: &str) -> Option<Self> {
+    pub(super) fn short(written: &str) -> Option<Self> {
         let plain = expanded(written);
         let plain = plain.split('/').next()?;
         let (rest, container) = plain.rsplit_once(':').unwrap_or(("", plain));
-        let container = port(container.split('-').next()?);
+        let container = range(container);
         let (address, host) = match rest.rsplit_once(':') {
             Some((address, host)) => (Some(address.trim_matches(['[', ']']).to_owned()), host),
             None => (None, rest),
@@ -129,7 +151,7 @@ impl Published {
     }
 
     /// Without an address the port is open on every one; without a host port too, on a port that Docker picks.
-    fn reach(&self) -> Reach {
+    pub(super) fn reach(&self) -> Reach {
         match self.address.as_deref().map(str::parse::<std::net::IpAddr>) {
             Some(Ok(address)) if address.is_loopback() => Reach::Loopback,
             // A variable without a default: whoever starts it decides.
@@ -138,10 +160,26 @@ impl Published {
         }
     }
 
+    pub(super) fn shown_address(&self) -> &str {
+        self.address.as_deref().filter(|address| !address.is_empty()).unwrap_or("every address")
+    }
+
+    /// The product that one of the container's ports names.
+    fn telling_port(&self) -> Option<&'static Product> {
+        let (first, last) = self.container?;
+        (first..=last).find_map(catalogue::by_telling_port)
+    }
+
     fn line(&self, file: &File<'_>, from: u32) -> Option<u32> {
         let ports = file.line_of("ports", from).unwrap_or(from);
         file.line_of(&self.written, ports).or(Some(ports))
     }
+}
+
+/// `11434` or `11430-11440`.
+fn range(ports: &str) -> Option<(u16, u16)> {
+    let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+    Some((port(first)?, port(last)?))
 }
 
 /// `${NAME:-default}` and `${NAME-default}` as Compose expands them where the variable is unset.
@@ -205,6 +243,22 @@ mod tests {
         ] {
             assert_eq!(ollama(form), [], "{form}");
         }
+    }
+
+    #[test]
+    fn images_of_ones_own_registry_ranges_and_settings_are_seen() {
+        let own =
+            read("services:\n  llm:\n    image: registry.example.com/team/ollama:1\n    ports: [\"11434:11434\"]\n");
+        assert_eq!(own[0].weight, Weight::Fault);
+        let range = read("services:\n  llm:\n    build: .\n    ports: [\"11430-11440:11430-11440\"]\n");
+        assert_eq!(range[0].weight, Weight::Fault);
+        for environment in ["[\"OLLAMA_ORIGINS=*\"]", "{ OLLAMA_ORIGINS: \"*\" }"] {
+            let any = read(&format!("services:\n  llm:\n    build: .\n    environment: {environment}\n"));
+            assert_eq!((any[0].aspect.as_str(), any[0].line), ("any-origin", Some(4)), "{environment}");
+        }
+        let jupyter =
+            "services:\n  j:\n    image: jupyter/base-notebook\n    command: start-notebook.sh --ServerApp.token=''\n";
+        assert_eq!(read(jupyter)[0].aspect, "authentication-off");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use serde_yaml::Value;
 
-use super::compose::{by_image, weigh};
+use super::compose::{by_image, by_name, weigh};
 use super::yaml::{at, documents, port, scalars, text_at};
-use super::{File, base};
-use crate::evidence::catalogue::{self, Product};
+use super::{File, base, lines};
+use crate::evidence::catalogue;
 use crate::evidence::manifest::{Mark, Weight};
 use crate::target::Reach;
 
@@ -107,6 +107,11 @@ fn pod(file: &File<'_>, spec: Option<&Value>, name: &str, from: u32, marks: &mut
     let Some(spec) = spec else { return };
     let host_network = text_at(spec, &["hostNetwork"]).as_deref() == Some("true");
     for container in at(spec, &["containers"]).and_then(Value::as_sequence).into_iter().flatten() {
+        for variable in at(container, &["env"]).and_then(Value::as_sequence).into_iter().flatten() {
+            if let (Some(name), Some(value)) = (text_at(variable, &["name"]), text_at(variable, &["value"])) {
+                marks.extend(lines::switches(file, file.line_of(&name, from), &format!("{name}={value}")));
+            }
+        }
         let Some(product) = by_image(&text_at(container, &["image"]).unwrap_or_default()) else { continue };
         let mut settings = Vec::new();
         for key in ["env", "args", "command"] {
@@ -168,20 +173,6 @@ fn security_groups(file: &File<'_>, value: &Value, marks: &mut Vec<Mark>) {
     }
 }
 
-/// By a program's or product's name as a whole word in a name or a label.
-fn by_name(names: &[&str]) -> Option<&'static Product> {
-    let words: Vec<String> = names
-        .iter()
-        .flat_map(|name| name.split(|character: char| !character.is_ascii_alphanumeric()))
-        .map(str::to_lowercase)
-        .collect();
-    catalogue::products().iter().find(|product| {
-        let own = product.product.to_lowercase();
-        // Names of one common word ("ray", "jan") name too much.
-        own.len() > 4 && words.contains(&own)
-    })
-}
-
 fn written(value: &Value) -> String {
     let mut all = Vec::new();
     scalars(value, &mut all);
@@ -218,6 +209,13 @@ mod tests {
         };
         assert_eq!(read("i.yaml", &ingress("a: b"))[0].weight, Weight::Fault);
         assert_eq!(read("i.yaml", &ingress("nginx.ingress.kubernetes.io/auth-url: x"))[0].weight, Weight::Note);
+    }
+
+    #[test]
+    fn variables_that_open_a_server_are_seen() {
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: { name: p }\nspec:\n  containers:\n    - image: x\n      env:\n        - name: OLLAMA_ORIGINS\n          value: \"*\"\n";
+        let marks = read("p.yaml", pod);
+        assert_eq!((marks[0].aspect.as_str(), marks[0].line), ("any-origin", Some(8)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::compose::weigh;
+use super::compose::{Published, by_image, weigh};
 use super::{File, base, has_extension};
 use crate::evidence::catalogue::{self, Product};
 use crate::evidence::manifest::{Mark, Weight};
@@ -57,6 +57,7 @@ pub(super) fn marks(file: &File<'_>) -> Option<Vec<Mark>> {
     let mut marks = flags(file);
     for (number, line) in &lines {
         let number = Some(*number);
+        marks.extend(published(file, number, line));
         let weight = |fault: Weight| if recipe { Weight::Note } else { fault };
         if OLLAMA_WIDE.is_match(line) {
             let what = "OLLAMA_HOST binds Ollama to every address";
@@ -80,33 +81,54 @@ pub(super) fn marks(file: &File<'_>) -> Option<Vec<Mark>> {
 
 /// Switches that are wrong wherever they stand.
 pub(super) fn flags(file: &File<'_>) -> Vec<Mark> {
+    let lines = joined(file.text);
+    lines.iter().flat_map(|(number, line)| switches(file, Some(*number), line)).collect()
+}
+
+/// The switches of one line, or of one `NAME=value` of a manifest.
+pub(super) fn switches(file: &File<'_>, number: Option<u32>, line: &str) -> Vec<Mark> {
     let mut marks = Vec::new();
-    for (number, line) in joined(file.text) {
-        let number = Some(number);
-        if OLLAMA_ORIGINS.is_match(&line) {
-            let what = "OLLAMA_ORIGINS lets every web page use Ollama";
-            marks.push(file.mark(number, Weight::Fault, "any-origin", what));
+    let mut fault = |aspect: &str, what: String| marks.push(file.mark(number, Weight::Fault, aspect, what));
+    if OLLAMA_ORIGINS.is_match(line) {
+        fault("any-origin", "OLLAMA_ORIGINS lets every web page use Ollama".into());
+    }
+    if let Some(found) = DANGEROUS.captures(line).and_then(|found| found.get(1)) {
+        fault("authentication-off", format!("{} is set", found.as_str()));
+    }
+    if NO_LOGIN.is_match(line) {
+        fault("authentication-off", "WEBUI_AUTH turns Open WebUI's login off".into());
+    }
+    if NO_TOKEN.is_match(line) {
+        fault("authentication-off", "Jupyter is started with an empty token".into());
+    }
+    marks
+}
+
+/// What `docker run` (or its relatives) publishes of an LLM server, in the short form of compose's `ports`.
+fn published(file: &File<'_>, number: Option<u32>, line: &str) -> Vec<Mark> {
+    let words: Vec<&str> = line.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
+    let runs = words.windows(2).any(|pair| {
+        ["docker", "podman", "nerdctl"].contains(&base(pair[0])) && ["run", "create", "container"].contains(&pair[1])
+    });
+    let Some(product) = words.iter().filter(|_| runs).find_map(|word| by_image(word)) else { return Vec::new() };
+    let settings: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+    let mut marks = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        let value = match *word {
+            "-p" | "--publish" => words.get(at + 1).copied(),
+            _ => word.strip_prefix("--publish=").or_else(|| word.strip_prefix("-p").filter(|rest| !rest.is_empty())),
+        };
+        if let Some(published) =
+            value.and_then(Published::short).filter(|published| published.reach() > Reach::Loopback)
+        {
+            let what = format!("a container publishes {} on {}", product.product, published.shown_address());
+            marks.push(file.published(number, weigh(product, &settings), published.reach(), what));
         }
-        if let Some(found) = DANGEROUS.captures(&line).and_then(|found| found.get(1)) {
-            let what = format!("{} is set", found.as_str());
-            marks.push(file.mark(number, Weight::Fault, "authentication-off", what));
-        }
-        if NO_LOGIN.is_match(&line) {
-            marks.push(file.mark(
-                number,
-                Weight::Fault,
-                "authentication-off",
-                "WEBUI_AUTH turns Open WebUI's login off",
-            ));
-        }
-        if NO_TOKEN.is_match(&line) {
-            marks.push(file.mark(
-                number,
-                Weight::Fault,
-                "authentication-off",
-                "Jupyter is started with an empty token",
-            ));
-        }
+    }
+    let host = |pair: &[&str]| matches!(pair, ["--network" | "--net", "host"]);
+    if words.windows(2).any(host) || words.iter().any(|word| ["--network=host", "--net=host"].contains(word)) {
+        let what = format!("a container of {} shares the host's network, so its own bind decides", product.product);
+        marks.push(file.published(number, Weight::Note, Reach::Private, what));
     }
     marks
 }
@@ -188,6 +210,15 @@ mod tests {
             assert!(read("run.sh", text).iter().all(|mark| mark.weight == Weight::Note), "{text}");
         }
         assert_eq!(read("Dockerfile", "ENV OLLAMA_HOST=0.0.0.0")[0].weight, Weight::Note);
+    }
+
+    #[test]
+    fn a_container_that_a_script_starts_is_seen() {
+        let wide = read("run.sh", "docker run -d --gpus all \\\n  -p 11434:11434 ollama/ollama");
+        assert_eq!((wide[0].weight, wide[0].line), (Weight::Fault, Some(1)), "{wide:?}");
+        assert_eq!(read("run.sh", "podman run -p127.0.0.1:11434:11434 ollama/ollama"), []);
+        assert_eq!(read("run.sh", "docker run --network host ollama/ollama")[0].weight, Weight::Note);
+        assert_eq!(read("run.sh", "docker run -p 80:80 nginx"), []);
     }
 
     #[test]

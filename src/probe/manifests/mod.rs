@@ -176,5 +176,14 @@ fn text_of(path: &Path) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+/// The first line is the file's name.
+pub(crate) fn fuzz_marks(bytes: &[u8]) {
+    let (name, text) = crate::fuzz::split(bytes);
+    let (name, text) = (String::from_utf8_lossy(name), String::from_utf8_lossy(text));
+    let file = File { name: &name, text: &text };
+    let _ = (exposure(&file), agents::marks(&file), alerts::marks(&file));
+}
+
 #[cfg(test)]
 mod tests;

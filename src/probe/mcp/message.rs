@@ -192,6 +192,21 @@ fn canonical(value: &Value, text: &mut String) {
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+/// A body in pieces and the same body at once have the same answer in them.
+pub(crate) fn fuzz_message(bytes: &[u8]) {
+    let whole = answer_in(bytes, 1);
+    let watch = Watch::for_answer_to(1);
+    let seen = (0..=bytes.len()).step_by(7).any(|end| watch.is_in(bytes.get(..end).unwrap_or_default()));
+    if seen {
+        assert!(whole.is_some(), "an answer was seen in a part that the whole does not have");
+    }
+    if let Some(message) = whole {
+        is_modern_error(&message);
+        tool_hash("", &message);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,8 @@ use crate::evidence::{Ask, Unseen};
 use crate::probe::http::Sender;
 use crate::probe::{Sink, World};
 use crate::target::Target;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use message::fuzz_message;
 pub(crate) use message::tool_hash;
 use talk::{Answer, Talk};
 

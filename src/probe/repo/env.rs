@@ -115,3 +115,10 @@ pub(super) fn environment(path: &str) -> Option<Environment> {
         None
     }
 }
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_assignments(bytes: &[u8]) {
+    let content = assignments(Content::Text, bytes, &Key::default());
+    assert!(content.entries.len() <= MOST_ENTRIES);
+    kind(".env", &content);
+}

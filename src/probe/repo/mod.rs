@@ -16,6 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use env::fuzz_assignments;
+
 use super::fingerprint::Key;
 use super::secret::Secret;
 use super::{Sink, World, pick};

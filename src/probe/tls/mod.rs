@@ -27,6 +27,8 @@ use crate::probe::{Sink, World, address, pick};
 use crate::target::Target;
 use crate::tls::suites;
 use hello::Offer;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use reader::fuzz_flight;
 use reader::{Flight, Reader, Stranger};
 
 /// For a TCP connection.

@@ -244,6 +244,21 @@ fn prime_bits(body: &[u8]) -> Option<usize> {
     Cursor(body).block(2).map(bits_of)
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+/// A flight in pieces and the same flight at once are understood alike.
+pub(crate) fn fuzz_flight(bytes: &[u8]) {
+    let mut whole = Reader::default();
+    whole.take(bytes);
+    let mut pieces = Reader::default();
+    for piece in bytes.chunks(5) {
+        if pieces.take(piece) {
+            break;
+        }
+    }
+    assert!(whole.seen.chain.as_ref().is_none_or(|chain| chain.len() <= CERTIFICATES));
+    assert_eq!(whole.seen.hello, pieces.seen.hello, "a flight in pieces says something else");
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

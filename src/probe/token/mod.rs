@@ -20,3 +20,10 @@ pub(super) async fn answer(world: &World, target: &Target, asked: Vec<TokenAsk>,
 fn facts_of(token: &str) -> TokenFacts {
     TokenFacts { jwt: jwt::facts(token), ..weakness::facts(token) }
 }
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn fuzz_facts(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    weakness::facts(&text);
+    jwt::facts(&text);
+}

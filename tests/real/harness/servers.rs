@@ -26,6 +26,30 @@ impl Server {
         log: &Path,
         ports: &[u16],
     ) -> Self {
+        Self::start_within(Duration::from_secs(20), program, arguments, environment, log, ports)
+    }
+
+    /// The same for programs that import half a world before they listen.
+    #[track_caller]
+    pub(crate) fn start_slowly(
+        program: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        log: &Path,
+        ports: &[u16],
+    ) -> Self {
+        Self::start_within(Duration::from_mins(2), program, arguments, environment, log, ports)
+    }
+
+    #[track_caller]
+    fn start_within(
+        patience: Duration,
+        program: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        log: &Path,
+        ports: &[u16],
+    ) -> Self {
         let log = std::fs::File::create(log).expect("the log is made");
         let child = Command::new(program)
             .args(arguments)
@@ -39,17 +63,17 @@ impl Server {
             .unwrap_or_else(|error| panic!("{program} does not start ({error}); tests/run installs what is missing"));
         let server = Self(child);
         for port in ports {
-            wait_for(*port);
+            wait_for(*port, patience);
         }
         server
     }
 }
 
 #[track_caller]
-fn wait_for(port: u16) {
+fn wait_for(port: u16, patience: Duration) {
     let begun = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "nothing listens on 127.0.0.1:{port} after 20 s");
+        assert!(begun.elapsed() < patience, "nothing listens on 127.0.0.1:{port} after {} s", patience.as_secs());
         std::thread::sleep(Duration::from_millis(20));
     }
 }
