@@ -115,7 +115,7 @@ impl Own {
                 verdict.not_seen(Unseen::NoEvidence(format!("{text} (exit code {code})")));
             }
             None => {
-                verdict.not_seen(Unseen::NotConfigured(format!("{text} (exit code {code} has no meaning in `exit`)")))
+                verdict.not_seen(Unseen::NotConfigured(format!("{text} (exit code {code} has no meaning in `exit`)")));
             }
         }
         for line in

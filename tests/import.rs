@@ -85,8 +85,11 @@ fn every_sentence_of_every_document_is_bound_as_a_reader_would_or_listed() {
     }
 }
 
+/// Sentences by their lines.
+type Quotes = BTreeSet<(u32, String)>;
+
 /// Every sentence must stand in the file by its line, beneath a check or among what is not covered.
-fn quoted(policy: &str) -> (BTreeSet<(u32, String)>, BTreeSet<(u32, String)>) {
+fn quoted(policy: &str) -> (Quotes, Quotes) {
     let (bound, open) = policy.split_once("\n# Not covered").unwrap();
     let of = |text: &str| {
         text.lines()
@@ -107,7 +110,9 @@ fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
 
 #[test]
 fn what_init_writes_adds_up_and_is_a_policy_that_plans() {
-    for path in documents() {
+    // Each document goes through the library above; here the command itself, on a few of them.
+    let shapes = ["control-table.md", "html-heavy.md", "zweisprachig.md"];
+    for path in documents().into_iter().filter(|path| shapes.iter().any(|shape| path.ends_with(shape))) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(&path, folder.path().join("SECURITY.md")).unwrap();
         let (code, out, err) = run(folder.path(), &["init", "--from", "SECURITY.md"]);
