@@ -3,6 +3,7 @@
 pub mod access;
 pub mod agents;
 pub mod llm;
+pub mod own;
 pub mod process;
 pub mod secrets;
 pub mod tls;

@@ -54,11 +54,12 @@ pub struct Checklist {
 impl Checklist {
     /// Binds every check of the registry that `wanted` keeps.
     pub fn of(policy: &Policy, target: &Target, wanted: impl Fn(&str) -> bool) -> Result<Self, serde_json::Error> {
-        let checks = ALL
+        let mut checks: Vec<Box<dyn Bound>> = ALL
             .iter()
             .filter(|module| wanted(module.about.id))
             .map(|module| policy.bind(module, target))
             .collect::<Result<_, _>>()?;
+        checks.extend(policy.own(target).filter(|own| wanted(own.about().id)));
         Ok(Self { checks })
     }
 

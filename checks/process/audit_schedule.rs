@@ -89,8 +89,9 @@ impl AuditSchedule {
         for line in matches.lines.iter().filter(|line| !is_comment(&line.text)) {
             files.entry(&line.path).or_default().push(line);
         }
-        let runs_audit =
-            |lines: &[&Line]| lines.iter().any(|line| self.tools.iter().any(|tool| mentions(&line.text, tool)));
+        let runs_audit = |lines: &[&Line]| {
+            lines.iter().any(|line| !only_names(&line.text) && self.tools.iter().any(|tool| mentions(&line.text, tool)))
+        };
         let found = files.iter().find_map(|(path, lines)| {
             let schedule = lines.iter().find(|line| is_schedule(path, &line.text))?;
             // A timer starts the service of its own name (systemd.timer(5)).
@@ -167,7 +168,11 @@ fn is_schedule(path: &str, text: &str) -> bool {
     }
     if has_ending(".yml") || has_ending(".yaml") {
         let key = text.trim_start_matches("- ");
-        return key.starts_with("cron:")
+        // Workflows run from the folders where the forges look for them, and nowhere else.
+        let is_workflow = [".github/workflows/", ".gitea/workflows/", ".forgejo/workflows/"]
+            .iter()
+            .any(|folder| path.starts_with(folder));
+        return (key.starts_with("cron:") && is_workflow)
             || (key.starts_with("schedule:") && key.len() > "schedule:".len())
             || (text.contains("PIPELINE_SOURCE") && text.contains("schedule"));
     }
@@ -179,6 +184,15 @@ fn is_schedule(path: &str, text: &str) -> bool {
 fn is_cron_field(field: &str) -> bool {
     field.chars().all(|character| character.is_ascii_alphanumeric() || "*,-/".contains(character))
         && field.contains(|character: char| character.is_ascii_digit() || character == '*')
+}
+
+/// Lines that name a tool and run nothing: titles, installations, messages.
+fn only_names(text: &str) -> bool {
+    let text = text.trim().trim_start_matches("- ").trim();
+    ["name:", "description:", "Description=", "title:", "echo "].iter().any(|start| text.starts_with(start))
+        || ["cargo install", "pip install", "apt-get install", "npm install", "brew install"]
+            .iter()
+            .any(|words| text.contains(words))
 }
 
 /// The tool as a word, not as a part of one (`watertight-notes.txt` runs nothing).
@@ -300,6 +314,11 @@ mod tests {
         for files in [
             &[("a.yml", "schedule:\n  - cron: '0 3 * * 1'\n    - run: npm test")][..],
             &[("a.yml", "#   - cron: '0 3 * * 1'\n    - run: watertight audit")],
+            &[(
+                ".github/workflows/a.yml",
+                "    - cron: '0 3 * * 1'\n    - name: watertight\n    - run: cargo install watertight",
+            )],
+            &[("examples/workflows/a.yml", "    - cron: '0 3 * * 1'\n    - run: watertight audit")],
             &[("a.timer", "OnCalendar=weekly"), ("b.service", "ExecStart=/usr/bin/watertight audit")],
         ] {
             assert_eq!(judged(files, runs()).status(), Status::Inconclusive, "{files:?}");

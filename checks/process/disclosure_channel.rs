@@ -1,5 +1,6 @@
 //! Who finds a vulnerability can tell somebody in private, and the way they are told is not out of date.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -207,15 +208,30 @@ fn on_deployment(target: &Target, evidence: &Evidence, verdict: &mut Verdict) ->
         verdict.not_seen(Unseen::NotComparable(format!("{url} answers {}", exchange.status)));
         return Side::Unseen;
     }
-    let fields = fields(&exchange.body.text);
+    let unsigned = unsigned(&exchange.body.text);
+    let fields = fields(&unsigned);
     let of = |name: &str| fields.iter().filter(|(known, _)| known == name).map(|(_, value)| *value).collect::<Vec<_>>();
     let contacts = of("contact");
-    let private = contacts.iter().filter(|contact| !PUBLIC_TRACKER.is_match(contact)).count();
+    let usable = |contact: &&&str| !PUBLIC_TRACKER.is_match(contact) && is_contact(contact);
+    let private = contacts.iter().filter(usable).count();
     let mut sound = true;
+    // RFC 9116 section 2.5.2: a file that names where it belongs and is found elsewhere may be somebody else's.
+    let canonical = of("canonical");
+    if !canonical.is_empty() && !canonical.iter().any(|place| same_place(place, &url)) {
+        sound = false;
+        let what = "its Canonical fields name other places, and not this one (RFC 9116 section 2.5.2)";
+        verdict.finds(crate::check::Finding::new(what, Place::url(url.clone())).aspect("canonical"));
+    }
+    match unsigned {
+        Cow::Borrowed(_) => verdict.notes("security.txt is not signed (RFC 9116 section 2.3 recommends it)"),
+        Cow::Owned(_) => verdict.notes("security.txt carries an OpenPGP signature, which was not verified"),
+    }
     if private == 0 {
         sound = false;
         let what = if contacts.is_empty() {
             "no Contact field (RFC 9116 section 2.5.3)"
+        } else if contacts.iter().all(|contact| !is_contact(contact)) {
+            "no Contact field is a mailto:, https: or tel: address (RFC 9116 section 2.5.3)"
         } else {
             "the only contact is a public issue tracker"
         };
@@ -270,11 +286,34 @@ fn note_lifetime(expires: DateTime<Utc>, now: DateTime<Utc>, verdict: &mut Verdi
     }
 }
 
+/// The text inside an OpenPGP cleartext signature, dashes unescaped (RFC 9580 section 7); the text itself where there is
+/// none.
+fn unsigned(text: &str) -> Cow<'_, str> {
+    let Some((_, signed)) = text.split_once("-----BEGIN PGP SIGNED MESSAGE-----") else { return Cow::Borrowed(text) };
+    let body = signed.split("-----BEGIN PGP SIGNATURE-----").next().unwrap_or_default();
+    // The armour's headers (`Hash: SHA512`) end with the first empty line.
+    let lines = body.lines().skip(1).skip_while(|line| !line.trim().is_empty());
+    Cow::Owned(lines.map(|line| line.strip_prefix("- ").unwrap_or(line)).collect::<Vec<_>>().join("\n"))
+}
+
+/// RFC 9116 section 2.5.3: a URI, and on the web one by HTTPS.
+fn is_contact(contact: &str) -> bool {
+    let lower = contact.to_ascii_lowercase();
+    ["mailto:", "https://", "tel:"].iter().any(|scheme| lower.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+}
+
+fn same_place(canonical: &str, url: &str) -> bool {
+    match (url::Url::parse(canonical), url::Url::parse(url)) {
+        (Ok(canonical), Ok(url)) => canonical == url,
+        (Err(_), _) | (_, Err(_)) => canonical == url,
+    }
+}
+
 /// A web application answers 200 with its own page to every path; that is no security.txt.
 fn is_security_txt(exchange: &Exchange) -> bool {
     let kind = exchange.header("content-type").unwrap_or_default().to_ascii_lowercase();
     let page = exchange.body.text.trim_start().starts_with(['<', '{', '[']);
-    !page && (kind.is_empty() || kind.starts_with("text/plain") || !fields(&exchange.body.text).is_empty())
+    !page && (kind.is_empty() || kind.starts_with("text/plain") || !fields(&unsigned(&exchange.body.text)).is_empty())
 }
 
 /// `Name: value`, names in lower case; comments and the signature's frame left out.
@@ -435,6 +474,31 @@ mod tests {
         ] {
             assert_eq!(published(text).status(), Status::Fail, "{text}");
         }
+    }
+
+    #[test]
+    fn a_signed_security_txt_is_read_inside_its_signature() {
+        let inside = "Contact: mailto:security@watertight.test\nExpires: 2027-01-01T00:00:00Z\n- -- \n";
+        let begin = ["-----BEGIN PGP SIGNED", "MESSAGE-----\nHash: SHA512\n"].join(" ");
+        let signature = ["-----BEGIN PGP", "SIGNATURE-----\nContact: none\n-----END PGP SIGNATURE-----\n"].join(" ");
+        let verdict = published(&format!("{begin}\n{inside}{signature}"));
+        assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
+        assert_eq!(verdict.all_notes(), ["security.txt carries an OpenPGP signature, which was not verified"]);
+        let outside = format!("{begin}\n{signature}Contact: mailto:a@watertight.test\nExpires: 2027-01-01T00:00:00Z\n");
+        assert_eq!(published(&outside).status(), Status::Fail);
+    }
+
+    #[test]
+    fn a_contact_is_an_address_and_a_canonical_place_is_this_one() {
+        let expires = "Expires: 2027-01-01T00:00:00Z\n";
+        for text in
+            ["Contact: security@watertight.test\n", "Contact: http://watertight.test/report\n", "Contact: mailto:\n"]
+        {
+            assert_eq!(published(&format!("{text}{expires}")).status(), Status::Fail, "{text}");
+        }
+        let elsewhere =
+            "Contact: https://watertight.test/report\nCanonical: https://other.test/.well-known/security.txt\n";
+        assert_eq!(published(&format!("{elsewhere}{expires}")).status(), Status::Fail);
     }
 
     #[test]

@@ -70,11 +70,11 @@ pub(super) struct ScanArguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
-    arguments.checks.agree()?;
     emit::agree(&arguments.output.formats)?;
     let runtime = demo::runtime()?;
     let Some(kind) = arguments.target.demo else {
         let policy = setup::policy(&arguments.policy, &arguments.target)?;
+        arguments.checks.agree(&policy.exec)?;
         let history = runtime.block_on(history(&arguments.history));
         let scene = Scene {
             policy: &policy,
@@ -87,6 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     };
     emit::note(demo::SHORT_WINDOW);
     let demo = runtime.block_on(kind.start())?;
+    arguments.checks.agree(&demo.policy.exec)?;
     let vault = vault(&demo.policy);
     demo.prepare(&vault);
     let mut policy = demo.policy.clone();

@@ -61,7 +61,7 @@ pub(super) fn runtime() -> Result<Runtime, Error> {
 
 pub(super) fn selftest(arguments: &SelftestArguments) -> Result<u8, Error> {
     let chosen = super::CheckArguments { only: arguments.checks.clone(), skip: Vec::new() };
-    chosen.agree()?;
+    chosen.agree(&[])?;
     let wanted = |case: &demo::fault::Case| {
         arguments.checks.is_empty() || case.fells.iter().chain(case.blinds).any(|check| chosen.wants(check))
     };

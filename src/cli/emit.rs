@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::report::{Report, json, table};
+use crate::report::{Report, checklist_document, json, table};
 
 /// One `--format`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,10 +18,11 @@ pub(super) struct Format {
 pub(super) enum Kind {
     Table,
     Json,
+    Checklist,
 }
 
 /// Every format by name.
-const KINDS: [(&str, Kind); 2] = [("table", Kind::Table), ("json", Kind::Json)];
+const KINDS: [(&str, Kind); 3] = [("table", Kind::Table), ("json", Kind::Json), ("checklist", Kind::Checklist)];
 
 pub(super) fn parse(text: &str) -> Result<Format, String> {
     let (name, file) = match text.split_once('=') {
@@ -66,6 +67,7 @@ pub(super) fn report(report: &Report, formats: &[Format]) -> Result<(), Error> {
 fn render(report: &Report, kind: Kind, style: table::Style) -> Result<String, Error> {
     match kind {
         Kind::Table => Ok(table::render(report, style)),
+        Kind::Checklist => Ok(checklist_document::render(report)),
         Kind::Json => json::render(report).map_err(Error::json("the report")),
     }
 }

@@ -5,6 +5,7 @@ mod checks;
 mod demo;
 mod emit;
 mod fingerprint;
+mod init;
 mod plan;
 mod replay;
 mod schema;
@@ -62,6 +63,14 @@ enum Command {
     Checks(checks::ListArguments),
     /// Explain one check: what it holds the target to, its knobs, the remedy.
     Explain(checks::ExplainArguments),
+    /// Write a policy.yaml to begin with: from a written policy, sentence by sentence, or from what the repository shows.
+    #[command(after_help = "Examples:\n  \
+        watertight init --from SECURITY.md\n  \
+        watertight init --from SECURITY.md --output -\n  \
+        watertight init\n\n\
+        Every sentence of the document is bound to the checks that judge it, with the knobs taken from the text, or listed \
+        as not covered; each is quoted with its line. Proposals for the target stand as comments.")]
+    Init(init::Arguments),
     /// Judge recorded evidence again, as of the day it was taken; sends nothing.
     #[command(after_help = "Example:\n  \
         watertight audit --policy policy.yaml --evidence evidence.json\n  \
@@ -240,6 +249,7 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Checks(arguments) => checks::list(&arguments),
         Command::Explain(arguments) => checks::explain(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Fingerprint(arguments) => fingerprint::run(&arguments),

@@ -26,7 +26,6 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
-    arguments.checks.agree()?;
     let runtime = demo::runtime()?;
     // Kept until the plan is printed: the demo's ports are part of it.
     let demo = match arguments.target.demo {
@@ -37,6 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
         Some(demo) => demo.policy.clone(),
         None => setup::policy(&arguments.policy, &arguments.target)?,
     };
+    arguments.checks.agree(&policy.exec)?;
     let mut plans = Vec::new();
     for target in &policy.targets {
         let checklist = Checklist::of(&policy, target, |id| arguments.checks.wants(id))

@@ -21,7 +21,6 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
-    arguments.checks.agree()?;
     emit::agree(&arguments.output.formats)?;
     let shown = arguments.evidence.display();
     let text = std::fs::read_to_string(&arguments.evidence)
@@ -40,6 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
         let today = recording.run.taken_at.date_naive();
         recording.policy = setup::named(file, arguments.policy.policy_sha256.as_deref(), today)?;
     }
+    arguments.checks.agree(&recording.policy.exec)?;
     let report = audit::judged(&recording.policy, &recording, &|id| arguments.checks.wants(id))?;
     emit::report(&report, &arguments.output.formats)?;
     Ok(code(report.outcome(arguments.output.fail_on.into())))

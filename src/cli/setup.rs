@@ -39,6 +39,11 @@ pub(super) fn policy(arguments: &PolicyArguments, targets: &TargetArguments) -> 
     };
     choose(&mut policy, targets)?;
     complete(&mut policy, targets)?;
+    let repositories: Vec<PathBuf> =
+        policy.targets.iter().filter_map(|target| Some(target.repository.as_ref()?.path.clone())).collect();
+    let repositories: Vec<&Path> = repositories.iter().map(PathBuf::as_path).collect();
+    let withheld = crate::policy::exec::withhold(&mut policy.exec, policy.source.trusted, &repositories);
+    policy.source.withheld.extend(withheld);
     Ok(policy)
 }
 

@@ -43,6 +43,8 @@ pub(super) fn of(places: &Places, faults: &Faults) -> anyhow::Result<Policy> {
         unwaivable: Vec::new(),
         fingerprint_key: FingerprintKey::File(places.fingerprint_key.clone()),
         lines: BTreeMap::new(),
+        document: None,
+        exec: Vec::new(),
     })
 }
 

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod catalogue;
 pub mod declared;
+pub mod exec;
 pub mod history;
 pub mod http;
 pub mod limit;
@@ -115,6 +116,7 @@ questions! {
     Manifests: manifest::Manifests => manifest::Found,
     Canary: logs::Canary => logs::Trace,
     Watch: logs::Watch => logs::Watched,
+    Exec: exec::Exec => exec::Said,
 }
 
 /// The answer to an ask: what was seen, or why nothing was.

@@ -26,7 +26,7 @@ fn attestation(reader: &mut Reader<'_>, node: &Node, targets: &[String]) -> Opti
             reader.fault(node.span, format!("the attestation has no `{key}`"), format!("add `{key}`: {what}"));
         }
     }
-    let check = fields.of("check").and_then(|node| known_check(reader, node));
+    let check = fields.of("check").and_then(|node| known_check(reader, node, &[]));
     if let (Some(check), Some(node)) = (&check, fields.of("check"))
         && !ALL.iter().any(|module| module.about.id == check && module.about.attestable)
     {

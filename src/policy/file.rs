@@ -9,17 +9,20 @@ use sha2::{Digest as _, Sha256};
 use super::fault::{Fault, Faults};
 use super::reader::{Fields, Reader, nearest};
 use super::yaml::{self, Node, Value};
-use super::{FingerprintKey, Policy, Source, attestation, deployment, register, trust, waiver};
+use super::{FingerprintKey, Policy, Source, attestation, deployment, document, exec, register, trust, waiver};
 use crate::checks::ALL;
 
 /// The keys of a policy.
-pub const KEYS: [&str; 10] = [
+pub const KEYS: [&str; 13] = [
     "version",
     "name",
     "fingerprint-key",
     "max-waiver-days",
     "targets",
     "checks",
+    "document",
+    "boxes",
+    "exec",
     "rotations",
     "incidents",
     "waivers",
@@ -52,7 +55,7 @@ pub struct Written<'a> {
 pub fn read(written: &Written<'_>) -> Result<Policy, Faults> {
     let root = yaml::parse(written.source, written.file).map_err(|fault| Faults(vec![*fault]))?;
     let mut reader = Reader::new(written.source, written.file, written.directory);
-    let policy = document(&mut reader, &root, written);
+    let policy = policy(&mut reader, &root, written);
     reader.faults.sort();
     reader.faults.dedup();
     match policy {
@@ -66,7 +69,7 @@ pub fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn document(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Option<Policy> {
+fn policy(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Option<Policy> {
     let fields = reader.fields(root, "the policy", &KEYS)?;
     version(reader, &fields);
     let name = match fields.of("name") {
@@ -103,11 +106,19 @@ fn document(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Opti
         .and_then(|node| reader.number(node, "a number of days"))
         .unwrap_or(MAX_WAIVER_DAYS);
     let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
-    let limits =
-        waiver::Limits { targets: &names, unwaivable: &unwaivable, max_days: max_waiver_days, today: written.today };
+    let exec = fields.of("exec").map(|node| exec::read(reader, node, &names)).unwrap_or_default();
+    let own: Vec<String> = exec.iter().map(|definition| definition.id.clone()).collect();
+    let limits = waiver::Limits {
+        targets: &names,
+        own: &own,
+        unwaivable: &unwaivable,
+        max_days: max_waiver_days,
+        today: written.today,
+    };
     let waivers = fields.of("waivers").map(|node| waiver::read(reader, node, &limits)).unwrap_or_default();
     let attestations =
         fields.of("attestations").map(|node| attestation::read(reader, node, &names)).unwrap_or_default();
+    let document = document::read(reader, fields.of("document"), fields.of("boxes"), &written.trust, &own);
     let mut fingerprint_key =
         fields.of("fingerprint-key").and_then(|node| fingerprint_key(reader, node)).unwrap_or_default();
     if let Trust::Found { root } = &written.trust {
@@ -131,6 +142,8 @@ fn document(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Opti
         fingerprint_key,
         checks: common,
         lines,
+        document,
+        exec,
     })
 }
 

@@ -2,8 +2,11 @@
 
 pub mod attestation;
 pub mod deployment;
+pub mod document;
+pub mod exec;
 pub mod fault;
 pub mod file;
+pub mod import;
 mod reader;
 pub mod register;
 pub mod schema;
@@ -20,6 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Bound, Module};
+use crate::checks::own::Own;
 use crate::evidence::Declared;
 use crate::evidence::declared::{Incident, Rotation};
 use crate::target::Target;
@@ -45,6 +49,12 @@ pub struct Policy {
     pub checks: BTreeMap<String, serde_json::Value>,
     /// The line of each check's block in the policy, where it has one.
     pub lines: BTreeMap<String, u32>,
+    /// The written policy that this one was read from; `--format checklist` gives it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<document::Document>,
+    /// The user's own checks: programs that the policy names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exec: Vec<exec::Definition>,
 }
 
 impl Policy {
@@ -62,6 +72,11 @@ impl Policy {
     pub fn bind(&self, module: &Module, target: &Target) -> Result<Box<dyn Bound>, serde_json::Error> {
         let knobs = target.checks.get(module.about.id).unwrap_or(&serde_json::Value::Null);
         (module.bind)(knobs)
+    }
+
+    /// The user's own checks that belong to this target, in the policy's order.
+    pub fn own(&self, target: &Target) -> impl Iterator<Item = Box<dyn Bound>> {
+        self.exec.iter().filter_map(|definition| Own::of(definition, target)).map(|own| Box::new(own) as Box<dyn Bound>)
     }
 }
 

@@ -49,6 +49,12 @@ pub fn schema() -> Value {
             "max-waiver-days": { "type": "integer", "minimum": 0 },
             "targets": list(json!({ "$ref": "#/$defs/target" })),
             "checks": { "$ref": "#/$defs/checks" },
+            "document": text("The written policy that this one was read from; `--format checklist` gives it back."),
+            "boxes": list(object(json!({
+                "text": text("What stands beside the box in the document."),
+                "checks": list(json!({ "type": "string" })),
+            }), &["text"])),
+            "exec": list(own()),
             "rotations": { "anyOf": [{ "type": "string" }, list(object(json!({
                 "name": text("The variable or the file that holds the secret."),
                 "environment": environment(),
@@ -64,7 +70,7 @@ pub fn schema() -> Value {
                 "record": text("Where it is written down."),
             }), &["secret", "on"]))] },
             "waivers": list(object(json!({
-                "check": check_id(|_| true),
+                "check": text("The id of a check, or of one under `exec`."),
                 "target": { "type": "string" },
                 "place": text("The place of one finding as the report prints it, or the finding's id."),
                 "reason": { "type": "string" },
@@ -83,6 +89,28 @@ pub fn schema() -> Value {
         },
         "$defs": definitions,
     })
+}
+
+/// A check of the user's own.
+fn own() -> Value {
+    object(
+        json!({
+            "id": { "type": "string", "pattern": "^[a-z][a-z0-9-]*$", "maxLength": 60 },
+            "title": text("What holds when it passes."),
+            "statements": list(json!({ "type": "string" })),
+            "severity": { "enum": ["low", "medium", "high", "critical"], "default": "medium" },
+            "remediation": text("What to do where it fails."),
+            "command": { "type": "array", "items": { "type": "string" }, "minItems": 1, "description": "The program's absolute path and its arguments; no shell runs it." },
+            "speaks": { "enum": ["json", "plugin"] },
+            "exit": { "type": "object", "propertyNames": { "pattern": "^[0-9]{1,3}$" }, "additionalProperties": { "enum": ["pass", "fail", "inconclusive"] } },
+            "errors": list(text("A pattern of output that means trouble of the program's own.")),
+            "deadline": { "$ref": "#/$defs/period" },
+            "scope": { "enum": ["deployment", "repository", "both"], "default": "deployment" },
+            "targets": list(json!({ "type": "string" })),
+            "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
+        }),
+        &["id", "title", "command", "speaks"],
+    )
 }
 
 fn target() -> Value {

@@ -68,7 +68,7 @@ fn descriptions(module: &Module) -> serde_json::Map<String, Value> {
 }
 
 /// A value in YAML's flow style: plain where that reads back as the same text, else as JSON, which YAML contains.
-fn scalar(value: &Value) -> String {
+pub fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) if reads_back(text) => text.clone(),
         Value::Array(items) => format!("[{}]", items.iter().map(scalar).collect::<Vec<_>>().join(", ")),

@@ -12,6 +12,8 @@ pub const KEYS: [&str; 7] = ["check", "target", "place", "reason", "owner", "unt
 /// What a waiver may not exceed.
 pub struct Limits<'a> {
     pub targets: &'a [String],
+    /// Ids of the user's own checks.
+    pub own: &'a [String],
     pub unwaivable: &'a [String],
     pub max_days: u32,
     pub today: NaiveDate,
@@ -35,7 +37,7 @@ fn waiver(reader: &mut Reader<'_>, node: &Node, limits: &Limits<'_>) -> Option<W
             reader.fault(node.span, format!("the waiver has no `{key}`"), format!("add `{key}`: {what}"));
         }
     }
-    let check = fields.of("check").and_then(|node| known_check(reader, node));
+    let check = fields.of("check").and_then(|node| known_check(reader, node, limits.own));
     if let (Some(check), Some(node)) = (&check, fields.of("check"))
         && limits.unwaivable.contains(check)
     {
@@ -81,12 +83,13 @@ fn waiver(reader: &mut Reader<'_>, node: &Node, limits: &Limits<'_>) -> Option<W
 }
 
 /// The id of a check that exists.
-pub(super) fn known_check(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
+pub(super) fn known_check(reader: &mut Reader<'_>, node: &Node, own: &[String]) -> Option<String> {
     let text = reader.text(node, "the id of a check")?;
-    if ALL.iter().any(|module| module.about.id == text) {
+    let known = || ALL.iter().map(|module| module.about.id).chain(own.iter().map(String::as_str));
+    if known().any(|id| id == text) {
         return Some(text.to_owned());
     }
-    let right = match nearest(text, ALL.iter().map(|module| module.about.id)) {
+    let right = match nearest(text, known()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`watertight checks` lists them".into(),
     };

@@ -2,6 +2,7 @@
 
 pub mod address;
 mod api;
+mod exec;
 mod fetch;
 pub mod fingerprint;
 mod history;
@@ -203,6 +204,7 @@ impl World {
         let canaries = pick(asks, |ask| if let Ask::Canary(ask) = ask { Some(ask) } else { None });
         let watches = pick(asks, |ask| if let Ask::Watch(ask) = ask { Some(ask) } else { None });
         let manifests = pick(asks, |ask| if let Ask::Manifests(ask) = ask { Some(ask) } else { None });
+        let programs = pick(asks, |ask| if let Ask::Exec(ask) = ask { Some(ask) } else { None });
         tokio::join!(
             guard(http::measure(self, target, bursts, sink)),
             guard(http::answer(self, target, requests, sink)),
@@ -218,6 +220,7 @@ impl World {
             guard(logs::answer(self, target, canaries, sink)),
             guard(metrics::answer(self, target, watches, sink)),
             guard(manifests::answer(target, manifests, sink)),
+            guard(exec::answer(self, target, programs, sink)),
             // one line per family
         );
     }

@@ -58,10 +58,12 @@ impl Report {
             statements: STATEMENTS
                 .iter()
                 .map(|statement| {
+                    let own = policy.exec.iter().filter(|own| own.statements.iter().any(|id| id == statement.id));
                     let checks: Vec<&str> = ALL
                         .iter()
                         .filter(|module| module.about.statements.contains(&statement.id))
                         .map(|module| module.about.id)
+                        .chain(own.map(|own| own.id.as_str()))
                         .collect();
                     StatementLine {
                         id: statement.id.into(),
@@ -74,6 +76,7 @@ impl Report {
             coverage: coverage(policy, recording),
             results,
             notices,
+            document: policy.document.clone(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub fn apply(policy: &Policy, today: NaiveDate, results: &mut [ResultLine]) -> V
     }
     for (waiver, used) in policy.waivers.iter().zip(used) {
         notices.extend(without_effect(policy, waiver, used, today, results));
+        notices.extend(used.then(|| over_broad(waiver, results)).flatten());
     }
     notices
 }
@@ -126,6 +127,23 @@ fn covers_unseen(covers: Covers) -> bool {
     }
 }
 
+/// What one waiver without a place covers beyond the one fault that somebody had in mind.
+fn over_broad(waiver: &Waiver, results: &[ResultLine]) -> Option<String> {
+    if waiver.place.is_some() {
+        return None;
+    }
+    let target = waiver.target.as_deref()?;
+    let result = results.iter().find(|result| result.check == waiver.check && result.target == target)?;
+    let covered = result.findings.iter().filter(|finding| finding.waived).count();
+    (covered > 1).then(|| {
+        format!(
+            "the waiver for {} on {target} (owner {}) is over-broad: it covers {covered} findings, and every new one; name \
+             the `place` of each that is borne",
+            waiver.check, waiver.owner
+        )
+    })
+}
+
 /// Why the waiver did nothing, if it did nothing.
 fn without_effect(
     policy: &Policy,
@@ -181,6 +199,8 @@ mod tests {
             fingerprint_key: FingerprintKey::Ephemeral,
             checks: std::collections::BTreeMap::new(),
             lines: std::collections::BTreeMap::new(),
+            document: None,
+            exec: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod checklist;
+pub mod checklist_document;
 pub mod escape;
 pub mod exception;
 pub mod json;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Place, Severity, Status};
+use crate::policy::document::Document;
 
 /// Everything one run says. Its JSON form is a contract: `watertight schema report` publishes it, and `version` grows
 /// when it changes.
@@ -34,6 +36,10 @@ pub struct Report {
     pub statements: Vec<StatementLine>,
     /// What the reader must know beside the results: what an untrusted policy was refused, waivers without effect.
     pub notices: Vec<String>,
+    /// The written policy behind this one, for the format that gives it back; no part of the JSON.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub document: Option<Document>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]

@@ -89,6 +89,7 @@ pub(crate) fn report() -> Report {
             checks: vec!["rate-limit".into()],
         }],
         notices: Vec::new(),
+        document: None,
     }
 }
 

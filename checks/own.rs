@@ -1,0 +1,348 @@
+//! The user's own checks hold by what their programs say, and trouble of a program's own is never a violation.
+
+use std::sync::{LazyLock, Mutex};
+
+use regex::Regex;
+use serde::Deserialize;
+
+use crate::check::{About, Bound, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
+use crate::evidence::exec::{Ending, Exec, Said, Speaks};
+use crate::evidence::{Ask, Evidence, Unseen};
+use crate::policy::exec::{Definition, Meaning};
+use crate::target::{Scope, Target};
+
+/// Lines of a plug-in's long output that are kept as notes.
+const NOTES: usize = 5;
+
+/// One of the user's own checks, bound to the target like any other.
+pub struct Own {
+    definition: Definition,
+    about: &'static About,
+}
+
+impl Own {
+    /// The check, where it belongs to this target.
+    pub fn of(definition: &Definition, target: &Target) -> Option<Self> {
+        (definition.targets.is_empty() || definition.targets.contains(&target.name))
+            .then(|| Self { definition: definition.clone(), about: about(definition) })
+    }
+
+    fn ask(&self) -> Exec {
+        Exec {
+            id: self.definition.id.clone(),
+            command: self.definition.command.clone(),
+            deadline: self.definition.deadline,
+            sha256: self.definition.sha256.clone(),
+        }
+    }
+
+    /// Why it does not run in this scope, if it does not.
+    fn out_of_scope(&self, target: &Target) -> Option<&'static str> {
+        match (self.definition.scope, target.scope) {
+            (Scope::Deployment, Scope::Repository) => Some("the deployment is out of scope"),
+            (Scope::Repository, Scope::Deployment) => Some("the repository is out of scope"),
+            (Scope::Both, _)
+            | (_, Scope::Both)
+            | (Scope::Deployment, Scope::Deployment)
+            | (Scope::Repository, Scope::Repository) => None,
+        }
+    }
+
+    fn place(&self, evidence: &Evidence) -> Place {
+        Place::policy(evidence.declared.policy_file.clone(), Some(self.definition.line))
+    }
+}
+
+impl Bound for Own {
+    fn about(&self) -> &'static About {
+        self.about
+    }
+
+    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
+        if self.definition.withheld.is_some() || self.out_of_scope(target).is_some() {
+            return Vec::new();
+        }
+        vec![self.ask().into()]
+    }
+
+    fn reserves(&self, _target: &Target) -> Vec<Reserve> {
+        Vec::new()
+    }
+
+    fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
+        if let Some(reason) = self.out_of_scope(target) {
+            return Verdict::not_applicable(reason);
+        }
+        let mut verdict = Verdict::default();
+        if let Some(why) = &self.definition.withheld {
+            verdict.not_seen(Unseen::NotAllowed(format!("it was not run: {why}")));
+            return verdict;
+        }
+        match evidence.of(&self.ask()) {
+            Err(unseen) => verdict.not_seen(unseen),
+            Ok(said) => match self.definition.speaks {
+                Speaks::Json => self.json(said, evidence, &mut verdict),
+                Speaks::Plugin => self.plugin(said, evidence, &mut verdict),
+            },
+        }
+        verdict
+    }
+}
+
+impl Own {
+    /// The monitoring plug-ins' convention: one line, performance data behind `|`, an exit code.
+    fn plugin(&self, said: &Said, evidence: &Evidence, verdict: &mut Verdict) {
+        let code = match said.ending {
+            Ending::Exited(code) => code,
+            Ending::Signalled(signal) => {
+                return verdict.not_seen(Unseen::NotComparable(format!("the program was ended by signal {signal}")));
+            }
+        };
+        let mut lines = said.output.lines();
+        let first = lines.next().unwrap_or_default();
+        let text = first.split('|').next().unwrap_or_default().trim();
+        if text.is_empty() {
+            // A shell's 126 and 127, a crash of an interpreter: a code without a word is no result.
+            return verdict.not_seen(Unseen::Malformed(format!("exit code {code} without a line of output")));
+        }
+        if let Some(trouble) = self.trouble(&said.output) {
+            return verdict.not_seen(Unseen::Unreachable(format!("{text} (exit code {code}; it says `{trouble}`)")));
+        }
+        match self.definition.exit.get(&code) {
+            Some(Meaning::Pass) => verdict.holds(text),
+            Some(Meaning::Fail) => verdict.finds(Finding::new(text, self.place(evidence)).aspect("own")),
+            Some(Meaning::Inconclusive) => {
+                verdict.not_seen(Unseen::NoEvidence(format!("{text} (exit code {code})")));
+            }
+            None => {
+                verdict.not_seen(Unseen::NotConfigured(format!("{text} (exit code {code} has no meaning in `exit`)")));
+            }
+        }
+        for line in
+            lines.take_while(|line| !line.contains('|')).map(str::trim).filter(|line| !line.is_empty()).take(NOTES)
+        {
+            verdict.notes(line);
+        }
+    }
+
+    /// What the output says that is trouble of the program's own: by the policy's patterns or by those that every
+    /// plug-in's trouble has in common.
+    fn trouble(&self, output: &str) -> Option<String> {
+        let own = self.definition.errors.iter().filter_map(|pattern| Regex::new(pattern).ok());
+        own.chain(std::iter::once(TROUBLE.clone()))
+            .find_map(|pattern| pattern.find(output).map(|found| found.as_str().to_owned()))
+    }
+
+    fn json(&self, said: &Said, evidence: &Evidence, verdict: &mut Verdict) {
+        match said.ending {
+            Ending::Exited(0) => {}
+            Ending::Exited(code) => {
+                return verdict.not_seen(Unseen::NotComparable(format!(
+                    "the program ended with code {code}; one that speaks JSON ends with 0 whatever it found"
+                )));
+            }
+            Ending::Signalled(signal) => {
+                return verdict.not_seen(Unseen::NotComparable(format!("the program was ended by signal {signal}")));
+            }
+        }
+        let answer: Answer = match serde_json::from_str(&said.output) {
+            Ok(answer) => answer,
+            Err(error) => {
+                return verdict.not_seen(Unseen::Malformed(format!(
+                    "expected one JSON object with grounds, findings, unseen, notes: {error}"
+                )));
+            }
+        };
+        for finding in answer.findings {
+            let place = match (finding.url, finding.host, finding.file) {
+                (Some(url), _, _) => Place::url(url),
+                (None, Some(host), _) => Place::host(host),
+                (None, None, Some(file)) => Place::file(file, finding.line),
+                (None, None, None) => self.place(evidence),
+            };
+            let mut found = Finding::new(finding.what, place).aspect(finding.aspect.unwrap_or_else(|| "own".into()));
+            found.severity = finding.severity;
+            verdict.finds(found);
+        }
+        for unseen in answer.unseen {
+            verdict.not_seen(Unseen::NoEvidence(unseen));
+        }
+        for ground in answer.grounds.iter().filter(|ground| !ground.trim().is_empty()) {
+            verdict.holds(ground);
+        }
+        for note in answer.notes {
+            verdict.notes(note);
+        }
+    }
+}
+
+/// What a program that speaks JSON says. There is no status in it: that follows, as for every check.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Answer {
+    grounds: Vec<String>,
+    findings: Vec<Found>,
+    unseen: Vec<String>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Found {
+    what: String,
+    aspect: Option<String>,
+    severity: Option<Severity>,
+    url: Option<String>,
+    host: Option<String>,
+    file: Option<String>,
+    line: Option<u32>,
+}
+
+/// Measured with Debian's monitoring plug-ins: a refused connection and a name that does not resolve exit with 2, as a
+/// violation does; so their words decide.
+static TROUBLE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)connection (?:refused|reset|timed out)|no route to host|(?:network|host)(?: is)? unreachable|timed? ?out\b|timeout|name or service not known|temporary failure in name resolution|could not resolve|unable to resolve|invalid host ?name|no such (?:file|host)|cannot (?:open|connect)|could not (?:open|connect)|unable to (?:open|connect)|error while loading shared libraries|usage:|unknown argument|could not parse arguments|permission denied|traceback",
+    )
+    .or_else(|_| Regex::new(""))
+    .unwrap_or_else(|_| unreachable!("a constant pattern compiles"))
+});
+
+/// `About` holds constants; an own check's texts come from the policy, are few, and live as long as the program. Equal
+/// ones are kept once, however often the policy is bound.
+fn about(definition: &Definition) -> &'static About {
+    static KNOWN: Mutex<Vec<(Definition, &'static About)>> = Mutex::new(Vec::new());
+    let keep = || -> &'static About {
+        let text = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
+        let statements: Vec<&'static str> = definition.statements.iter().map(|id| text(id)).collect();
+        Box::leak(Box::new(About {
+            id: text(&definition.id),
+            title: text(&definition.title),
+            statements: Box::leak(statements.into_boxed_slice()),
+            severity: definition.severity,
+            decided_from: match definition.scope {
+                Scope::Deployment => DecidedFrom::Deployment,
+                Scope::Repository => DecidedFrom::Repository,
+                Scope::Both => DecidedFrom::Both,
+            },
+            attestable: false,
+            remediation: text(&definition.remediation),
+            references: &[],
+        }))
+    };
+    let Ok(mut known) = KNOWN.lock() else { return keep() };
+    if let Some((_, about)) = known.iter().find(|(other, _)| other == definition) {
+        return about;
+    }
+    let about = keep();
+    known.push((definition.clone(), about));
+    about
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::check::Status;
+    use crate::period::Period;
+    use crate::target::Environment;
+
+    fn definition(speaks: Speaks) -> Definition {
+        Definition {
+            id: "edge".into(),
+            title: "the edge answers".into(),
+            statements: vec!["TLS-6".into()],
+            severity: Severity::Medium,
+            remediation: "Mend it.".into(),
+            command: vec!["/usr/lib/nagios/plugins/check_http".into()],
+            speaks,
+            exit: BTreeMap::from([(0, Meaning::Pass), (1, Meaning::Fail), (2, Meaning::Fail)]),
+            errors: vec!["licen[cs]e expired".into()],
+            deadline: Period::seconds(1),
+            scope: Scope::Deployment,
+            targets: Vec::new(),
+            sha256: None,
+            withheld: None,
+            line: 7,
+        }
+    }
+
+    fn target() -> Target {
+        Target {
+            name: "t".into(),
+            environment: Environment::Production,
+            scope: Scope::Both,
+            deployment: None,
+            repository: None,
+            checks: BTreeMap::new(),
+        }
+    }
+
+    fn judged(speaks: Speaks, ending: Ending, output: &str) -> Verdict {
+        let own = Own::of(&definition(speaks), &target()).unwrap();
+        let evidence = Evidence::at(chrono::Utc::now()).with(own.ask(), Said { ending, output: output.into() });
+        own.judge(&target(), &evidence)
+    }
+
+    #[test]
+    fn a_plug_in_passes_and_fails_by_the_map_of_its_codes() {
+        let passes = judged(Speaks::Plugin, Ending::Exited(0), "HTTP OK: 200 | time=0.1s;;\nlong line\n");
+        assert_eq!(
+            (passes.status(), passes.grounds(), passes.all_notes()),
+            (Status::Pass, &["HTTP OK: 200".to_owned()][..], &["long line".to_owned()][..])
+        );
+        assert_eq!(judged(Speaks::Plugin, Ending::Exited(1), "HTTP WARNING: 403").status(), Status::Fail);
+    }
+
+    #[test]
+    fn unreachable_broken_and_unmapped_are_no_violation_and_no_pass() {
+        for (ending, output) in [
+            (Ending::Exited(2), "connect to address 127.0.0.1 and port 1: Connection refused"),
+            (Ending::Exited(0), "OK - Connection refused"),
+            (Ending::Exited(2), "CRITICAL - Socket timeout after 10 seconds"),
+            (Ending::Exited(3), "UNKNOWN"),
+            (Ending::Exited(127), ""),
+            (Ending::Exited(1), ""),
+            (Ending::Exited(2), "licence expired"),
+            (Ending::Signalled(9), "OK"),
+        ] {
+            assert_eq!(judged(Speaks::Plugin, ending, output).status(), Status::Inconclusive, "{ending:?} {output}");
+        }
+    }
+
+    #[test]
+    fn json_says_what_was_found_and_the_status_follows() {
+        let ok = |output| judged(Speaks::Json, Ending::Exited(0), output);
+        assert_eq!(ok(r#"{"grounds":["3 of 3 hold"]}"#).status(), Status::Pass);
+        assert_eq!(ok(r#"{"grounds":["a"],"findings":[{"what":"b","host":"h"}]}"#).status(), Status::Fail);
+        for output in [
+            r#"{"grounds":["a"],"unseen":["c"]}"#,
+            "{}",
+            r#"{"grounds":[" "]}"#,
+            r#"{"status":"pass"}"#,
+            "",
+            "pass",
+            r#"{"grounds":["a"]} x"#,
+        ] {
+            assert_eq!(ok(output).status(), Status::Inconclusive, "{output}");
+        }
+        assert_eq!(judged(Speaks::Json, Ending::Exited(1), r#"{"grounds":["a"]}"#).status(), Status::Inconclusive);
+    }
+
+    #[test]
+    fn what_was_withheld_or_is_out_of_scope_asks_nothing() {
+        let withheld = Definition { withheld: Some("found".into()), ..definition(Speaks::Json) };
+        let own = Own::of(&withheld, &target()).unwrap();
+        let nothing = Evidence::at(chrono::Utc::now());
+        assert!(own.asks(&target(), &nothing).is_empty());
+        assert_eq!(own.judge(&target(), &nothing).status(), Status::Inconclusive);
+        let scoped = Target { scope: Scope::Repository, ..target() };
+        let own = Own::of(&definition(Speaks::Json), &scoped).unwrap();
+        assert!(own.asks(&scoped, &nothing).is_empty());
+        assert_eq!(own.judge(&scoped, &nothing).status(), Status::NotApplicable);
+        assert!(
+            Own::of(&Definition { targets: vec!["other".into()], ..definition(Speaks::Json) }, &target()).is_none()
+        );
+    }
+}

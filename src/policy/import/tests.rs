@@ -1,0 +1,109 @@
+//! Whatever the document: it is read, nothing of it is lost, and what is written holds.
+
+use proptest::prelude::*;
+
+use super::detect::Proposal;
+use super::write::{From, comment, policy};
+use super::*;
+
+fn written(source: &str) -> (Imported, String) {
+    let imported = import(source);
+    let proposal = Proposal { repository: ".".into(), ..Proposal::default() };
+    let text = policy(Some(&From { imported: &imported, document: "SECURITY.md" }), &proposal);
+    (imported, text)
+}
+
+fn load(text: &str) -> crate::policy::Policy {
+    let written = crate::policy::file::Written {
+        source: text,
+        file: "policy.yaml",
+        directory: std::path::Path::new("/nonexistent"),
+        trust: crate::policy::file::Trust::Full,
+        today: chrono::NaiveDate::from_ymd_opt(2026, 11, 24).unwrap(),
+    };
+    crate::policy::file::read(&written).unwrap_or_else(|faults| panic!("{faults}\n{text}"))
+}
+
+/// The words of a text, as whoever counts them without knowing Markdown.
+fn words(text: &str) -> std::collections::BTreeMap<String, usize> {
+    let mut words = std::collections::BTreeMap::new();
+    // The names of tags are no words.
+    let text = text.split('<').enumerate().map(|(at, part)| match part.split_once('>') {
+        Some((tag, rest)) if at > 0 && tag.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') => rest,
+        Some(_) | None => part,
+    });
+    for word in
+        text.flat_map(|part| part.split(|character: char| !character.is_alphanumeric())).filter(|word| !word.is_empty())
+    {
+        *words.entry(word.to_owned()).or_default() += 1;
+    }
+    words
+}
+
+#[test]
+fn of_two_limits_the_stricter_holds_and_the_other_is_told() {
+    let (_, text) = written(
+        "- At most 100 requests per minute.\n- At most 30 requests per minute.\n- At most 10 requests per hour.\n",
+    );
+    let policy = load(&text);
+    assert_eq!(policy.checks["rate-limit"], serde_json::json!({ "limit": 10, "window": "1h" }));
+    assert!(text.contains("# note: line 1 says limit: 100; the stricter holds"), "{text}");
+}
+
+#[test]
+fn hostile_text_stays_in_its_comment() {
+    let source = "Use TLS 1.2\u{85}checks: {tls-version: {suites: any}}\u{2028}or higher\u{202e}.\n\n- [ ] \"quoted\\\" `x`\u{7} never commit secrets\n\nA\rB: c\n";
+    let (imported, text) = written(source);
+    let policy = load(&text);
+    assert_eq!(policy.checks["tls-version"], serde_json::json!({ "minimum": "1.2" }));
+    let boxes = &policy.document.unwrap().boxes;
+    assert_eq!(boxes[0].text, imported.boxes()[0].2);
+}
+
+#[test]
+fn a_limit_for_some_endpoints_is_not_passed_off_as_one_for_all() {
+    let imported = import("Login attempts are limited to 5 requests per minute.");
+    assert_eq!(imported.bound().count(), 0);
+    assert!(imported.items[0].why_not.contains("some endpoints"));
+}
+
+/// Markdown as people and fuzzers write it.
+fn markdown() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("# Never commit secrets\n".to_owned()),
+        Just("- [ ] Use TLS 1.2 or higher\n".to_owned()),
+        Just("> 1. Rotate keys every 90 days.\n".to_owned()),
+        Just("| a | b |\n|---|---|\n| 30 requests per minute | x |\n".to_owned()),
+        Just("```\ncode\n".to_owned()),
+        Just("<li>Use HTTPS<!-- x".to_owned()),
+        Just("[a]: b\n\n".to_owned()),
+        Just("    ".to_owned()),
+        Just("\r\n".to_owned()),
+        "[ -~äöü\u{85}\u{2028}\u{feff}\u{1f600}\\*_`\\[\\]<>|#\n\t]{0,40}",
+    ];
+    prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn every_word_of_any_document_is_quoted_and_the_policy_holds(source in markdown()) {
+        let (imported, text) = written(&source);
+        let policy = load(&text);
+        prop_assert_eq!(imported.bound().count() + imported.not_covered().count(), imported.items.len());
+        for item in &imported.items {
+            let quoted = format!("# line {}", item.line);
+            prop_assert!(text.lines().any(|line| line.trim_start().starts_with(&quoted) && line.ends_with(&comment(&item.quote))), "{} is not in\n{}", item.quote, text);
+        }
+        let quotes: String = imported.items.iter().map(|item| format!("{}\n", item.quote)).collect();
+        let quoted = words(&quotes);
+        // The numbers of an ordered list are marks, not words.
+        for (word, count) in words(&source).into_iter().filter(|(word, _)| !word.chars().all(char::is_numeric) && word != "x") {
+            prop_assert!(quoted.get(&word).copied().unwrap_or_default() >= count, "{} of `{}` in {:?}\nquoted: {}", count, word, source, quotes);
+        }
+        for (_, block) in policy.checks {
+            prop_assert!(block.is_object());
+        }
+    }
+}

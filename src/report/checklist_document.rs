@@ -1,0 +1,256 @@
+//! The user's own document, given back: a box is ticked where everything behind it passed, and beneath it stands why.
+
+use std::fmt::Write as _;
+
+use super::checklist::BOXES;
+use super::escape;
+use super::{Report, ResultLine};
+use crate::check::Status;
+use crate::policy::import::{self, document::Tick};
+
+/// Reasons shown beneath a box for one check and target at most.
+const REASONS: usize = 5;
+const LONGEST: usize = 400;
+
+/// The document that the policy names, or the ten boxes where it names none or none could be read. Nothing of the
+/// document changes but its boxes and the lines beneath them.
+pub fn render(report: &Report) -> String {
+    let Some(document) = &report.document else { return ten_boxes(report, None) };
+    let Some(source) = &document.text else {
+        let why = document.unread.as_deref().unwrap_or("it has no text");
+        return ten_boxes(report, Some(&format!("{} could not be read: {why}", document.file)));
+    };
+    let mut edits: Vec<Edit> = Vec::new();
+    for (tick, _, text, recognised) in import::import(source).boxes() {
+        let checks: Vec<&str> = match document.boxes.iter().find(|known| known.text == text) {
+            Some(known) => known.checks.iter().map(String::as_str).collect(),
+            None => recognised,
+        };
+        edits.extend(beneath(report, source, tick, &checks));
+    }
+    if edits.is_empty() {
+        // Without a box there is nothing to tick in it; the built-in ones follow it.
+        let gap = if source.ends_with('\n') { "\n" } else { "\n\n" };
+        return format!(
+            "{source}{gap}{}",
+            ten_boxes(report, Some(&format!("{} has no checkboxes of its own", document.file)))
+        );
+    }
+    edits.sort_by_key(|edit| edit.at);
+    let mut text = String::with_capacity(source.len() * 2);
+    let mut from = 0;
+    for edit in edits {
+        text.push_str(source.get(from..edit.at).unwrap_or_default());
+        text.push_str(&edit.text);
+        from = edit.at + edit.replaces;
+    }
+    text.push_str(source.get(from..).unwrap_or_default());
+    text
+}
+
+/// One change of the document.
+struct Edit {
+    at: usize,
+    replaces: usize,
+    text: String,
+}
+
+/// The tick of one box, and the lines beneath its item.
+fn beneath(report: &Report, source: &str, tick: Tick, checks: &[&str]) -> Vec<Edit> {
+    let status = status(report, checks);
+    let mark = if status == Some(Status::Pass) { "x" } else { " " };
+    let old = source.get(tick.at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+    let mut edits = Vec::new();
+    if source.get(tick.at..tick.at + old) != Some(mark) && (status == Some(Status::Pass) || tick.checked) {
+        edits.push(Edit { at: tick.at, replaces: old, text: mark.to_owned() });
+    }
+    let begins = source.get(..tick.at).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let prefix = source.get(begins..tick.at.saturating_sub(1)).unwrap_or_default();
+    // Quotation marks go on; the item's own mark becomes blanks, so that the lines stand inside it.
+    let indent: String =
+        prefix.chars().map(|character| if character == '>' || character == '\t' { character } else { ' ' }).collect();
+    let break_ = if source.contains("\r\n") { "\r\n" } else { "\n" };
+    let ends = end_of_paragraph(source, tick.at);
+    let text = lines(report, checks, tick.checked).iter().fold(String::new(), |mut text, line| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{break_}{indent}- {line}");
+        text
+    });
+    edits.push(Edit { at: ends, replaces: 0, text });
+    edits
+}
+
+/// Where the item's own text ends: at its block's last line, as the parser sees it.
+fn end_of_paragraph(source: &str, at: usize) -> usize {
+    let block = import::document::blocks(source).into_iter().find(|block| block.tick.is_some_and(|tick| tick.at == at));
+    let from = block.map_or(at, |block| block.range.end);
+    let rest = source.get(from..).unwrap_or_default();
+    let end = from + rest.find('\n').unwrap_or(rest.len());
+    if source.get(..end).is_some_and(|before| before.ends_with('\r')) { end - 1 } else { end }
+}
+
+/// How everything behind a box stands; `None` where no check is behind it.
+fn status(report: &Report, checks: &[&str]) -> Option<Status> {
+    if checks.is_empty() {
+        return None;
+    }
+    Some(Status::sum(checks.iter().flat_map(|check| {
+        let mut statuses: Vec<Status> =
+            report.results.iter().filter(|result| result.check == *check).map(|result| result.status).collect();
+        if statuses.is_empty() {
+            statuses.push(Status::Inconclusive);
+        }
+        statuses
+    })))
+}
+
+fn lines(report: &Report, checks: &[&str], was_ticked: bool) -> Vec<String> {
+    if checks.is_empty() {
+        let ticked = if was_ticked { "; it was ticked by hand, and an audit ticks only what it saw" } else { "" };
+        return vec![format!("no check judges this: it is for a person to say{ticked}")];
+    }
+    let mut lines = Vec::new();
+    for check in checks {
+        let results: Vec<&ResultLine> = report.results.iter().filter(|result| result.check == *check).collect();
+        if results.is_empty() {
+            lines.push(format!("**not seen** {}: not part of this audit", shown(check)));
+        }
+        lines.extend(results.into_iter().map(line));
+    }
+    lines
+}
+
+/// One check on one target: how it stands, and on what grounds.
+fn line(result: &ResultLine) -> String {
+    let findings =
+        || result.findings.iter().map(|finding| format!("{} ({})", finding.what, finding.place)).collect::<Vec<_>>();
+    let (word, mut reasons) = match result.status {
+        Status::Pass if result.attestation.is_some() => ("attested", result.grounds.clone()),
+        Status::Pass => ("holds", result.grounds.clone()),
+        Status::Fail => ("fails", findings()),
+        Status::Inconclusive => ("not seen", result.unseen.clone()),
+        Status::NotApplicable => ("does not apply", result.notes.clone()),
+        Status::Waived => ("waived", findings()),
+    };
+    if let (Status::Waived, Some(waiver)) = (result.status, &result.waiver) {
+        reasons.insert(0, format!("until {} by {}: {}", waiver.until, waiver.owner, waiver.reason));
+    }
+    let more = reasons.len().saturating_sub(REASONS);
+    let mut text = reasons.iter().take(REASONS).map(|reason| shown(reason)).collect::<Vec<_>>().join("; ");
+    if more > 0 {
+        let _ = write!(text, "; and {more} more");
+    }
+    format!("**{word}** {} on {}: {text}", shown(&result.check), shown(&result.target))
+}
+
+/// Text of the audited system inside a Markdown document: shown, and never markup.
+fn shown(text: &str) -> String {
+    let text = escape::bounded(&escape::terminal(text), LONGEST);
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+        match character {
+            '<' => shown.push_str("&lt;"),
+            '&' => shown.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '#' | '@' => {
+                shown.push('\\');
+                shown.push(character);
+            }
+            character => shown.push(character),
+        }
+        shown
+    })
+}
+
+fn ten_boxes(report: &Report, why: Option<&str>) -> String {
+    let mut text = String::from("## Security Checklist\n\n");
+    if let Some(why) = why {
+        let _ = write!(text, "{}; these are the ten boxes of the built-in policy.\n\n", shown(why));
+    }
+    for tick in &BOXES {
+        let mark = if status(report, tick.checks) == Some(Status::Pass) { 'x' } else { ' ' };
+        let _ = writeln!(text, "- [{mark}] {}", tick.text);
+        for line in lines(report, tick.checks, false) {
+            let _ = writeln!(text, "  - {line}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::document::{Document, TickedBy};
+    use crate::report::sample;
+
+    fn given_back(source: &str, boxes: &[(&str, &[&str])]) -> String {
+        let mut report = sample::report();
+        report.document = Some(Document {
+            file: "SECURITY.md".into(),
+            text: Some(source.into()),
+            unread: None,
+            boxes: boxes
+                .iter()
+                .map(|(text, checks)| TickedBy {
+                    text: (*text).into(),
+                    checks: checks.iter().map(ToString::to_string).collect(),
+                })
+                .collect(),
+        });
+        render(&report)
+    }
+
+    #[test]
+    fn only_what_truly_passed_is_ticked_and_the_rest_says_why() {
+        let source =
+            "# T\r\n\r\ntext  \r\n\r\n* [ ] versions\r\n* [x] limit\r\n* [x] chain\r\n* [X] tea\r\n* [ ] origins\r\n";
+        let boxes: &[(&str, &[&str])] = &[
+            ("versions", &["tls-version"]),
+            ("limit", &["rate-limit", "tls-version"]),
+            ("chain", &["certificate-trust"]),
+            ("tea", &[]),
+            ("origins", &["cors-origins"]),
+        ];
+        assert_eq!(
+            given_back(source, boxes),
+            "# T\r\n\r\ntext  \r\n\r\n* [x] versions\r\n  - **holds** tls-version on production: TLS 1.1 refused by an alert, 1.3 accepted\r\n\
+             * [ ] limit\r\n  - **fails** rate-limit on production: 34 requests accepted in 60 s, and 30 are allowed (https://mcp.example.test/api/items?page=1&amp;with=a-rather-long-query-that-has-to-be-broken-somewhere)\r\n  - **holds** tls-version on production: TLS 1.1 refused by an alert, 1.3 accepted\r\n\
+             * [ ] chain\r\n  - **not seen** certificate-trust on production: timed out: no ServerHello in 5 s\r\n\
+             * [ ] tea\r\n  - no check judges this: it is for a person to say; it was ticked by hand, and an audit ticks only what it saw\r\n\
+             * [ ] origins\r\n  - **waived** cors-origins on production: until 2027-01-31 by platform: old widget, ticket SEC-12; a hostile origin is granted (https://mcp.example.test/mcp)\r\n"
+        );
+    }
+
+    #[test]
+    fn nested_quoted_and_last_boxes_keep_their_place() {
+        let source = "> - [ ] outer\n>   text\n>   - [ ] inner\n\n1. [ ] last";
+        let boxes: &[(&str, &[&str])] =
+            &[("outer text", &["tls-version"]), ("inner", &["tls-version"]), ("last", &["tls-version"])];
+        let text = given_back(source, boxes);
+        let line = "**holds** tls-version on production: TLS 1.1 refused by an alert, 1.3 accepted";
+        assert_eq!(
+            text,
+            format!(
+                "> - [x] outer\n>   text\n>   - {line}\n>   - [x] inner\n>     - {line}\n\n1. [x] last\n   - {line}"
+            )
+        );
+    }
+
+    #[test]
+    fn a_check_that_did_not_run_ticks_nothing() {
+        let text = given_back("- [x] a\n", &[("a", &["tls-version", "gitignore"])]);
+        assert!(
+            text.starts_with("- [ ] a\n") && text.contains("**not seen** gitignore: not part of this audit"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn without_a_document_the_ten_boxes_stand() {
+        let mut report = sample::report();
+        let text = render(&report);
+        assert_eq!(text.matches("\n- [").count(), 10);
+        report.document =
+            Some(Document { file: "S.md".into(), text: None, unread: Some("gone".into()), boxes: Vec::new() });
+        assert!(render(&report).contains("S.md could not be read: gone"));
+        assert!(given_back("# T\n", &[]).starts_with("# T\n\n## Security Checklist"));
+    }
+}
