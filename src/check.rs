@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::http::Free;
 use crate::evidence::{Ask, Evidence, Unseen};
 use crate::target::{Absent, Target};
 
@@ -26,6 +27,11 @@ pub trait Check: Default + DeserializeOwned + Serialize + JsonSchema + Send + Sy
     /// sent, and nothing is sent outside it.
     fn reserves(&self, _target: &Target) -> Vec<Reserve> {
         Vec::new()
+    }
+
+    /// Which factors of an ask of this check may be sent otherwise: an answer under any of them would do.
+    fn leaves_free(&self, _target: &Target, _ask: &Ask) -> Free {
+        Free::default()
     }
 
     /// Weighs the evidence, and nothing else.
@@ -352,6 +358,7 @@ pub trait Bound: Send + Sync {
     fn about(&self) -> &'static About;
     fn asks(&self, target: &Target, seen: &Evidence) -> Vec<Ask>;
     fn reserves(&self, target: &Target) -> Vec<Reserve>;
+    fn leaves_free(&self, target: &Target, ask: &Ask) -> Free;
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict;
     /// The knobs as JSON: what tells two bindings of one check apart.
     fn knobs(&self) -> String;
@@ -368,6 +375,10 @@ impl<C: Check> Bound for C {
 
     fn reserves(&self, target: &Target) -> Vec<Reserve> {
         Check::reserves(self, target)
+    }
+
+    fn leaves_free(&self, target: &Target, ask: &Ask) -> Free {
+        Check::leaves_free(self, target, ask)
     }
 
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {

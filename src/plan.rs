@@ -1,5 +1,8 @@
 //! The plan: every ask of the first round, merged, with its ceiling of sends and its hosts; and what later rounds may add.
 
+pub(crate) mod bundle;
+mod forecast;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -9,6 +12,7 @@ use crate::checks::ALL;
 use crate::evidence::{Ask, Evidence, Unseen};
 use crate::policy::Policy;
 use crate::target::Target;
+pub use forecast::Forecast;
 
 /// What will be asked of one target before anything is known about it.
 #[derive(Debug, Serialize)]
@@ -17,6 +21,8 @@ pub struct Plan {
     pub asks: Vec<Planned>,
     /// What checks may add once they have seen the first answers.
     pub reserves: Vec<(String, Reserve)>,
+    /// What is expected at the deployment's origin, where there is one.
+    pub forecast: Option<Forecast>,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,8 +63,7 @@ impl Checklist {
     }
 
     /// The plan of the first round.
-    pub fn plan(&self, policy: &Policy, target: &Target, nothing: &Evidence) -> Plan {
-        let _ = policy;
+    pub fn plan(&self, target: &Target, nothing: &Evidence) -> Plan {
         let mut merged: BTreeMap<Ask, Vec<&'static str>> = BTreeMap::new();
         let mut reserves = Vec::new();
         for check in &self.checks {
@@ -82,7 +87,8 @@ impl Checklist {
                 ask,
             })
             .collect();
-        Plan { target: target.name.clone(), asks, reserves }
+        let forecast = Forecast::of(self, target, nothing);
+        Plan { target: target.name.clone(), asks, reserves, forecast }
     }
 }
 

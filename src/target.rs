@@ -156,6 +156,16 @@ impl Deployment {
         self.url.scheme() == "https"
     }
 
+    /// Whether a client certificate alone is the credential.
+    pub fn is_known_by_certificate(&self) -> bool {
+        self.client_cert.is_some() && self.token.is_none()
+    }
+
+    /// Whether a credential is named: a token, or a client certificate in its place.
+    pub fn has_credential(&self) -> bool {
+        self.token.is_some() || self.client_cert.is_some()
+    }
+
     /// Host as the URL has it (an IPv6 address without brackets).
     pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default().trim_matches(['[', ']'])

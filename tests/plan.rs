@@ -41,7 +41,7 @@ fn holds_to_its_plan(demo: &demo::Demo, recording: &Recording) {
     for target in &demo.policy.targets {
         let checklist = Checklist::of(&demo.policy, target, |_| true).unwrap();
         let nothing = Evidence::new(&recording.run, demo.policy.declared(), BTreeMap::new());
-        let plan = checklist.plan(&demo.policy, target, &nothing);
+        let plan = checklist.plan(target, &nothing);
         let reserved: u32 = plan.reserves.iter().map(|(_, reserve)| reserve.sends).sum();
         let record = recording.targets.iter().find(|record| record.target == target.name).unwrap();
         let mut later = 0;

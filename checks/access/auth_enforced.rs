@@ -5,6 +5,7 @@
 //! of path and header. A refusal proves something only beside the valid token's admission.
 
 mod endpoint;
+mod known;
 mod server;
 mod variation;
 
@@ -15,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Place, Reserve, Severity, Verdict};
 use crate::detect::answer::Says;
-use crate::evidence::http::{Exchange, Request};
+use crate::detect::routes::Route;
+use crate::evidence::http::{Exchange, Free, Request};
 use crate::evidence::mcp::{Conversation, Era};
 use crate::evidence::token::TokenAsk;
 use crate::evidence::{Ask, Evidence, Unseen, api, mcp};
@@ -28,12 +30,17 @@ pub struct AuthEnforced {
     pub max_endpoints: u32,
     /// Classes of endpoints that deny alike of which one each gets every altered form of the token.
     pub max_classes: u32,
+    /// Tricks of path, header and method tried on each of these, those that got around real guards first; the rest is
+    /// said to be untried.
+    pub max_tricks: u32,
     /// Query parameters in which the token must not be taken (RFC 6750 section 2.3); tried only with a disposable token.
     pub query_parameters: Vec<String>,
     /// Cookies in which the token must not be taken.
     pub cookies: Vec<String>,
     /// Whether an MCP server may tell its name and list its tools to anyone, as some do on purpose. Calls it may not.
     pub open_discovery: bool,
+    /// Files and folders of the repository whose routes another deployment serves.
+    pub elsewhere: Vec<String>,
 }
 
 impl Default for AuthEnforced {
@@ -41,9 +48,11 @@ impl Default for AuthEnforced {
         Self {
             max_endpoints: 200,
             max_classes: 4,
+            max_tricks: 12,
             query_parameters: vec!["access_token".into(), "token".into(), "api_key".into()],
             cookies: vec!["token".into()],
             open_discovery: false,
+            elsewhere: Vec::new(),
         }
     }
 }
@@ -76,6 +85,7 @@ impl Check for AuthEnforced {
             asks.push(TokenAsk {}.into());
         }
         asks.extend(api::Description::of(target).map(Ask::from));
+        asks.extend(known::asks(target));
         let surface = Surface::of(self, target, seen);
         for path in mcp::candidates(target) {
             asks.push(Conversation::standard(target, path.clone()).into());
@@ -89,8 +99,12 @@ impl Check for AuthEnforced {
         if asks.iter().any(open) {
             return asks;
         }
-        let controls: Vec<Ask> =
-            surface.requests.iter().flat_map(|request| endpoint::controls(seen, request)).map(Ask::from).collect();
+        let controls: Vec<Ask> = surface
+            .requests
+            .iter()
+            .flat_map(|request| endpoint::controls(target, seen, request))
+            .map(Ask::from)
+            .collect();
         let settled = controls.iter().all(|ask| seen.answers().contains_key(ask));
         asks.extend(controls);
         if !settled {
@@ -100,6 +114,14 @@ impl Check for AuthEnforced {
             asks.extend(variation::asks(self, target, seen, &class));
         }
         asks
+    }
+
+    /// Who asks is what matters: the origin does not, and what should be denied alone should be denied together.
+    fn leaves_free(&self, _target: &Target, ask: &Ask) -> Free {
+        match ask {
+            Ask::Http(request) => Free { origin: request.origin.is_none(), rest: false, beside: true },
+            _ => Free::default(),
+        }
     }
 
     fn reserves(&self, target: &Target) -> Vec<Reserve> {
@@ -120,8 +142,8 @@ impl Check for AuthEnforced {
         if !servers.is_empty() {
             reserves.push(reserve("MCP servers in each protocol era they speak", servers));
         }
-        if deployment.openapi.is_some() {
-            let each = reserve("the endpoints that the OpenAPI description lists, at most", one("/"));
+        if deployment.openapi.is_some() || target.repository().is_ok() {
+            let each = reserve("the endpoints that the OpenAPI description and the repository name, at most", one("/"));
             reserves.push(Reserve {
                 asks: each.asks.saturating_mul(self.max_endpoints),
                 sends: each.sends.saturating_mul(self.max_endpoints),
@@ -160,7 +182,20 @@ impl Check for AuthEnforced {
             server::judge(&mut verdict, self, target, evidence, path, standard);
         }
         for request in &surface.requests {
-            endpoint::judge(&mut verdict, target, evidence, request);
+            match surface
+                .routes
+                .iter()
+                .find(|(endpoint, _)| endpoint.path == request.path && endpoint.method == request.method)
+            {
+                Some((_, route)) if endpoint::is_nowhere(target, evidence, request) => {
+                    verdict.not_seen(Unseen::Partial(format!(
+                        "{route} was not found on the deployment at {}: declare the endpoint where it lies, or its file \
+                         under `elsewhere`",
+                        request.path
+                    )));
+                }
+                Some(_) | None => endpoint::judge(&mut verdict, target, evidence, request),
+            }
         }
         let classes = Self::classes(target, evidence, &surface);
         let known = classes.len();
@@ -173,7 +208,8 @@ impl Check for AuthEnforced {
                 "{known} ways of denying, altered tokens tried on {most} (`max-classes`)"
             )));
         }
-        let judged = format!("{} of {} known endpoints judged", surface.judged(), surface.known);
+        let judged =
+            format!("{} of {} known endpoints judged", surface.judged(), surface.known + surface.untried.len());
         if verdict.findings().is_empty() && verdict.unseen().is_empty() {
             verdict.holds(judged);
         } else {
@@ -199,11 +235,6 @@ fn unjudgeable(deployment: &Deployment) -> Option<Unseen> {
             "`headers` of the target sends {name} with every request, so that none is without a credential"
         )));
     }
-    if deployment.client_cert.is_some() && deployment.token.is_none() {
-        return Some(Unseen::NotComparable(
-            "the client certificate is sent with every request, so that none is without a credential".into(),
-        ));
-    }
     None
 }
 
@@ -218,13 +249,22 @@ struct Surface<'a> {
     withheld: Vec<Unseen>,
     /// Public endpoints, each with the reason.
     public: Vec<String>,
+    /// Endpoints that only the repository names.
+    routes: Vec<(Endpoint, Route)>,
+    /// Its routes that cannot be tried.
+    untried: Vec<Route>,
     unseen: Vec<Unseen>,
 }
 
 impl<'a> Surface<'a> {
     fn of(check: &AuthEnforced, target: &Target, seen: &'a Evidence) -> Self {
-        let (endpoints, unseen) = api::endpoints(target, seen);
+        let (mut endpoints, mut unseen) = api::endpoints(target, seen);
+        let added = known::added(target, seen, &endpoints, &check.elsewhere);
+        unseen.extend(added.unseen);
+        endpoints.extend(added.endpoints.iter().map(|(endpoint, _)| endpoint.clone()));
         let mut surface = Self {
+            routes: added.endpoints,
+            untried: added.untried,
             known: 0,
             servers: Vec::new(),
             requests: Vec::new(),
@@ -282,6 +322,16 @@ impl<'a> Surface<'a> {
         }
         for public in &self.public {
             verdict.notes(public);
+        }
+        if !self.untried.is_empty() {
+            let named: Vec<String> = self.untried.iter().take(8).map(ToString::to_string).collect();
+            let more = self.untried.len().saturating_sub(named.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            verdict.not_seen(Unseen::Partial(format!(
+                "the repository has routes that no known endpoint matches: {}{more}; declare the endpoints, or the files \
+                 under `elsewhere`",
+                named.join(", ")
+            )));
         }
         if self.known == 0 {
             verdict.not_seen(Unseen::NotConfigured(

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::origins::{EVIL, Hostile, Kind, OTHER_EVIL, hostile};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::api::{self, Description};
-use crate::evidence::http::{Credential, Exchange, Listener, Request};
+use crate::evidence::http::{Credential, Exchange, Free, Listener, Request};
 use crate::evidence::mcp::{self, Conversation, Era, EraAsked};
 use crate::evidence::{Ask, Evidence, Question as _, Seen, Unseen};
 use crate::target::{Deployment, Endpoint, Target};
@@ -22,7 +22,7 @@ pub struct CorsOrigins {
 
 impl Default for CorsOrigins {
     fn default() -> Self {
-        Self { endpoints: 50 }
+        Self { endpoints: 200 }
     }
 }
 
@@ -58,6 +58,23 @@ impl Check for CorsOrigins {
             asks.push(probe(target, first, Some(OTHER_EVIL)).into());
         }
         asks
+    }
+
+    /// The derived origins may be asked beside any credential and query, where what is granted depends on neither.
+    fn leaves_free(&self, target: &Target, ask: &Ask) -> Free {
+        let allowed = |origin: &String| {
+            target.deployment().is_ok_and(|deployment| deployment.origins.iter().flatten().any(|one| one == origin))
+        };
+        match ask {
+            Ask::Http(Request { method, origin: Some(origin), credential, .. }) if !allowed(origin) => {
+                // The foreign origin is seen beside the valid token itself, wherever that may read.
+                let fixed = method == "GET" && *credential == Credential::Valid;
+                let sentinel = matches!(origin.as_str(), EVIL | OTHER_EVIL);
+                let rest = !(fixed && sentinel) && method != "OPTIONS" && *credential != Credential::None;
+                Free { rest, ..Free::default() }
+            }
+            _ => Free::default(),
+        }
     }
 
     fn reserves(&self, target: &Target) -> Vec<Reserve> {
@@ -178,18 +195,26 @@ impl Subjects {
     fn requests(&self, target: &Target) -> Vec<Request> {
         let Ok(deployment) = target.deployment() else { return Vec::new() };
         let mut requests = Vec::new();
+        let mut methods = BTreeSet::new();
         for endpoint in &self.ordinary {
             if Some(endpoint) == self.representative.as_ref() {
                 let origins = hostile(deployment).into_iter().map(|hostile| hostile.origin);
                 requests.extend(origins.map(|origin| probe(target, endpoint, Some(&origin))));
                 requests.push(probe(target, endpoint, None));
                 requests.push(preflight(endpoint, EVIL));
-                requests.push(unauthenticated(endpoint));
+                requests.push(denied(target, endpoint, EVIL));
+                // What an allowed origin is granted beside a denial shows whether denials grant as successes do.
+                requests.extend(allowed(deployment).take(1).map(|origin| denied(target, endpoint, origin)));
                 requests.push(api::absent(target).from_origin(EVIL));
                 requests.extend(allowed(deployment).map(|origin| probe(target, endpoint, Some(origin))));
             } else {
-                requests.extend([EVIL, "null"].map(|origin| probe(target, endpoint, Some(origin))));
-                if endpoint.method != "GET" {
+                requests.push(probe(target, endpoint, Some(EVIL)));
+                // The other sentinel sees an error of the same endpoint.
+                if matches!(endpoint.method.as_str(), "GET" | "HEAD") {
+                    requests.push(denied(target, endpoint, "null"));
+                }
+                // Preflights of a method are answered in one place, and those of POST where those of GET are.
+                if !matches!(endpoint.method.as_str(), "GET" | "POST") && methods.insert(endpoint.method.clone()) {
                     requests.push(preflight(endpoint, EVIL));
                 }
             }
@@ -269,11 +294,18 @@ fn preflight(endpoint: &Endpoint, origin: &str) -> Request {
 }
 
 /// What an error of the same endpoint looks like: CORS is often configured for successes only, or for errors apart.
-fn unauthenticated(endpoint: &Endpoint) -> Request {
+fn unauthenticated(endpoint: &Endpoint, origin: &str) -> Request {
     match endpoint.method.as_str() {
-        "GET" | "HEAD" => Request::new(endpoint.method.clone(), endpoint.path.clone()).from_origin(EVIL),
-        _ => preflight(endpoint, EVIL),
+        "GET" | "HEAD" => Request::new(endpoint.method.clone(), endpoint.path.clone()).from_origin(origin),
+        _ => preflight(endpoint, origin),
     }
+}
+
+/// The same with a wrong token, where one is told from the right one.
+fn denied(target: &Target, endpoint: &Endpoint, origin: &str) -> Request {
+    let request = unauthenticated(endpoint, origin);
+    let guarded = api::admitted(target) == Credential::Valid && endpoint.public.is_none();
+    if guarded && request.method != "OPTIONS" { request.with(Credential::Wrong) } else { request }
 }
 
 fn grants(answer: &Exchange) -> Vec<&str> {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::detect::disclosure::{self, Kind, Leak, MASK};
+use crate::detect::refusal::{Answered, answered};
 use crate::evidence::api::{self, Description};
-use crate::evidence::http::{Body, Exchange, Listener, Request};
+use crate::evidence::http::{Body, Exchange, Free, Listener, Request};
 use crate::evidence::mcp::{self, Conversation, Outcome, Reply, Step};
 use crate::evidence::{Ask, Evidence, Question as _, Seen, Unseen};
 use crate::target::{Deployment, Target};
@@ -47,6 +48,13 @@ impl Check for ErrorDisclosure {
         let mut asks: Vec<Ask> = Description::of(target).map(Ask::from).into_iter().collect();
         asks.extend(provoking(target, seen).into_iter().map(Ask::from));
         asks
+    }
+
+    fn leaves_free(&self, _target: &Target, ask: &Ask) -> Free {
+        match ask {
+            Ask::Http(request) => Free { origin: request.origin.is_none(), ..Free::default() },
+            _ => Free::default(),
+        }
     }
 
     fn reserves(&self, target: &Target) -> Vec<Reserve> {
@@ -98,7 +106,8 @@ impl ErrorDisclosure {
     fn conclude(&self, court: Court<'_>) -> Verdict {
         let Court { mut verdict, seen, .. } = court;
         let total: u32 = seen.values().sum();
-        let classes: BTreeSet<&str> = seen.keys().map(|status| class(*status)).collect();
+        // The limiter's own words are no error of the service.
+        let classes: BTreeSet<&str> = seen.keys().filter(|status| **status != 429).map(|status| class(*status)).collect();
         let listed: Vec<String> = seen.iter().map(|(status, count)| format!("{count} x {status}")).collect();
         // Knobs of zero pass nothing on nothing.
         if total < self.answers.max(1) || classes.len() < usize::try_from(self.classes).unwrap_or(usize::MAX) {
@@ -207,7 +216,10 @@ impl Court<'_> {
     }
 
     fn answer(&mut self, answer: &Exchange, own: &[&str], place: &Place) {
-        *self.seen.entry(answer.status).or_default() += 1;
+        // A limiter's refusal is looked through and counts for nothing: it is no error of the service.
+        if answered(answer) == Answered::Service {
+            *self.seen.entry(answer.status).or_default() += 1;
+        }
         let which = format!("a {} answer", answer.status);
         // Where the answer came from is no secret to whoever asked there.
         let host = self.deployment.host();

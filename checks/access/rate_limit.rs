@@ -115,6 +115,22 @@ impl RateLimit {
         for (subject, unseen) in &measured.unmeasured {
             verdict.not_seen(about(subject, unseen));
         }
+        if let Some(exempt) = &deployment.exempt {
+            let alike = measured.spot_checks.iter().filter(|(_, alike)| *alike).count();
+            verdict.notes(format!(
+                "the audit was exempted from the limit by the header {}, but for this measurement; {alike} of {} requests \
+                 sent again without it were answered alike",
+                exempt.header,
+                measured.spot_checks.len()
+            ));
+            for (request, _) in measured.spot_checks.iter().filter(|(_, alike)| !alike) {
+                verdict.not_seen(Unseen::NotComparable(format!(
+                    "{request} is answered otherwise without the exemption header {}: what was seen with it is not what \
+                     everyone gets",
+                    exempt.header
+                )));
+            }
+        }
     }
 
     fn weigh_bucket(&self, deployment: &Deployment, bucket: &Bucket, verdict: &mut Verdict) {
@@ -126,6 +142,7 @@ impl RateLimit {
             Credential::Valid
             | Credential::Wrong
             | Credential::Mutated(_)
+            | Credential::Together(_)
             | Credential::Leaked(_)
             | Credential::Dummy => word.to_owned(),
         };
@@ -208,8 +225,10 @@ impl RateLimit {
             None => verdict.notes(format!("{request} was still refused two windows later")),
         }
         let make = if bucket.steady { "refilled steadily" } else { "within any window" };
+        let lower = served.saturating_sub(bucket.uncounted);
+        let limit = if lower == *served { served.to_string() } else { format!("{lower} to {served}") };
         verdict.holds(format!(
-            "{request}: {served} served, the next refused with 429{retry}; {} at most {make} after a refusal, of {} in {}",
+            "{request}: {limit} served, the next refused with 429{retry}; {} at most {make} after a refusal, of {} in {}",
             bucket.after, self.limit, self.window
         ));
     }
@@ -349,6 +368,7 @@ mod tests {
             status: 200,
             sent: 31,
             served: 30,
+            uncounted: 0,
             took: 80,
             refusal: Some(refusal(429)),
             after: 0,
@@ -362,7 +382,7 @@ mod tests {
     fn judged(bucket: Bucket, asides: Vec<Aside>) -> Verdict {
         let target = target("http://127.0.0.1:1", &["GET /a"]);
         let burst = check().burst(&target, &Evidence::at(chrono::DateTime::UNIX_EPOCH)).unwrap();
-        let measured = Measured { buckets: vec![bucket], asides, unmeasured: Vec::new() };
+        let measured = Measured { buckets: vec![bucket], asides, ..Measured::default() };
         let evidence = Evidence::at(chrono::DateTime::UNIX_EPOCH).with(burst, measured);
         check().judge(&target, &evidence)
     }

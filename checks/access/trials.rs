@@ -108,7 +108,7 @@ pub(super) fn hostile(target: &Target, operation: &Operation) -> Vec<Invalid> {
     }
     let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
     let bodies = [
-        ("malformed JSON", "{\"watertight\": [tru"),
+        ("malformed JSON", MALFORMED),
         ("JSON nested a thousand deep", deep.as_str()),
         // RFC 8259 section 8.1 asks for UTF-8; a lone surrogate is JSON by its grammar and no text.
         ("a lone surrogate instead of an object", "\"\\ud800\""),
@@ -127,7 +127,27 @@ pub(super) fn hostile(target: &Target, operation: &Operation) -> Vec<Invalid> {
             subject: String::new(),
             request: base(target, operation, &operation.path).json(text),
         })
+        .map(|invalid| {
+            if !invalid.request.headers.is_empty() || text_of(&invalid) != Some(MALFORMED) {
+                return invalid;
+            }
+            // The same question as others put to the operation.
+            Invalid { request: api::malformed(target, &operation.method, &operation.path), ..invalid }
+        })
         .collect()
+}
+
+const MALFORMED: &str = "{\"watertight\": [tru";
+
+fn text_of(invalid: &Invalid) -> Option<&str> {
+    invalid.request.body.as_ref().map(|body| body.text.as_str())
+}
+
+/// What operations whose inputs are described alike have in common.
+pub(super) fn kind(operation: &Operation) -> String {
+    let parameters: Vec<_> =
+        operation.parameters.iter().map(|one| (&one.place, &one.name, one.required, one.schema.to_string())).collect();
+    format!("{} {parameters:?} {:?}", operation.method, operation.body.as_ref().map(Value::to_string))
 }
 
 /// Whether the operation has constrained inputs that are not sent because they could write.

@@ -1,16 +1,15 @@
 //! `plan`: every ask with its ceiling, before a byte leaves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
 
 use super::{CheckArguments, Error, PolicyArguments, TargetArguments, demo, emit, setup};
-use crate::evidence::{Ask, Evidence};
+use crate::evidence::Evidence;
 use crate::period::Period;
-use crate::plan::{Checklist, Plan};
+use crate::plan::{Checklist, Forecast, Plan};
 use crate::report::escape::terminal;
 
 #[derive(Args, Debug)]
@@ -44,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
             .map_err(Error::json("the knobs of a check"))?;
         let mut nothing = Evidence::at(Utc::now());
         nothing.declared = policy.declared();
-        plans.push(checklist.plan(&policy, target, &nothing));
+        plans.push(checklist.plan(target, &nothing));
     }
     if arguments.json {
         let text = serde_json::to_string_pretty(&plans).map_err(Error::json("the plan"))?;
@@ -92,13 +91,10 @@ fn render(plan: &Plan) -> String {
     for (host, sends) in per_host {
         let _ = writeln!(text, "  {}: {sends} sends at most in the first round", terminal(&host));
     }
-    match at_least(plan) {
-        Some(time) => {
-            let _ =
-                writeln!(text, "  takes at least {} if the declared limit is kept", Period::seconds(time.as_secs()));
-        }
+    match &plan.forecast {
+        Some(forecast) => forecast_in_words(&mut text, forecast),
         None => {
-            let _ = writeln!(text, "  no rate limit is measured, so nothing has to be waited for");
+            let _ = writeln!(text, "  no deployment is asked, so no limit has to be waited for");
         }
     }
     text
@@ -115,13 +111,31 @@ fn sends_per_host(plan: &Plan) -> BTreeMap<String, u32> {
     sends
 }
 
-/// The lower bound of time: so many windows of the declared limit as the requests need that must be served.
-fn at_least(plan: &Plan) -> Option<Duration> {
-    let (limit, window) = plan.asks.iter().find_map(|planned| {
-        if let Ask::Burst(burst) = &planned.ask { Some((burst.limit.max(1), burst.window.duration())) } else { None }
-    })?;
-    let requests: BTreeSet<&Ask> =
-        plan.asks.iter().map(|planned| &planned.ask).filter(|ask| matches!(ask, Ask::Http(_))).collect();
-    let windows = u32::try_from(requests.len()).unwrap_or(u32::MAX) / limit;
-    Some(window.saturating_mul(windows.max(1)))
+/// What is expected at the origin: requests, the assumed limit, and the time that follows from them.
+fn forecast_in_words(text: &mut String, forecast: &Forecast) {
+    let origin = terminal(&forecast.origin);
+    let about = if forecast.unknown.is_empty() { "about" } else { "at least" };
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "  {origin}: {about} {} requests to be served, {} refused at most",
+        forecast.requests, forecast.refused
+    );
+    for unknown in &forecast.unknown {
+        let _ = writeln!(text, "    not in this number: what follows from {}", terminal(unknown));
+    }
+    if let Some(header) = &forecast.exempt {
+        let _ = writeln!(text, "    sent with the exemption header {}, but for the measurement", terminal(header));
+    }
+    match forecast.limit {
+        Some((limit, window)) => {
+            let bound = Period::millis(u64::try_from(forecast.at_least.as_millis()).unwrap_or(u64::MAX));
+            let _ = writeln!(text, "    assumed limit: {limit} in {window}, until it is measured");
+            let _ =
+                writeln!(text, "    takes at least {bound} ({} s) from one address", forecast.at_least.as_secs_f64());
+        }
+        None => {
+            let _ = writeln!(text, "    no rate limit is measured, so nothing has to be waited for");
+        }
+    }
 }

@@ -77,6 +77,9 @@ faults! {
     TokenInQueryAccepted: "the token is accepted in the query", fells ["auth-enforced"], blinds [];
     TokenInCookieAccepted: "the token is accepted in a cookie", fells ["auth-enforced"], blinds [];
     OverrideHeaderOpens: "X-Original-URL goes past authentication", fells ["auth-enforced"], blinds [];
+    RefusalRedirects: "who is denied is sent to a login page", fells ["auth-enforced"], blinds [];
+    RefusalHoldsContent: "a 401 that carries the content all the same", fells ["auth-enforced"], blinds [];
+    RouteForgotten: "an open route that only the repository knows", fells ["auth-enforced"], blinds [];
     SlashesOpen: "a doubled slash goes past authentication", fells ["auth-enforced"], blinds [];
     McpModernOpen: "MCP 2026-07-28 needs no credential, initialize does", fells ["auth-enforced"], blinds [];
     McpLegacyOpen: "MCP initialize needs no credential, 2026-07-28 does", fells ["auth-enforced"], blinds [];
@@ -117,9 +120,11 @@ faults! {
     CorsGrantsSuffix: "origins that end like the allowed one are granted", fells ["cors-origins"], blinds [];
     CorsGrantsPlainTwin: "the allowed origin is granted over plain HTTP", fells ["cors-origins"], blinds [];
     CorsWithoutVary: "granted by origin and kept by caches, without Vary", fells ["cors-origins"], blinds [];
+    CorsGrantsLocal: "CORS grants every port of localhost", fells ["cors-origins"], blinds [];
     McpOriginUnchecked: "MCP serves a hostile Origin", fells ["cors-origins"], blinds [];
 
     BodyUnvalidated: "bodies are not validated", fells ["input-validation"], blinds [];
+    ExtraAccepted: "bodies may hold what is not declared", fells ["input-validation"], blinds [];
     QueryUnvalidated: "queries are not validated", fells ["input-validation"], blinds [];
     McpUnvalidated: "tool arguments are not validated", fells ["input-validation"], blinds [];
     InvalidCrashes: "invalid input gets 500", fells ["input-validation"], blinds [];
@@ -159,6 +164,7 @@ faults! {
     PlainRedirectsElsewhere: "plain HTTP redirects to another host", fells ["https-enforced"], blinds [];
     PlainRedirectsToPlain: "plain HTTP redirects to plain HTTP", fells ["https-enforced"], blinds [];
     PlainDropsPath: "plain HTTP redirects to the front page", fells ["https-enforced"], blinds [];
+    PlainServesOne: "plain HTTP redirects, and serves one endpoint", fells ["https-enforced"], blinds [];
     PlainReadsCredential: "plain HTTP serves who sends a credential and redirects the rest", fells ["https-enforced"], blinds [];
     PlainSilent: "the plain listener accepts and never answers", fells [], blinds ["https-enforced"];
 

@@ -53,6 +53,10 @@ pub(super) fn head(values: &Values, faults: &Faults) -> Files {
     } else {
         put("compose.yaml", compose);
     }
+    if faults.has(Fault::RouteForgotten) {
+        let forgotten = "app.get(\"/debug/state\", (_request, response) => response.json(state()));\n";
+        put("src/server.ts", &format!("{}{forgotten}", include_str!("assets/server.ts")));
+    }
     put("deploy/nginx/mcp.conf", include_str!("assets/mcp.conf"));
     if !faults.has(Fault::RenewalUnseen) {
         put("deploy/systemd/certbot-renew.timer", include_str!("assets/certbot-renew.timer"));

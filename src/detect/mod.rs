@@ -3,5 +3,6 @@
 pub mod answer;
 pub mod disclosure;
 pub mod refusal;
+pub mod routes;
 pub mod schema;
 pub mod secrets;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::http::{Credential, Listener, Request};
 use super::{Evidence, Question, Unseen};
 use crate::seen_as;
-use crate::target::{Endpoint, OpenApi, Target};
+use crate::target::{Deployment, Endpoint, OpenApi, Target};
 
 /// The OpenAPI description (JSON or YAML), from a path on the target or from a file.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -147,10 +147,8 @@ pub fn text_of(value: &serde_json::Value) -> Option<String> {
 
 /// The credential that the deployment should admit: the token where one is named, else none.
 pub fn admitted(target: &Target) -> Credential {
-    match target.deployment.as_ref().and_then(|deployment| deployment.token.as_ref()) {
-        Some(_) => Credential::Valid,
-        None => Credential::None,
-    }
+    let named = target.deployment.as_ref().is_some_and(Deployment::has_credential);
+    if named { Credential::Valid } else { Credential::None }
 }
 
 /// A path that no deployment has: what a 404 looks like. Shared by every check that needs one.

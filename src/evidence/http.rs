@@ -110,6 +110,26 @@ impl Request {
     }
 }
 
+/// Which factors of a request an ask does not depend on: the planner may send them otherwise, to answer several asks with
+/// one request. Where a control shows that a factor matters after all, the request is sent again as asked.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Free {
+    /// Any `Origin` may be added.
+    pub origin: bool,
+    /// Any credential, any query and any further header may stand in: the ask is about its method, path and origin.
+    pub rest: bool,
+    /// Other forms of a credential may be put beside this one: all are expected to be denied.
+    pub beside: bool,
+}
+
+impl Free {
+    /// What two askers of one request both leave free.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { origin: self.origin && other.origin, rest: self.rest && other.rest, beside: self.beside && other.beside }
+    }
+}
+
 impl Question for Request {
     seen_as!(Http => Exchange);
 
@@ -173,6 +193,8 @@ pub enum Credential {
     Leaked(String),
     /// A made-up credential that protects nothing, for listeners that may leak it.
     Dummy,
+    /// Several misplaced forms at once, where all should be denied.
+    Together(Vec<Mutation>),
 }
 
 impl fmt::Display for Credential {
@@ -184,6 +206,10 @@ impl fmt::Display for Credential {
             Self::Mutated(mutation) => mutation.fmt(f),
             Self::Leaked(fingerprint) => write!(f, "the leaked secret {fingerprint}"),
             Self::Dummy => f.write_str("a dummy credential"),
+            Self::Together(mutations) => {
+                let forms: Vec<String> = mutations.iter().map(ToString::to_string).collect();
+                write!(f, "{} at once", forms.join(", "))
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::http::{Credential, Exchange, Listener};
-use super::{Question, Unseen};
+use super::{Question, Shared, Unseen};
 use crate::period::Period;
 use crate::seen_as;
 use crate::target::{Endpoint, Target};
@@ -95,6 +95,12 @@ pub struct Measured {
     pub asides: Vec<Aside>,
     /// Subjects that could not be measured.
     pub unmeasured: Vec<(Subject, Unseen)>,
+    /// Refusals of requests with a foreign Origin, preflights among them: what a 429 itself grants and tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limited: Vec<Shared>,
+    /// What was sent again without the operator's exemption, and whether it was answered alike.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spot_checks: Vec<(String, bool)>,
 }
 
 /// One count that the limiter keeps.
@@ -108,8 +114,11 @@ pub struct Bucket {
     pub status: u16,
     /// Requests sent until the first refusal, or until the burst proved that there is no limit.
     pub sent: u32,
-    /// How many of these were served.
+    /// How many of these were served: the upper end of the limit.
     pub served: u32,
+    /// How many of the served may not have been counted; the limit lies between `served` less these and `served`.
+    #[serde(default)]
+    pub uncounted: u32,
     /// Milliseconds that the burst took.
     pub took: u64,
     /// The first refusal, if any.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::http::{Credential, Exchange, Listener};
 use super::{Evidence, Question, Unseen};
 use crate::seen_as;
-use crate::target::Target;
+use crate::target::{Deployment, Target};
 
 /// One conversation with an endpoint that may be an MCP server: opening (which tells the protocol era), then the steps.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -53,7 +53,7 @@ impl Conversation {
     /// The conversation that every check shares: with the valid token, in whatever era the server speaks, listing the
     /// tools. Without a token configured the credential is `None`.
     pub fn standard(target: &Target, path: impl Into<String>) -> Self {
-        let has_token = target.deployment.as_ref().is_some_and(|deployment| deployment.token.is_some());
+        let has_token = target.deployment.as_ref().is_some_and(Deployment::has_credential);
         Self {
             path: path.into(),
             credential: if has_token { Credential::Valid } else { Credential::None },

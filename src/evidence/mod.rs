@@ -178,15 +178,27 @@ pub struct Evidence {
     /// What the policy declares beside its targets.
     pub declared: Declared,
     answers: BTreeMap<Ask, Answer>,
+    sent_as: SentAs,
 }
+
+/// What was really sent for asks that shared a request.
+pub type SentAs = BTreeMap<Ask, http::Request>;
 
 impl Evidence {
     pub fn at(taken_at: DateTime<Utc>) -> Self {
-        Self { taken_at, seed: 0, declared: Declared::default(), answers: BTreeMap::new() }
+        let answers = BTreeMap::new();
+        Self { taken_at, seed: 0, declared: Declared::default(), answers, sent_as: SentAs::new() }
     }
 
     pub fn new(run: &Run, declared: Declared, answers: BTreeMap<Ask, Answer>) -> Self {
-        Self { taken_at: run.taken_at, seed: run.seed, declared, answers }
+        Self { taken_at: run.taken_at, seed: run.seed, declared, answers, sent_as: SentAs::new() }
+    }
+
+    /// With what was really sent for asks that shared a request.
+    #[must_use]
+    pub fn sent_as(mut self, sent_as: SentAs) -> Self {
+        self.sent_as = sent_as;
+        self
     }
 
     #[must_use]
@@ -219,10 +231,15 @@ impl Evidence {
         &self.answers
     }
 
-    /// Every HTTP exchange of the run with this target, whoever asked for it: what passive checks look through.
+    /// Every HTTP exchange of the run with this target, whoever asked for it, with the request as it was really sent:
+    /// what passive checks look through.
     pub fn exchanges(&self) -> impl Iterator<Item = (&http::Request, &http::Exchange)> {
-        self.answers.iter().filter_map(|(ask, answer)| match (ask, answer) {
-            (Ask::Http(request), Ok(Seen::Http(exchange))) => Some((request, exchange)),
+        let mut shared = BTreeSet::new();
+        self.answers.iter().filter_map(move |(ask, answer)| match (ask, answer) {
+            (Ask::Http(request), Ok(Seen::Http(exchange))) => match self.sent_as.get(ask) {
+                None => Some((request, exchange)),
+                Some(sent) => shared.insert(sent).then_some((sent, exchange)),
+            },
             _ => None,
         })
     }
@@ -279,6 +296,61 @@ impl Tool {
 pub struct TargetRecord {
     pub target: String,
     pub answers: Vec<Observation>,
+    /// Exchanges that answer several asks, or asks that left a factor free; the answers point here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<Shared>,
+}
+
+/// One exchange, and the request as it was really sent.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Shared {
+    pub request: http::Request,
+    pub exchange: http::Exchange,
+}
+
+impl TargetRecord {
+    /// The record of these answers, each shared exchange written once. `sent` says what an ask cost.
+    pub fn of(target: &str, answers: BTreeMap<Ask, Answer>, sent_as: &SentAs, sent: impl Fn(&Ask) -> Sent) -> Self {
+        let mut record = Self { target: target.to_owned(), answers: Vec::new(), shared: Vec::new() };
+        let mut places: BTreeMap<&http::Request, usize> = BTreeMap::new();
+        for (ask, answer) in answers {
+            let answer = match (sent_as.get(&ask), answer) {
+                (Some(request), Ok(Seen::Http(exchange))) => {
+                    let place = *places.entry(request).or_insert(record.shared.len());
+                    if place == record.shared.len() {
+                        record.shared.push(Shared { request: request.clone(), exchange });
+                    }
+                    Recorded::Shared(place)
+                }
+                (_, answer) => answer.into(),
+            };
+            record.answers.push(Observation { sent: sent(&ask), ask, answer });
+        }
+        record
+    }
+
+    /// What was answered, shared exchanges put in their place.
+    pub fn answer(&self, recorded: &Recorded) -> Answer {
+        match recorded {
+            Recorded::Seen(seen) => Ok(seen.clone()),
+            Recorded::Unseen(unseen) => Err(unseen.clone()),
+            Recorded::Shared(place) => self
+                .shared
+                .get(*place)
+                .map(|shared| Seen::Http(shared.exchange.clone()))
+                .ok_or_else(|| Unseen::Malformed("the evidence points to an exchange that it does not hold".into())),
+        }
+    }
+
+    /// The evidence as checks see it.
+    pub fn evidence(&self, run: &Run, declared: Declared) -> Evidence {
+        let answers = self.answers.iter().map(|seen| (seen.ask.clone(), self.answer(&seen.answer))).collect();
+        let sent_as = self.answers.iter().filter_map(|seen| match &seen.answer {
+            Recorded::Shared(place) => Some((seen.ask.clone(), self.shared.get(*place)?.request.clone())),
+            Recorded::Seen(_) | Recorded::Unseen(_) => None,
+        });
+        Evidence::new(run, declared, answers).sent_as(sent_as.collect())
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -296,6 +368,8 @@ pub struct Observation {
 pub enum Recorded {
     Seen(Seen),
     Unseen(Unseen),
+    /// The exchange at this place of the record's `shared`.
+    Shared(usize),
 }
 
 impl From<Answer> for Recorded {
@@ -303,15 +377,6 @@ impl From<Answer> for Recorded {
         match answer {
             Ok(seen) => Self::Seen(seen),
             Err(unseen) => Self::Unseen(unseen),
-        }
-    }
-}
-
-impl From<Recorded> for Answer {
-    fn from(recorded: Recorded) -> Self {
-        match recorded {
-            Recorded::Seen(seen) => Ok(seen),
-            Recorded::Unseen(unseen) => Err(unseen),
         }
     }
 }

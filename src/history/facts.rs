@@ -12,7 +12,7 @@ pub fn facts(record: &TargetRecord) -> BTreeMap<String, String> {
     for observation in &record.answers {
         match &observation.answer {
             Recorded::Seen(seen) => add(seen, &mut facts),
-            Recorded::Unseen(_) => {}
+            Recorded::Unseen(_) | Recorded::Shared(_) => {}
         }
     }
     facts

@@ -34,7 +34,8 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
 
-use crate::evidence::{Answer, Ask, Question, Run, Seen, Sent, Unseen};
+use crate::evidence::http::{Exchange, Free, Request};
+use crate::evidence::{Answer, Ask, Question, Run, Seen, Sent, SentAs, Unseen};
 use crate::target::Target;
 use address::Class;
 use meter::Meter;
@@ -112,15 +113,43 @@ impl World {
         self.meter.sent(target, ask)
     }
 
-    /// Answers every ask of one round. What has no answer when the time is up, or when a probe breaks, is unseen.
+    /// Answers these asks, and takes it that no others come. What has no answer when the time is up, or when a probe
+    /// breaks, is unseen.
     pub async fn answer(&self, target: &Target, asks: BTreeSet<Ask>, answers: &mut BTreeMap<Ask, Answer>) {
-        for ask in &asks {
+        let (bursts, others): (BTreeSet<Ask>, BTreeSet<Ask>) =
+            asks.into_iter().partition(|ask| matches!(ask, Ask::Burst(_)));
+        let round = Round { asks: others.into_iter().map(|ask| (ask, Free::default())).collect(), last: true };
+        let others = async {
+            let answered = self.round(target, round).await;
+            self.nothing_more(target);
+            answered
+        };
+        let (answered, measured) = tokio::join!(others, self.measure(target, bursts));
+        answers.extend(answered.answers);
+        answers.extend(measured);
+    }
+
+    /// Measures limits beside the rounds, listening to what they send; ends after [`World::nothing_more`].
+    pub async fn measure(&self, target: &Target, bursts: BTreeSet<Ask>) -> BTreeMap<Ask, Answer> {
+        let round = Round { asks: bursts.into_iter().map(|ask| (ask, Free::default())).collect(), last: true };
+        self.round(target, round).await.answers
+    }
+
+    /// Every question about the target was put.
+    pub fn nothing_more(&self, target: &Target) {
+        http::finish(self, target);
+    }
+
+    /// Answers the asks of one round. What may be sent more cheaply together with asks of a later round is left over,
+    /// unless the round is the last.
+    pub async fn round(&self, target: &Target, round: Round) -> Answered {
+        for ask in round.asks.keys() {
             self.meter.plan(target, ask);
         }
         let sink = Sink::default();
         let mut stop = self.stop.clone();
         let ending = tokio::select! {
-            () = Box::pin(self.dispatch(target, &asks, &sink)) => Unseen::Bug("no probe answered".into()),
+            () = Box::pin(self.dispatch(target, &round, &sink)) => Unseen::Bug("no probe answered".into()),
             () = tokio::time::sleep_until(self.deadline.into()) => {
                 self.cut_short.store(true, Ordering::Relaxed);
                 Unseen::OverBudget("the time of the audit (--max-time) was up".into())
@@ -130,16 +159,23 @@ impl World {
                 Unseen::Interrupted
             }
         };
-        let mut seen = sink.take();
-        for ask in asks {
-            let answer = seen.remove(&ask).unwrap_or_else(|| Err(ending.clone()));
-            answers.insert(ask, answer);
+        let mut answered = sink.take();
+        for ask in round.asks.into_keys() {
+            if !answered.left_over.contains(&ask) {
+                answered.answers.entry(ask).or_insert_with(|| Err(ending.clone()));
+            }
         }
+        answered
     }
 
     /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
-    async fn dispatch(&self, target: &Target, asks: &BTreeSet<Ask>, sink: &Sink) {
-        let requests = pick(asks, |ask| if let Ask::Http(request) = ask { Some(request) } else { None });
+    async fn dispatch(&self, target: &Target, round: &Round, sink: &Sink) {
+        let asks: &BTreeSet<Ask> = &round.asks.keys().cloned().collect();
+        let requests = round.asks.iter().filter_map(|(ask, free)| match ask {
+            Ask::Http(request) => Some((request.clone(), *free)),
+            _ => None,
+        });
+        let requests = http::Requests { requests: requests.collect(), last: round.last };
         let descriptions = pick(asks, |ask| if let Ask::Api(description) = ask { Some(description) } else { None });
         let earlier = pick(asks, |ask| if let Ask::Earlier(ask) = ask { Some(ask) } else { None });
         let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
@@ -179,18 +215,52 @@ async fn guard(probing: impl Future<Output = ()>) {
     let _ = AssertUnwindSafe(probing).catch_unwind().await;
 }
 
+/// The asks of one round, each with what it leaves free.
+pub struct Round {
+    pub asks: BTreeMap<Ask, Free>,
+    /// Whether nothing will be asked after it.
+    pub last: bool,
+}
+
+/// What came of a round.
+#[derive(Default)]
+pub struct Answered {
+    pub answers: BTreeMap<Ask, Answer>,
+    /// What was really sent for asks that shared a request.
+    pub sent_as: SentAs,
+    /// To be asked again in the next round.
+    pub left_over: BTreeSet<Ask>,
+}
+
 /// Where probes put their answers as they come, so that an interruption keeps what was seen.
 #[derive(Default)]
-pub struct Sink(Mutex<BTreeMap<Ask, Answer>>);
+pub struct Sink(Mutex<Answered>);
 
 impl Sink {
     pub fn put<Q: Question>(&self, question: &Q, answer: Result<Q::Seen, Unseen>) {
-        if let Ok(mut answers) = self.0.lock() {
-            answers.insert(question.clone().into(), answer.map(Into::<Seen>::into));
+        if let Ok(mut answered) = self.0.lock() {
+            let ask: Ask = question.clone().into();
+            answered.sent_as.remove(&ask);
+            answered.answers.insert(ask, answer.map(Into::<Seen>::into));
         }
     }
 
-    fn take(&self) -> BTreeMap<Ask, Answer> {
-        self.0.lock().map(|mut answers| std::mem::take(&mut *answers)).unwrap_or_default()
+    /// The answer to a request that was sent as another one, which leaves nothing out that was asked.
+    pub fn put_shared(&self, question: &Request, exchange: Exchange, sent: &Request) {
+        if let Ok(mut answered) = self.0.lock() {
+            let ask = Ask::from(question.clone());
+            answered.sent_as.insert(ask.clone(), sent.clone());
+            answered.answers.insert(ask, Ok(exchange.into()));
+        }
+    }
+
+    pub fn leave_over(&self, question: &Request) {
+        if let Ok(mut answered) = self.0.lock() {
+            answered.left_over.insert(question.clone().into());
+        }
+    }
+
+    fn take(&self) -> Answered {
+        self.0.lock().map(|mut answered| std::mem::take(&mut *answered)).unwrap_or_default()
     }
 }

@@ -12,7 +12,7 @@ use crate::audit::Judged;
 use crate::check::{Finding, Severity, Status};
 use crate::checks::ALL;
 use crate::evidence::api::endpoints;
-use crate::evidence::{Ask, Evidence, Recorded, Recording, Seen};
+use crate::evidence::{Ask, Recorded, Recording, Seen};
 use crate::policy::Policy;
 
 /// Questions listed per result at most.
@@ -133,9 +133,8 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
         .iter()
         .find(|record| record.target == target.name)
         .map(|record| {
-            let answers = record.answers.iter().map(|seen| (seen.ask.clone(), seen.answer.clone().into())).collect();
             let known: BTreeSet<&Ask> = record.answers.iter().map(|seen| &seen.ask).collect();
-            let evidence = Evidence::new(&recording.run, policy.declared(), answers);
+            let evidence = record.evidence(&recording.run, policy.declared());
             let asked: BTreeSet<Ask> = crate::plan::asks_of(check.as_ref(), target, &evidence)
                 .unwrap_or_default()
                 .into_iter()
@@ -189,8 +188,7 @@ fn coverage(policy: &Policy, recording: &Recording) -> Coverage {
     let mut coverage = Coverage::default();
     for target in &policy.targets {
         let Some(record) = recording.targets.iter().find(|record| record.target == target.name) else { continue };
-        let answers = record.answers.iter().map(|seen| (seen.ask.clone(), seen.answer.clone().into())).collect();
-        let evidence = Evidence::new(&recording.run, policy.declared(), answers);
+        let evidence = record.evidence(&recording.run, policy.declared());
         let known: BTreeSet<String> =
             endpoints(target, &evidence).0.iter().map(|endpoint| path_of(&endpoint.path)).collect();
         let mut answered = BTreeSet::new();
@@ -199,11 +197,14 @@ fn coverage(policy: &Policy, recording: &Recording) -> Coverage {
             coverage.connections += u64::from(observation.sent.connections);
             match &observation.answer {
                 Recorded::Seen(seen) => count(seen, &mut coverage),
+                Recorded::Shared(_) => {}
                 Recorded::Unseen(unseen) => {
                     coverage.skipped.push(format!("{}: {}: {unseen}", target.name, observation.ask));
                 }
             }
-            if let (Ask::Http(request), Recorded::Seen(_)) = (&observation.ask, &observation.answer) {
+            if let (Ask::Http(request), Recorded::Seen(_) | Recorded::Shared(_)) =
+                (&observation.ask, &observation.answer)
+            {
                 answered.insert(path_of(&request.path));
             }
             if let (Ask::Mcp(conversation), Recorded::Seen(_)) = (&observation.ask, &observation.answer) {

@@ -1,6 +1,6 @@
 //! An MCP server as the customer builds them, behind nginx with TLS from a private root: every live box holds.
 
-use crate::harness::{Audit, Authority, Nginx, Server, folder, free_port, node, write};
+use crate::harness::{Audit, Authority, Nginx, Server, folder, free_port, node, random, write};
 
 /// A window of seconds keeps the test short; `tests/run --all` takes the policy's own minute.
 fn window_ms() -> u64 {
@@ -63,7 +63,8 @@ targets:
       - POST /api/items
       - {{ path: /health, public: probed by the load balancer }}
     openapi: /openapi.json
-    token: {{ env: REAL_TOKEN }}
+    token: {{ env: REAL_TOKEN, disposable: true }}
+    writes: allow
     origins: [https://app.example.com]
     hosts: [{{ name: 127.0.0.1, reach: loopback, ports: [{inner}, {secure}] }}]
     tools: {{ allow: [add] }}
@@ -95,11 +96,4 @@ checks:
         audit.expect(check, "pass");
     }
     assert!(!audit.report.to_string().contains(&token), "the token is in the report");
-}
-
-/// A number that differs from run to run: the hash of a path in a fresh temporary folder.
-fn random(path: &std::path::Path) -> u128 {
-    use std::hash::{BuildHasher as _, RandomState};
-    let (first, second) = (RandomState::new(), RandomState::new());
-    (u128::from(first.hash_one(path)) << 64) | u128::from(second.hash_one(path))
 }

@@ -7,11 +7,15 @@
 
 mod harness;
 
+mod client_certificate;
 mod everything;
 mod exposure;
+mod fastmcp;
 mod guarded;
+mod limiters;
 mod logs;
 mod monitoring;
+mod openapi;
 mod repositories;
 mod tls;
 mod unreachable;

@@ -68,11 +68,12 @@ pub(super) fn asks(target: &Target, request: &Request) -> Vec<Ask> {
 
 /// The made-up paths that show whether the server answers everything alike; asked where the endpoint serves whom it should
 /// not, and where the valid token gets an answer that any path might get.
-pub(super) fn controls(seen: &Evidence, request: &Request) -> Vec<Request> {
+pub(super) fn controls(target: &Target, seen: &Evidence, request: &Request) -> Vec<Request> {
     let says = |asked: &Request| seen.of(asked).ok().map(Says::of);
     let mut controls = Vec::new();
     if [bare(request), wrong(request)].iter().any(|asked| says(asked) == Some(Says::Served)) {
         controls.push(made_up(seen, request));
+        controls.extend(has_token(target).then(|| valid(&made_up(seen, request))));
     }
     if let Some(Says::Hidden | Says::Rejected) = says(&valid(request))
         && says(&bare(request)) == Some(Says::Denied)
@@ -103,11 +104,18 @@ fn nowhere(seen: &Evidence, request: &Request, last: &str) -> Request {
 
 pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence, request: &Request) {
     let control = has_token(target).then(|| evidence.of(&valid(request)));
-    let mut denied = 0;
-    for (asked, aspect, who) in
-        [(bare(request), "no-credential", "without a credential"), (wrong(request), "wrong-token", "to a wrong token")]
-    {
+    let by_certificate = target.deployment().is_ok_and(Deployment::is_known_by_certificate);
+    let what = if by_certificate { "client certificate" } else { "token" };
+    let (mut denied, mut refused_in_tls) = (0, false);
+    for (asked, aspect, who) in [
+        (bare(request), "no-credential", "without a credential".to_owned()),
+        (wrong(request), "wrong-token", format!("to a wrong {what}")),
+    ] {
         match evidence.of(&asked) {
+            Err(unseen) if is_refused_handshake(target, &unseen) => {
+                denied += 1;
+                refused_in_tls = true;
+            }
             Err(unseen) => verdict.not_seen(unseen),
             Ok(exchange) => match weigh(exchange, control.as_ref(), request, evidence) {
                 Weight::Open { like_control } => {
@@ -152,8 +160,11 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
             match refused(target, evidence, request, control) {
                 Some(why) => verdict.not_seen(of_endpoint(request, why)),
                 None if denied == 2 => verdict.holds(format!(
-                    "{} {}: denied without and with a wrong token, {} with the valid one",
-                    request.method, request.path, control.status
+                    "{} {}: denied without and with a wrong {what}{}, {} with the valid one",
+                    request.method,
+                    request.path,
+                    if refused_in_tls { " (in the TLS handshake)" } else { "" },
+                    control.status
                 )),
                 None => {}
             }
@@ -165,6 +176,16 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
                 .into(),
         )),
     }
+}
+
+/// Whether the server ended the TLS handshake for want of the client certificate that is the credential.
+fn is_refused_handshake(target: &Target, unseen: &Unseen) -> bool {
+    // The words of rustls for an alert of the server (RFC 8446 section 6.2).
+    const ALERTS: [&str; 5] =
+        ["CertificateRequired", "HandshakeFailure", "BadCertificate", "UnknownCA", "AccessDenied"];
+    let told = |why: &str| why.contains("received fatal alert") && ALERTS.iter().any(|alert| why.contains(alert));
+    target.deployment().is_ok_and(Deployment::is_known_by_certificate)
+        && matches!(unseen, Unseen::Unreachable(why) | Unseen::Malformed(why) if told(why))
 }
 
 /// What an answer to somebody who should be denied is.
@@ -209,7 +230,11 @@ fn weigh(
         Says::Nothing(unseen) => Weight::Unclear(unseen),
         Says::Served => match evidence.of(&made_up(evidence, request)) {
             Err(unseen) => Weight::Unclear(unseen),
-            Ok(other) if Says::of(other) == Says::Served && alike(exchange, other) => {
+            Ok(other)
+                if Says::of(other) == Says::Served
+                    && alike(exchange, other)
+                    && !(served && told_apart(evidence, request, exchange, control)) =>
+            {
                 unclear("a made-up path gets the same answer: the server answers everything alike".into())
             }
             Ok(_) => Weight::Open { like_control: control.filter(|_| served).map(|control| alike(exchange, control)) },
@@ -228,6 +253,14 @@ fn weigh(
         }
         Says::Broken => unclear(format!("answers {}: neither denied nor served", exchange.status)),
     }
+}
+
+/// Whether those without the valid token all get one success, and its holder gets what is there: then the guard says so with the
+/// wrong status, and it is not the server that answers everything alike.
+fn told_apart(evidence: &Evidence, request: &Request, exchange: &Exchange, control: Option<&Exchange>) -> bool {
+    let nowhere = evidence.of(&valid(&made_up(evidence, request)));
+    nowhere.is_ok_and(|nowhere| Says::of(nowhere) == Says::Hidden)
+        && control.is_some_and(|control| !alike(exchange, control))
 }
 
 /// A redirect of somebody whom the valid token's holder is not: to a page that people log in on, which no API client can
@@ -272,6 +305,7 @@ fn refused(target: &Target, evidence: &Evidence, request: &Request, control: &Ex
             nothing("the valid token gets 405: the path knows no such method".into())
         }
         Says::Hidden | Says::Rejected => match evidence.of(&bare(request)).map(Says::of) {
+            Err(unseen) if is_refused_handshake(target, &unseen) => missing(target, evidence, request, control),
             Ok(Says::Denied) => missing(target, evidence, request, control),
             Ok(Says::Served | Says::Hidden | Says::Rejected | Says::Elsewhere | Says::Broken | Says::Nothing(_))
             | Err(_) => nothing(format!("the valid token gets {} like everyone", control.status)),
@@ -311,6 +345,12 @@ fn missing(target: &Target, evidence: &Evidence, request: &Request, control: &Ex
          it in `openapi:` with an `example` that exists, or allow `writes`)",
         control.status
     )))
+}
+
+/// Whether nobody is served at the path, with or without a credential: nothing is there.
+pub(super) fn is_nowhere(target: &Target, evidence: &Evidence, request: &Request) -> bool {
+    let hidden = |asked: &Request| evidence.of(asked).is_ok_and(|answer| Says::of(answer) == Says::Hidden);
+    hidden(&bare(request)) && hidden(&wrong(request)) && (!has_token(target) || hidden(&valid(request)))
 }
 
 /// Whether the same described operation answered another input as only an endpoint does.
@@ -359,7 +399,7 @@ pub(super) fn guarded<'a>(
 }
 
 pub(super) fn has_token(target: &Target) -> bool {
-    target.deployment().ok().and_then(|deployment: &Deployment| deployment.token.as_ref()).is_some()
+    target.deployment().is_ok_and(Deployment::has_credential)
 }
 
 /// The reason, with the endpoint that it is about.

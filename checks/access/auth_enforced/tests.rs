@@ -10,6 +10,7 @@ use crate::checks::access::stage;
 use crate::evidence::Seen;
 use crate::evidence::http::{BodySeen, Credential, Mutation};
 use crate::evidence::mcp::{Conversation, EraAsked, Outcome, Reply, Session, Step, Transcript};
+use crate::evidence::repo::{Line, Lines, Matches};
 use crate::evidence::token::TokenFacts;
 use crate::target::{ClientCert, Environment, Writes};
 
@@ -21,17 +22,22 @@ type Answering<Q, A> = Box<dyn Fn(&Q) -> Given<A>>;
 struct Deployed {
     http: Answering<Request, Exchange>,
     mcp: Answering<Conversation, Transcript>,
+    lines: Box<dyn Fn(&Lines) -> Matches>,
 }
 
 impl Deployed {
     fn plain(http: impl Fn(&Request) -> Exchange + 'static) -> Self {
         let mcp = |_: &Conversation| Ok(transcript(Era::NotMcp, answer(404, ""), false));
-        Self { http: Box::new(move |request| Ok(http(request))), mcp: Box::new(mcp) }
+        Self { http: Box::new(move |request| Ok(http(request))), mcp: Box::new(mcp), lines: no_lines() }
     }
 
     fn server(mcp: impl Fn(&Conversation) -> Transcript + 'static) -> Self {
-        Self { http: Box::new(|_| Ok(answer(404, ""))), mcp: Box::new(move |asked| Ok(mcp(asked))) }
+        Self { http: Box::new(|_| Ok(answer(404, ""))), mcp: Box::new(move |asked| Ok(mcp(asked))), lines: no_lines() }
     }
+}
+
+fn no_lines() -> Box<dyn Fn(&Lines) -> Matches> {
+    Box::new(|_| Matches::default())
 }
 
 fn answer(status: u16, text: &str) -> Exchange {
@@ -71,6 +77,7 @@ fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Ve
                 Ask::Http(request) => (deployed.http)(request).map(Seen::from),
                 Ask::Mcp(asked) => (deployed.mcp)(asked).map(Seen::from),
                 Ask::Token(_) => Ok(Seen::from(TokenFacts::default())),
+                Ask::Lines(asked) => Ok(Seen::from((deployed.lines)(asked))),
                 other => panic!("{other}"),
             };
             evidence.record(ask, seen);
@@ -148,7 +155,8 @@ fn what_answers_everyone_alike_passes_nothing() {
         assert_eq!(audit(&items(), &same).status(), Status::Inconclusive, "{status}");
     }
     let silent = || Unseen::TimedOut("10 s".into());
-    let silent = Deployed { http: Box::new(move |_| Err(silent())), mcp: Box::new(move |_| Err(silent())) };
+    let silent =
+        Deployed { http: Box::new(move |_| Err(silent())), mcp: Box::new(move |_| Err(silent())), lines: no_lines() };
     assert_eq!(audit(&items(), &silent).status(), Status::Inconclusive);
     let bare = deployed("https://api.example.com", &["/mcp"]);
     assert_eq!(audit(&bare, &silent).status(), Status::Inconclusive);
@@ -325,6 +333,13 @@ fn success_with_an_error_in_it_is_a_fault_of_its_own() {
     let verdict = audit(&items(), &Deployed::plain(polite));
     assert_eq!(verdict.status(), Status::Fail);
     assert!(verdict.findings().iter().all(|finding| finding.severity == Some(Severity::Medium)));
+    // The same from a guard in front of everything: a made-up path gets it, too, and 404 with the token.
+    let everywhere = guard_before(|request| (request.path == "/api/items").then(|| answer(200, r#"{"items":[]}"#)));
+    let polite = move |request: &Request| {
+        let answer_to = (everywhere.http)(request).unwrap();
+        if answer_to.status == 401 { answer(200, r#"{"error":"unauthorized"}"#) } else { answer_to }
+    };
+    assert_eq!(audit(&items(), &Deployed::plain(polite)).status(), Status::Fail);
 }
 
 #[test]
@@ -385,11 +400,33 @@ fn a_credential_in_every_request_leaves_nothing_to_compare() {
     let mut target = items();
     target.deployment.as_mut().unwrap().headers.insert("Cookie".into(), "session=1".into());
     assert_eq!(audit(&target, &Deployed::plain(guarding(|_| true))).status(), Status::Inconclusive);
+}
+
+#[test]
+fn a_client_certificate_is_a_credential_and_a_refused_handshake_a_denial() {
     let mut target = items();
     let deployment = target.deployment.as_mut().unwrap();
     deployment.token = None;
     deployment.client_cert = Some(ClientCert { cert: "c".into(), key: "k".into() });
-    assert_eq!(audit(&target, &Deployed::plain(guarding(|_| true))).status(), Status::Inconclusive);
+    assert_eq!(audit(&target, &Deployed::plain(guarding(|_| true))).status(), Status::Fail);
+    let any = guarding(|credential| *credential != Credential::None);
+    assert_eq!(aspects(&audit(&target, &Deployed::plain(any))), ["GET wrong-token"]);
+    assert_eq!(audit(&target, &Deployed::plain(guarding(only_valid))).status(), Status::Pass);
+    let ending = |alert: &'static str| {
+        let serve = guarding(only_valid);
+        Deployed {
+            http: Box::new(move |request| match request.credential {
+                Credential::Valid => Ok(serve(request)),
+                _ => Err(Unseen::Malformed(format!("api.example.com:443: received fatal alert: {alert}"))),
+            }),
+            ..Deployed::plain(guarding(only_valid))
+        }
+    };
+    let verdict = audit(&target, &ending("CertificateRequired"));
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+    assert_eq!(audit(&target, &ending("InternalError")).status(), Status::Inconclusive);
+    // With a token named, too, such an end is no answer about the token.
+    assert_eq!(audit(&items(), &ending("CertificateRequired")).status(), Status::Inconclusive);
 }
 
 fn transcript(era: Era, exchange: Exchange, session: bool) -> Transcript {
@@ -551,8 +588,11 @@ fn an_altered_token_that_opens_a_server_fails() {
 fn a_server_that_denies_the_valid_token_proves_nothing() {
     let shut = Server { admits: |_| false, ..Server::sound(&[EraAsked::Legacy]) };
     let target = deployed("https://mcp.example.com", &["/mcp"]);
-    let deployed =
-        Deployed { http: Box::new(|_| Ok(answer(401, ""))), mcp: Box::new(move |asked| Ok(shut.answer(asked))) };
+    let deployed = Deployed {
+        http: Box::new(|_| Ok(answer(401, ""))),
+        mcp: Box::new(move |asked| Ok(shut.answer(asked))),
+        lines: no_lines(),
+    };
     assert_eq!(audit(&target, &deployed).status(), Status::Inconclusive);
 }
 
@@ -563,4 +603,48 @@ fn out_of_scope_is_not_applicable() {
     assert_eq!(verdict.status(), Status::NotApplicable);
     let nothing = AuthEnforced::default().judge(&items(), &Evidence::at(DateTime::UNIX_EPOCH));
     assert_eq!(nothing.status(), Status::Inconclusive);
+}
+
+/// A repository whose one file of code has these lines.
+fn with_code(deployed: Deployed, text: &'static str) -> Deployed {
+    let lines = move |asked: &Lines| {
+        if !asked.globs.iter().any(|glob| glob == "*.ts") {
+            return Matches::default();
+        }
+        let lines =
+            (1..).zip(text.lines()).map(|(line, text)| Line { path: "src/app.ts".into(), line, text: text.into() });
+        Matches { lines: lines.collect(), files: 1, ..Matches::default() }
+    };
+    Deployed { lines: Box::new(lines), ..deployed }
+}
+
+fn with_repository() -> Target {
+    let mut target = items();
+    target.repository = Some(crate::target::Repository { path: ".".into() });
+    target
+}
+
+#[test]
+fn a_route_that_only_the_repository_knows_is_judged_too() {
+    let known = "app.get('/api/items', list)";
+    let verdict = audit(&with_repository(), &with_code(Deployed::plain(guarding(only_valid)), known));
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+    let forgotten = |request: &Request| {
+        if request.path == "/debug" { answer(200, r#"{"memory":1}"#) } else { guarding(only_valid)(request) }
+    };
+    let code = "app.get('/api/items', list)\napp.get('/debug', dump)";
+    let verdict = audit(&with_repository(), &with_code(Deployed::plain(forgotten), code));
+    assert_eq!(verdict.status(), Status::Fail, "{verdict:#?}");
+    assert!(verdict.findings().iter().all(|finding| finding.place == Place::url("https://api.example.com/debug")));
+}
+
+#[test]
+fn routes_that_are_not_found_or_cannot_be_tried_are_unseen_by_name() {
+    for code in ["app.get('/elsewhere', x)", "adminRouter.get('/users', x)", "app.delete('/api/items/:id', x)"] {
+        let deployed = || with_code(Deployed::plain(guarding(only_valid)), code);
+        let verdict = audit(&with_repository(), &deployed());
+        assert_eq!(verdict.status(), Status::Inconclusive, "{code}: {verdict:#?}");
+        let check = AuthEnforced { elsewhere: vec!["src/".into()], ..AuthEnforced::default() };
+        assert_eq!(audit_with(&with_repository(), &deployed(), &check).0.status(), Status::Pass);
+    }
 }

@@ -18,8 +18,14 @@ pub(super) fn asks(check: &AuthEnforced, target: &Target, seen: &Evidence, class
     match &class.representative {
         Representative::Plain(request) => {
             let altered = mutations.into_iter().map(|mutation| altered(request, mutation).into());
-            let tricks = tricks_of(target, seen, request);
-            let made_up = (!tricks.is_empty()).then(|| endpoint::made_up(seen, request).into());
+            let (tricks, _) = most_telling(check, tricks_of(target, seen, request));
+            // What a trick that is served shows depends on what a path without a route gets.
+            let control = seen.of(&endpoint::valid(request));
+            let served = |trick: &Trick| match (seen.of(&trick.request), &control) {
+                (Ok(answer), Ok(control)) => Says::of(answer) == Says::Served && same(&trick.request, answer, control),
+                (Ok(_) | Err(_), _) => false,
+            };
+            let made_up = tricks.iter().any(served).then(|| endpoint::made_up(seen, request).into());
             altered.chain(tricks.into_iter().map(|trick| trick.request.into())).chain(made_up).collect()
         }
         Representative::Server { path, era } => {
@@ -33,7 +39,7 @@ pub(super) fn at_most(check: &AuthEnforced, target: &Target, candidates: &[Strin
     let request = Request::get("/one/two");
     let mutations = mutations(check, target, true);
     let altered = mutations.iter().map(|mutation| Ask::from(altered(&request, mutation.clone())));
-    let tricks = tricks(target, &request).into_iter().map(|trick| trick.request.into());
+    let tricks = most_telling(check, tricks(target, &request)).0.into_iter().map(|trick| trick.request.into());
     let plain: Vec<Ask> = altered.chain(tricks).chain([Request::get("/").into()]).collect();
     let path = candidates.first().map_or("/", String::as_str);
     let opened = |mutation: &Mutation| Ask::from(opened_with(target, path, EraAsked::Sse, mutation.clone()));
@@ -74,9 +80,11 @@ pub(super) fn judge(verdict: &mut Verdict, check: &AuthEnforced, target: &Target
         Representative::Plain(request) => &request.path,
         Representative::Server { path, .. } => path,
     };
-    verdict.holds(format!("{path}: {denied} of {tried} altered or misplaced forms of the token denied"));
+    if tried > 0 {
+        verdict.holds(format!("{path}: {denied} of {tried} altered or misplaced forms of the token denied"));
+    }
     if let Representative::Plain(request) = &class.representative {
-        judge_tricks(verdict, target, evidence, request);
+        judge_tricks(verdict, check, target, evidence, request);
     }
     if token(target).is_some_and(|token| !token.disposable) {
         verdict.not_seen(Unseen::NotAllowed(
@@ -87,19 +95,13 @@ pub(super) fn judge(verdict: &mut Verdict, check: &AuthEnforced, target: &Target
     }
 }
 
-fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, request: &Request) {
-    let tricks = tricks_of(target, evidence, request);
+fn judge_tricks(verdict: &mut Verdict, check: &AuthEnforced, target: &Target, evidence: &Evidence, request: &Request) {
+    let (tricks, all) = most_telling(check, tricks_of(target, evidence, request));
     if tricks.is_empty() {
         return;
     }
     let Ok(control) = evidence.of(&endpoint::valid(request)) else { return };
-    let made_up = match evidence.of(&endpoint::made_up(evidence, request)) {
-        Ok(exchange) => exchange,
-        Err(unseen) => {
-            verdict.not_seen(unseen);
-            return;
-        }
-    };
+    let made_up = evidence.of(&endpoint::made_up(evidence, request));
     let tried = tricks.len();
     let mut denied = 0;
     for trick in tricks {
@@ -107,10 +109,18 @@ fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, req
             Err(unseen) => verdict.not_seen(unseen),
             Ok(exchange) => match Says::of(exchange) {
                 Says::Nothing(unseen) => verdict.not_seen(unseen),
-                Says::Served
-                    if same(&trick.request, exchange, control)
-                        && !(Says::of(made_up) == Says::Served && same(&trick.request, exchange, made_up)) =>
-                {
+                Says::Served if same(&trick.request, exchange, control) => {
+                    match &made_up {
+                        Err(unseen) => {
+                            verdict.not_seen(unseen.clone());
+                            continue;
+                        }
+                        Ok(made_up) if Says::of(made_up) == Says::Served && same(&trick.request, exchange, made_up) => {
+                            denied += 1;
+                            continue;
+                        }
+                        Ok(_) => {}
+                    }
                     let what =
                         format!("{} {} is served without a credential to {}", request.method, request.path, trick.what);
                     verdict.finds(Finding::new(what, place(target, &request.path)).aspect(trick.aspect));
@@ -122,6 +132,10 @@ fn judge_tricks(verdict: &mut Verdict, target: &Target, evidence: &Evidence, req
         }
     }
     verdict.holds(format!("{}: {denied} of {tried} tricks of path and header let nobody in", request.path));
+    if tried < all {
+        verdict
+            .notes(format!("{}: {tried} of {all} tricks of path and header were tried (`max-tricks`)", request.path));
+    }
 }
 
 /// Whether the trick got what the valid token gets; an answer to HEAD has no body to tell by (RFC 9110 section 9.3.2).
@@ -245,6 +259,35 @@ struct Trick {
 fn tricks_of(target: &Target, evidence: &Evidence, request: &Request) -> Vec<Trick> {
     let served = evidence.of(&endpoint::valid(request)).is_ok_and(|control| Says::of(control) == Says::Served);
     if request.method == "GET" && served { tricks(target, request) } else { Vec::new() }
+}
+
+/// The tricks that got around real guards first: what `max-tricks` leaves out is the rarest.
+const BY_YIELD: &[&str] = &[
+    "path-double-slash",
+    "path-slash",
+    "path-case",
+    "path-encoded-dot",
+    "path-parameter",
+    "path-extension",
+    "header-original-url",
+    "header-forwarded-for",
+    "header-identity",
+    "header-forwarded-uri",
+    "header-method-override",
+    "method-head",
+    "path-through-public",
+    "path-space",
+    "path-encoded-letter",
+    "path-encoded-slash",
+];
+
+/// The first `max-tricks` of them by yield, and how many there are.
+fn most_telling(check: &AuthEnforced, mut tricks: Vec<Trick>) -> (Vec<Trick>, usize) {
+    let all = tricks.len();
+    let rank = |trick: &Trick| BY_YIELD.iter().position(|known| *known == trick.aspect).unwrap_or(BY_YIELD.len());
+    tricks.sort_by_key(rank);
+    tricks.truncate(usize::try_from(check.max_tricks).unwrap_or(usize::MAX));
+    (tricks, all)
 }
 
 /// `path` as a proxy is asked for it (RFC 9112 section 3.2.2), which a server must understand, too.

@@ -43,7 +43,13 @@ pub(super) fn answer(faults: &Faults, items: &Items, received: &Received) -> Ans
                 Ok(body) => body,
                 Err(_) => return refusal(faults, received),
             };
-            if !faults.has(Fault::BodyUnvalidated) && !admits(&openapi::new_item(), &body) {
+            let mut schema = openapi::new_item();
+            if faults.has(Fault::ExtraAccepted)
+                && let Some(keywords) = schema.as_object_mut()
+            {
+                keywords.remove("additionalProperties");
+            }
+            if !faults.has(Fault::BodyUnvalidated) && !admits(&schema, &body) {
                 return refusal(faults, received);
             }
             let field = |name: &str| body.get(name).cloned().unwrap_or_default();

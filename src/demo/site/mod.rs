@@ -176,8 +176,19 @@ impl Site {
             }
             _ => {}
         }
+        if faults.has(Fault::RouteForgotten) && received.path == "/debug/state" {
+            return Answer::json(200, &serde_json::json!({ "sessions": 3, "queue": [] }));
+        }
         if !self.admits(received) {
-            return Answer::denied();
+            return match received.path.as_str() {
+                _ if faults.has(Fault::RefusalRedirects) => {
+                    Answer::empty(302).header("location", "/login").outcome("denied")
+                }
+                "/api/status" if faults.has(Fault::RefusalHoldsContent) => {
+                    Answer::json(401, &serde_json::json!({ "status": "ok" })).outcome("denied")
+                }
+                _ => Answer::denied(),
+            };
         }
         let received = &normalised(faults, received);
         if received.path == "/mcp" {
@@ -288,6 +299,7 @@ impl Site {
         let granted = origin == ORIGIN
             || faults.has(Fault::CorsReflects)
             || (faults.has(Fault::CorsReflectsOnErrors) && status >= 400)
+            || (faults.has(Fault::CorsGrantsLocal) && origin.starts_with("http://localhost:"))
             || (faults.has(Fault::CorsGrantsNull) && origin == "null")
             || (faults.has(Fault::CorsGrantsPrefix) && origin.starts_with(ORIGIN))
             || (faults.has(Fault::CorsGrantsSuffix) && origin.ends_with("example.test"))

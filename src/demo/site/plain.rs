@@ -29,7 +29,10 @@ pub(in crate::demo) fn start(running: &mut Running, listener: TcpListener, site:
 
 async fn answer(site: Arc<Site>, faults: Faults, peer: SocketAddr, request: Request<Body>) -> Response<Body> {
     let carries = request.headers().contains_key("authorization");
-    if faults.has(Fault::PlainServes) || (faults.has(Fault::PlainReadsCredential) && carries) {
+    if faults.has(Fault::PlainServes)
+        || (faults.has(Fault::PlainServesOne) && request.uri().path() == "/mcp")
+        || (faults.has(Fault::PlainReadsCredential) && carries)
+    {
         return site.serve(peer, request).await;
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();

@@ -9,9 +9,10 @@ use futures_util::stream::FuturesUnordered;
 
 use super::client::{self, Route};
 use super::ledger::Ledger;
-use super::tape::Tape;
+use super::listen::{self, Heard};
+use super::tape::{Label, Mark, Tape};
 use super::trust::Trust;
-use super::{Sender, shot};
+use super::{Sender, must_be_denied, shot};
 use crate::detect::refusal::{Answered, answered, retry_after};
 use crate::evidence::http::{Credential, Exchange, Listener, Request};
 use crate::evidence::limit::{Aside, BUCKETS, Bucket, Burst, Measured, Outcome, Subject, Varied};
@@ -25,7 +26,7 @@ const BATCH: u32 = 8;
 /// looks show a window shorter than the policy's, and the late ones how much shorter.
 const LOOKS: [u32; 5] = [25, 50, 70, 85, 95];
 /// Headers from which services take the client's address, each tried with an address of its own.
-const SPOOFED: &[&str] = &[
+pub(super) const SPOOFED: &[&str] = &[
     "X-Forwarded-For",
     "X-Real-IP",
     "X-Client-IP",
@@ -62,6 +63,18 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
         Listener::Main.host(sender.target).ok_or_else(|| Unseen::NotNamed("the target's URL names no host".into()))?;
     let ledger = sender.world.clients.ledgers.of(&host, sender.target);
     let window = burst.window.duration();
+    let credential = if deployment.has_credential() { Credential::Valid } else { Credential::None };
+    let gunner = Gunner { sender, deployment, ledger: &ledger, limit: burst.limit, window };
+    let Some(first) = burst.subjects.iter().find(|subject| !subject.costly) else {
+        return Err(Unseen::NotAllowed("every endpoint is listed as `costly`: no burst is sent to any".into()));
+    };
+    // Exempt requests are not counted, so they measure nothing.
+    if deployment.exempt.is_none() {
+        match listen::listen(&gunner, burst, first).await? {
+            Heard::Clear(measured) => return Ok(measured),
+            Heard::Unclear => {}
+        }
+    }
     let _alone = ledger.measure().await?;
     let needed = window * 3;
     if sender.world.time_left() < needed {
@@ -71,11 +84,6 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
             sender.world.time_left().as_secs()
         )));
     }
-    let credential = if deployment.token.is_some() { Credential::Valid } else { Credential::None };
-    let gunner = Gunner { sender, deployment, ledger: &ledger, limit: burst.limit, window };
-    let Some(first) = burst.subjects.iter().find(|subject| !subject.costly) else {
-        return Err(Unseen::NotAllowed("every endpoint is listed as `costly`: no burst is sent to any".into()));
-    };
     // What was refused before must not count as the limiter's refusal of this.
     gunner.settle().await;
     let chosen = match shot::choose(&gunner, first, &credential).await {
@@ -88,6 +96,9 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
     let (request, request_in_words) = chosen?;
     gunner.settle().await;
     let mut measured = Measured::default();
+    if deployment.exempt.is_some() {
+        measured.spot_checks = gunner.spot_check(first).await;
+    }
     let main = Line { request, in_words: request_in_words, subject: first.clone(), route: Route::FRESH };
     let mut asides = Asides::Of(&burst.subjects);
     let bucket = gunner.bucket(&main, &credential, &mut asides).await?;
@@ -164,8 +175,8 @@ pub(super) struct Gunner<'a> {
     pub(super) sender: Sender<'a>,
     pub(super) deployment: &'a Deployment,
     pub(super) ledger: &'a Ledger,
-    limit: u32,
-    window: Duration,
+    pub(super) limit: u32,
+    pub(super) window: Duration,
 }
 
 /// What one request of the measurement showed.
@@ -176,6 +187,29 @@ pub(super) enum Shot {
 }
 
 impl Gunner<'_> {
+    /// Whether the first requests of the audit are answered alike without the operator's exemption.
+    async fn spot_check(&self, subject: &Subject) -> Vec<(String, bool)> {
+        let mut checks = Vec::new();
+        let memory = self.sender.world.clients.memory.of(self.sender.target);
+        for credential in [Credential::Valid, Credential::None, Credential::Wrong] {
+            let Some((request, exempted)) = memory.iter().find(|(request, _)| {
+                request.path == subject.path
+                    && request.method == subject.method
+                    && request.credential == credential
+                    && !request.exact
+                    && request.nth == 0
+            }) else {
+                continue;
+            };
+            let alike = match self.shoot(request, Route::FRESH).await {
+                Ok(Shot::Served(exchange)) => exchange.status == exempted.status,
+                Ok(Shot::Refused(_)) | Err(_) => false,
+            };
+            checks.push((format!("{} {} with {}", request.method, request.path, request.credential), alike));
+        }
+        checks
+    }
+
     /// Waits until a whole window has passed without any request of the audit.
     async fn settle(&self) {
         if let Some(idle) = self.ledger.idle() {
@@ -184,10 +218,32 @@ impl Gunner<'_> {
         }
     }
 
+    /// One request of a measurement.
     pub(super) async fn shoot(&self, request: &Request, route: Route) -> Result<Shot, Unseen> {
+        self.fire(request, route, true).await
+    }
+
+    /// One request that may be counted apart: what it is served says nothing of the count that is measured.
+    pub(super) async fn shoot_aside(&self, request: &Request, route: Route) -> Result<Shot, Unseen> {
+        self.fire(request, route, false).await
+    }
+
+    async fn fire(&self, request: &Request, route: Route, counts: bool) -> Result<Shot, Unseen> {
+        if must_be_denied(&request.credential) {
+            self.ledger.deny(self.deployment.limits.max_denied)?;
+        }
+        self.ledger.breathe().await;
+        let sent = Instant::now();
         let exchange = client::exchange(&self.sender, request, route).await?;
         let served = answered(&exchange) == Answered::Service;
-        self.ledger.note(served);
+        self.ledger.note(Mark {
+            label: Label::of(request),
+            sent,
+            answered: Instant::now(),
+            status: exchange.status,
+            served,
+            counts,
+        });
         Ok(if served { Shot::Served(exchange) } else { Shot::Refused(exchange) })
     }
 
@@ -199,7 +255,7 @@ impl Gunner<'_> {
     }
 
     /// Shots side by side; stops at the first that has no answer.
-    async fn volley(&self, line: &Line, count: u32, tape: &mut Tape) -> Result<(), Unseen> {
+    pub(super) async fn volley(&self, line: &Line, count: u32, tape: &mut Tape) -> Result<(), Unseen> {
         let shots = (0..count).map(|_| async {
             let sent = Instant::now();
             (sent, self.shoot(&line.request, line.route).await)
@@ -255,6 +311,7 @@ impl Gunner<'_> {
             status,
             sent,
             served,
+            uncounted: 0,
             took: millis(took),
             refusal: tape.refusal().cloned(),
             after: tape.most_after_refusal(),
@@ -270,7 +327,6 @@ impl Gunner<'_> {
     async fn burst(&self, line: &Line, tape: &mut Tape) -> Result<(), Unseen> {
         let most = self.limit.saturating_mul(2).saturating_add(1);
         let batch = self.deployment.limits.burst.map_or(BATCH, |burst| burst.clamp(1, BATCH));
-        let mut row = 0;
         while tape.refused() == 0 && tape.served() < most {
             let served = tape.served();
             // Up to the limit side by side; the one that should be refused alone, so that one refusal shows it.
@@ -279,11 +335,6 @@ impl Gunner<'_> {
                 Some(left) => left.min(batch),
                 None => (most - served).min(batch),
             };
-            if self.deployment.limits.burst.is_some_and(|burst| row + count > burst) {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                row = 0;
-            }
-            row += count;
             self.volley(line, count, tape).await?;
         }
         if tape.refused() == 0 && tape.elapsed() > self.window {
@@ -294,6 +345,12 @@ impl Gunner<'_> {
             )));
         }
         Ok(())
+    }
+
+    /// As many more as a burst needs that other requests began; when the refusal was sent, or now.
+    pub(super) async fn top_up(&self, line: &Line, tape: &mut Tape) -> Result<Instant, Unseen> {
+        self.burst(line, tape).await?;
+        Ok(tape.first_refusal().unwrap_or_else(Instant::now))
     }
 
     /// Looks again and again until a window has passed since the last refusal that matters, and takes all that is
@@ -466,7 +523,7 @@ impl Gunner<'_> {
     }
 
     /// One variation: served counts only where the plain request right after it is refused, twice over.
-    async fn aside(&self, line: &Line, request: &Request, route: Route, tape: &mut Tape) -> Outcome {
+    pub(super) async fn aside(&self, line: &Line, request: &Request, route: Route, tape: &mut Tape) -> Outcome {
         if tape.most_after_refusal() > self.limit + 2 {
             return Outcome::Unclear(Unseen::NotComparable("the limit itself does not hold".into()));
         }
@@ -487,7 +544,7 @@ impl Gunner<'_> {
         let mut renewed = 0;
         let mut began = Instant::now();
         while !tape.is_shaped() {
-            let status = match self.shoot(request, route).await? {
+            let status = match self.shoot_aside(request, route).await? {
                 Shot::Refused(_) => return Ok(Outcome::Refused),
                 Shot::Served(exchange) => exchange.status,
             };
@@ -551,7 +608,7 @@ impl Gunner<'_> {
                 }
                 Ok::<(), Unseen>(())
             };
-            let (varied, rest) = tokio::join!(self.shoot(request, route), rest);
+            let (varied, rest) = tokio::join!(self.shoot_aside(request, route), rest);
             rest?;
             if let Shot::Refused(_) = varied? {
                 return Ok(Outcome::Refused);
@@ -565,7 +622,7 @@ impl Gunner<'_> {
 }
 
 /// The request with client addresses of a documentation range (RFC 5737) in its headers.
-fn spoofed(line: &Line, names: &[&str], from: u8) -> Request {
+pub(super) fn spoofed(line: &Line, names: &[&str], from: u8) -> Request {
     names.iter().zip(from..).fold(line.request.clone(), |request, (name, last)| {
         let address = format!("203.0.113.{last}");
         let value = if *name == "Forwarded" { format!("for={address}") } else { address };
@@ -574,13 +631,13 @@ fn spoofed(line: &Line, names: &[&str], from: u8) -> Request {
 }
 
 /// The same resource with a slash more, or an empty query.
-fn respelled(path: &str) -> String {
+pub(super) fn respelled(path: &str) -> String {
     match path.split_once('?') {
         Some((path, query)) => format!("{path}/?{query}"),
         None => format!("{path}/"),
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

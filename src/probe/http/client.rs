@@ -18,9 +18,10 @@ use super::trust::{Trust, carries_secret, tls_config};
 use super::{Sender, credential, raw};
 use crate::evidence::Unseen;
 use crate::evidence::http::{Exchange, Listener, Request};
+use crate::plan::bundle::Memory;
 use crate::probe::address;
 use crate::probe::meter::Kind;
-use crate::target::Deployment;
+use crate::target::{Deployment, Target};
 
 /// Total deadline of one exchange: connection, request, every interim answer and the whole body.
 pub(super) const TOTAL: Duration = Duration::from_secs(10);
@@ -39,6 +40,38 @@ pub(super) const USER_AGENT: &str = concat!("watertight/", env!("CARGO_PKG_VERSI
 pub(crate) struct Clients {
     ready: Mutex<BTreeMap<Key, Result<Ready, Unseen>>>,
     pub(super) ledgers: Ledgers,
+    pub(super) memory: Memories,
+}
+
+/// What was sent to each target by name and what came back: what bundled answers are held against.
+#[derive(Default)]
+pub(crate) struct Memories(std::sync::Mutex<BTreeMap<String, Remembered>>);
+
+/// Exchanges, and the methods and statuses by which an origin makes no difference.
+type Remembered = (Memory, Vec<(String, u16)>);
+
+impl Memories {
+    fn with<T>(&self, target: &Target, of: impl FnOnce(&mut Remembered) -> T) -> T {
+        let mut all = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        of(all.entry(target.name.clone()).or_default())
+    }
+
+    pub(super) fn of(&self, target: &Target) -> Memory {
+        self.with(target, |(memory, _)| memory.clone())
+    }
+
+    pub(super) fn add(&self, target: &Target, request: &Request, exchange: &Exchange) {
+        self.with(target, |(memory, _)| memory.push((request.clone(), exchange.clone())));
+    }
+
+    /// Methods and statuses by which the valid token is answered alike with and without an origin.
+    pub(super) fn classes(&self, target: &Target) -> Vec<(String, u16)> {
+        self.with(target, |(_, classes)| classes.clone())
+    }
+
+    pub(super) fn add_class(&self, target: &Target, class: (String, u16)) {
+        self.with(target, |(_, classes)| classes.push(class));
+    }
 }
 
 /// Target, listener, and whether the certificate must hold.

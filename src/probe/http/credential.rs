@@ -14,7 +14,7 @@ use crate::target::Target;
 pub(super) struct Carried {
     pub(super) headers: Vec<(String, String)>,
     /// Appended to the query, percent-encoded.
-    pub(super) query: Option<(String, String)>,
+    pub(super) query: Vec<(String, String)>,
     /// A form body that replaces the request's own.
     pub(super) form: Option<(String, String)>,
 }
@@ -26,13 +26,10 @@ impl Carried {
 
     /// `path` with what the credential adds to its query.
     pub(super) fn path(&self, path: &str) -> String {
-        match &self.query {
-            None => path.to_owned(),
-            Some((name, value)) => {
-                let separator = if path.contains('?') { '&' } else { '?' };
-                format!("{path}{separator}{}", pair(name, value))
-            }
-        }
+        self.query.iter().fold(path.to_owned(), |path, (name, value)| {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            format!("{path}{separator}{}", pair(name, value))
+        })
     }
 
     /// The form body that carries the credential, if one does.
@@ -52,10 +49,22 @@ pub(super) async fn carried(world: &World, target: &Target, credential: &Credent
     let usual = |value: &str| Carried::header(name, scheme(name) + value);
     match credential {
         Credential::None => Ok(Carried::default()),
+        // The connection carries it.
+        Credential::Valid | Credential::Wrong if is_known_by_certificate(target) => Ok(Carried::default()),
         Credential::Valid => Ok(usual(world.vault.token(target).await?.expose())),
         Credential::Wrong => {
             let like = world.vault.token(target).await.ok();
             Ok(usual(&wrong(world.run().seed, like.as_ref().map_or("", Secret::expose))))
+        }
+        Credential::Together(mutations) => {
+            let mut all = Carried::default();
+            for mutation in mutations {
+                let one = Box::pin(carried(world, target, &Credential::Mutated(mutation.clone()))).await?;
+                all.headers.extend(one.headers);
+                all.query.extend(one.query);
+                all.form = all.form.or(one.form);
+            }
+            Ok(all)
         }
         Credential::Dummy => Ok(usual("watertight-dummy-credential-protects-nothing")),
         Credential::Leaked(fingerprint) => {
@@ -76,6 +85,10 @@ pub(super) async fn carried(world: &World, target: &Target, credential: &Credent
             Ok(mutated)
         }
     }
+}
+
+fn is_known_by_certificate(target: &Target) -> bool {
+    target.deployment.as_ref().is_some_and(crate::target::Deployment::is_known_by_certificate)
 }
 
 /// `Bearer ` in `Authorization`; other headers carry the bare value.
@@ -109,7 +122,7 @@ fn mutated(mutation: &Mutation, name: &str, token: &str, other: &str) -> Result<
         Mutation::LowerScheme => schemed(format!("bearer {token}"))?,
         Mutation::DoubleSpace => schemed(format!("Bearer  {token}"))?,
         Mutation::Query(parameter) => {
-            Carried { query: Some((parameter.clone(), token.to_owned())), ..Carried::default() }
+            Carried { query: vec![(parameter.clone(), token.to_owned())], ..Carried::default() }
         }
         Mutation::Form(field) => Carried { form: Some((field.clone(), token.to_owned())), ..Carried::default() },
         Mutation::Cookie(cookie) => Carried::header("Cookie", format!("{cookie}={token}")),

@@ -7,13 +7,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::tape::{Label, Mark};
 use crate::detect::refusal::Claim;
 use crate::evidence::Unseen;
+use crate::evidence::http::Exchange;
 use crate::period::Period;
 use crate::target::Target;
 
 /// Requests in flight at most, to one origin.
 const IN_FLIGHT: u32 = 8;
+/// The same while the limit is found out: as many at most are refused.
+const FLOWING: u32 = 2;
 /// How long nobody may want to send before a measurement begins.
 const QUIET: Duration = Duration::from_millis(150);
 
@@ -25,9 +29,9 @@ pub(crate) struct Prior {
 }
 
 impl Prior {
-    /// Added to every wait: the origin's clock and ours tick apart.
+    /// Added to every wait, which is counted from an answer: the origin's clock and ours tick apart.
     fn slack(self) -> Duration {
-        (self.window / 20).clamp(Duration::from_millis(20), Duration::from_millis(250))
+        (self.window / 100).clamp(Duration::from_millis(15), Duration::from_millis(250))
     }
 
     /// The knobs of `rate-limit`; MCP-4's own 30 requests in 60 seconds without any.
@@ -50,7 +54,10 @@ pub(crate) struct Ledgers(Mutex<BTreeMap<String, Arc<Ledger>>>);
 impl Ledgers {
     pub(super) fn of(&self, origin: &str, target: &Target) -> Arc<Ledger> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(origin.to_owned()).or_insert_with(|| Arc::new(Ledger::new(origin, Prior::of(target)))))
+        Arc::clone(known.entry(origin.to_owned()).or_insert_with(|| {
+            let burst = target.deployment.as_ref().and_then(|deployment| deployment.limits.burst);
+            Arc::new(Ledger::new(origin, Prior::of(target), burst.map(|burst| burst.max(1))))
+        }))
     }
 }
 
@@ -60,6 +67,7 @@ pub(super) struct Ledger {
     changed: Notify,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the origin, in any combination")]
 struct State {
     prior: Prior,
     /// When each served request of the last window was sent.
@@ -68,6 +76,19 @@ struct State {
     /// Senders that want to send and may not yet.
     waiting: u32,
     last: Option<Instant>,
+    /// Every request to the origin that the limiter may have counted, in the order of the answers.
+    tape: Vec<Mark>,
+    /// The refusal that ended the last burst.
+    refusal: Option<Refusal>,
+    /// A measurement listens: it says when the origin is tried again, and what is learned from that.
+    conducted: bool,
+    /// The limit is being found out: no count holds requests back, they only go few at a time.
+    flowing: bool,
+    /// Every question of the audit was put; what is sent from now on is the measurement's own.
+    finished: bool,
+    /// Requests at most in a second, by the target's `burst`, and when the last ones were sent.
+    burst: Option<u32>,
+    recent: VecDeque<Instant>,
     /// Served requests in a window, once a refusal showed the end of it.
     limit: Option<u32>,
     /// One request in so long, once the origin showed that it refills steadily.
@@ -84,6 +105,13 @@ struct State {
     errors: u32,
     denied: u32,
     measuring: bool,
+}
+
+/// The refusal that ended a burst.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub(super) exchange: Exchange,
+    pub(super) sent: Instant,
 }
 
 /// The origin refuses; after `until` one request goes alone.
@@ -105,24 +133,33 @@ enum Step {
 /// What became of a send.
 pub(super) enum Fate {
     Served {
+        status: u16,
         claim: Option<Claim>,
         error: bool,
     },
     Refused {
         wait: Option<Duration>,
         claim: Option<Claim>,
+        exchange: Exchange,
     },
     /// No answer, or one that says nothing about the limit.
     Lost,
 }
 
 impl Ledger {
-    fn new(origin: &str, prior: Prior) -> Self {
+    fn new(origin: &str, prior: Prior, burst: Option<u32>) -> Self {
         Self {
             origin: origin.to_owned(),
             state: Mutex::new(State {
                 prior,
                 served: VecDeque::new(),
+                tape: Vec::new(),
+                refusal: None,
+                conducted: false,
+                flowing: false,
+                finished: false,
+                burst,
+                recent: VecDeque::new(),
                 in_flight: 0,
                 waiting: 0,
                 last: None,
@@ -148,17 +185,18 @@ impl Ledger {
     }
 
     /// Waits until one request may be sent. `left` is what remains of the audit's time.
-    pub(super) async fn admit(&self, path: &str, left: Duration) -> Result<Permit<'_>, Unseen> {
+    pub(super) async fn admit(&self, label: Label, left: Duration) -> Result<Permit<'_>, Unseen> {
         let _waiting = Waiting::new(self);
         let deadline = Instant::now() + left;
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            let step = self.state().step(path, Instant::now());
+            let step = self.state().step(&label.path, Instant::now());
             match step {
                 Step::Go { knock } => {
-                    return Ok(Permit { ledger: self, path: path.to_owned(), knock, held: true, settled: false });
+                    let sent = Instant::now();
+                    return Ok(Permit { ledger: self, label, sent, knock, held: true, settled: false });
                 }
                 Step::Never(unseen) => return Err(unseen),
                 Step::At(at) if at >= deadline => {
@@ -210,14 +248,149 @@ impl Ledger {
     }
 
     /// Notes a request that was sent beside the schedule, by a measurement.
-    pub(super) fn note(&self, served: bool) {
+    pub(super) fn note(&self, mark: Mark) {
         let mut state = self.state();
-        let now = Instant::now();
+        let now = mark.answered;
+        let served = mark.served;
         state.last = Some(now);
+        state.tape.push(mark);
         if served {
             state.served.push_back(now);
             state.ever_served = true;
         }
+    }
+
+    /// Waits until the target's `burst` allows one more request.
+    pub(super) async fn breathe(&self) {
+        loop {
+            let now = Instant::now();
+            let until = {
+                let mut state = self.state();
+                let full = state.full_until(now);
+                if full.is_none() {
+                    state.recent.push_back(now);
+                }
+                full
+            };
+            let Some(until) = until else { return };
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+
+    /// Every question was put: a measurement that waits for the first refusal must bring it about itself.
+    pub(super) fn finish(&self) {
+        self.state().finished = true;
+        self.changed.notify_waiters();
+    }
+
+    /// From now on a measurement says when the origin is tried again. A refusal that is over is forgotten.
+    pub(super) fn conduct(&self) -> Conducting<'_> {
+        let mut state = self.state();
+        state.conducted = true;
+        if state.closed.is_none_or(|closed| closed.trial) {
+            state.refusal = None;
+        }
+        Conducting(self)
+    }
+
+    /// Waits for a refusal, or until all questions were put and answered; then there is none.
+    pub(super) async fn refusal(&self) -> Result<Option<Refusal>, Unseen> {
+        self.once(|state| {
+            if let Some(unseen) = &state.stopped {
+                return Some(Err(unseen.clone()));
+            }
+            if let Some(refusal) = &state.refusal {
+                return Some(Ok(Some(refusal.clone())));
+            }
+            (state.finished && state.in_flight == 0 && state.waiting == 0).then_some(Ok(None))
+        })
+        .await
+    }
+
+    /// Waits until `ready` gives something.
+    async fn once<T>(&self, ready: impl Fn(&mut State) -> Option<T>) -> T {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if let Some(found) = ready(&mut self.state()) {
+                return found;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until nothing is in flight, then keeps everybody else out until the guard is dropped.
+    pub(super) async fn hold(&self) -> Measuring<'_> {
+        self.once(|state| {
+            let free = state.in_flight == 0 && !state.measuring;
+            state.measuring |= free;
+            free.then_some(())
+        })
+        .await;
+        Measuring(self)
+    }
+
+    /// The origin is not tried before `until`.
+    pub(super) fn close_until(&self, until: Instant) {
+        let mut state = self.state();
+        state.flowing = false;
+        state.closed = Some(Closed { until, trial: false, knocking: false });
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Lets what waits go on, few at a time, until the next refusal; then, or when nothing waits any more, returns
+    /// whether there was a refusal.
+    pub(super) async fn flow(&self) -> bool {
+        {
+            let mut state = self.state();
+            state.closed = None;
+            state.refusal = None;
+            state.flowing = true;
+        }
+        self.changed.notify_waiters();
+        let refused = self
+            .once(|state| {
+                if state.refusal.is_some() {
+                    return Some(true);
+                }
+                (state.in_flight == 0 && (state.waiting == 0 || state.stopped.is_some())).then_some(false)
+            })
+            .await;
+        self.state().flowing = false;
+        refused
+    }
+
+    /// Waits until a request after `since` was answered, or nothing waits to be sent; whether it was served.
+    pub(super) async fn next_answer(&self, since: Instant) -> Option<bool> {
+        self.once(|state| {
+            if let Some(mark) = state.tape.iter().find(|mark| mark.sent >= since) {
+                return Some(Some(mark.served));
+            }
+            (state.stopped.is_some() || state.in_flight == 0 && state.waiting == 0).then_some(None)
+        })
+        .await
+    }
+
+    /// The origin serves again.
+    pub(super) fn open(&self) {
+        self.state().closed = None;
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn tape(&self) -> Vec<Mark> {
+        self.state().tape.clone()
+    }
+
+    /// Added to every wait: the origin's clock and ours tick apart.
+    pub(super) fn slack(&self) -> Duration {
+        self.state().prior.slack()
+    }
+
+    /// So many served requests end a window.
+    pub(super) fn know_limit(&self, limit: u32) {
+        self.state().limit = Some(limit);
     }
 
     /// What a measurement found: `limit` in a window, and until when the origin refuses.
@@ -259,12 +432,26 @@ impl State {
         self.in_flight > 0 || self.waiting > 0 || self.measuring
     }
 
+    /// Until when the target's `burst` is used up.
+    fn full_until(&mut self, now: Instant) -> Option<Instant> {
+        const SECOND: Duration = Duration::from_secs(1);
+        let burst = self.burst?;
+        while self.recent.front().is_some_and(|sent| now.saturating_duration_since(*sent) >= SECOND) {
+            self.recent.pop_front();
+        }
+        let full = u32::try_from(self.recent.len()).unwrap_or(u32::MAX) >= burst;
+        self.recent.front().filter(|_| full).map(|sent| *sent + SECOND)
+    }
+
     fn step(&mut self, path: &str, now: Instant) -> Step {
         if let Some(unseen) = self.stopped.as_ref().or_else(|| self.given_up.get(path)) {
             return Step::Never(unseen.clone());
         }
         if self.measuring || self.in_flight >= IN_FLIGHT {
             return Step::Changed;
+        }
+        if let Some(until) = self.full_until(now) {
+            return Step::At(until);
         }
         if let Some(closed) = &mut self.closed {
             if now < closed.until {
@@ -275,6 +462,9 @@ impl State {
             }
             closed.knocking = true;
             return self.go(true);
+        }
+        if self.flowing {
+            return if self.in_flight < FLOWING { self.go(false) } else { Step::Changed };
         }
         let window = self.prior.window + self.prior.slack();
         while self.served.front().is_some_and(|first| now.saturating_duration_since(*first) > window) {
@@ -315,18 +505,33 @@ impl State {
 
     fn go(&mut self, knock: bool) -> Step {
         self.in_flight += 1;
-        self.last = Some(Instant::now());
+        let now = Instant::now();
+        self.last = Some(now);
+        if self.burst.is_some() {
+            self.recent.push_back(now);
+        }
         Step::Go { knock }
     }
 
-    fn settle(&mut self, origin: &str, path: &str, knock: bool, fate: &Fate) {
+    fn settle(&mut self, origin: &str, label: &Label, sent: Instant, knock: bool, fate: &Fate) {
         let now = Instant::now();
+        let mark = |status, served| Mark { label: label.clone(), sent, answered: now, status, served, counts: true };
+        match fate {
+            Fate::Lost => {}
+            Fate::Served { status, .. } => self.tape.push(mark(*status, true)),
+            Fate::Refused { exchange, .. } => {
+                self.tape.push(mark(exchange.status, false));
+                if self.refusal.is_none() {
+                    self.refusal = Some(Refusal { exchange: exchange.clone(), sent });
+                }
+            }
+        }
         if knock && let Some(closed) = &mut self.closed {
             closed.knocking = false;
         }
         match fate {
             Fate::Lost => {}
-            Fate::Served { claim, error } => {
+            Fate::Served { claim, error, .. } => {
                 self.errors = if *error { self.errors + 1 } else { 0 };
                 self.served.push_back(now);
                 self.ever_served = true;
@@ -341,9 +546,9 @@ impl State {
                 }
                 self.believe(*claim, now);
             }
-            Fate::Refused { wait, claim } => {
+            Fate::Refused { wait, claim, .. } => {
                 self.believe(*claim, now);
-                self.close(origin, path, knock, *wait, now);
+                self.close(origin, &label.path, knock, *wait, now);
             }
         }
     }
@@ -389,7 +594,9 @@ impl State {
             return;
         }
         let longest = (2 * self.prior.window).max(Duration::from_mins(2));
+        let whole = Closed { until: now + self.prior.window + self.prior.slack(), trial: false, knocking: false };
         let closed = match wait {
+            _ if self.conducted && !knock && wait.is_none_or(|wait| wait <= longest) => whole,
             Some(wait) if wait > longest => {
                 self.stopped = Some(Unseen::Limited(format!(
                     "{origin} refuses, and asks to come back after {} s",
@@ -402,7 +609,7 @@ impl State {
             None if !knock && self.pace.is_none() => {
                 Closed { until: now + self.prior.window * 5 / (2 * self.prior.limit), trial: true, knocking: false }
             }
-            None => Closed { until: now + self.prior.window + self.prior.slack(), trial: false, knocking: false },
+            None => whole,
         };
         self.closed = Some(closed);
     }
@@ -411,7 +618,8 @@ impl State {
 /// Leave to send one request; dropping it without [`Permit::settle`] counts as lost.
 pub(super) struct Permit<'a> {
     ledger: &'a Ledger,
-    path: String,
+    label: Label,
+    sent: Instant,
     knock: bool,
     /// Whether it still counts among those in flight.
     held: bool,
@@ -443,7 +651,7 @@ impl Permit<'_> {
             if std::mem::replace(&mut self.held, false) {
                 state.in_flight = state.in_flight.saturating_sub(1);
             }
-            state.settle(&self.ledger.origin, &self.path, self.knock, fate);
+            state.settle(&self.ledger.origin, &self.label, self.sent, self.knock, fate);
             drop(state);
             self.ledger.changed.notify_waiters();
         }
@@ -453,6 +661,19 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.finish(&Fate::Lost);
+    }
+}
+
+/// A measurement listens while this lives.
+pub(super) struct Conducting<'a>(&'a Ledger);
+
+impl Drop for Conducting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.conducted = false;
+        state.flowing = false;
+        drop(state);
+        self.0.changed.notify_waiters();
     }
 }
 

@@ -1,11 +1,13 @@
 //! HTTP: every request of the audit to a deployment goes out through [`Sender::send`].
 
+mod bracket;
 mod burst;
 #[cfg(test)]
 mod burst_tests;
 mod client;
 mod credential;
 mod ledger;
+mod listen;
 mod raw;
 mod received;
 #[cfg(test)]
@@ -22,14 +24,16 @@ mod reading;
 use futures_util::StreamExt as _;
 
 use crate::detect::refusal::{Answered, answered, claim, retry_after};
-use crate::evidence::http::{Credential, Exchange, Mutation, Request};
+use crate::evidence::http::{Credential, Exchange, Free, Listener, Mutation, Request};
 use crate::evidence::{Ask, Unseen};
+use crate::plan::bundle::{self, Bundle};
 use crate::probe::{Sink, World};
 use crate::target::{Deployment, Target};
 pub(super) use burst::measure;
 pub(crate) use client::Clients;
 use client::Route;
 use ledger::{Fate, Ledger};
+use tape::Label;
 
 /// How often one request is sent again: after a refusal by the limiter, an overload, or a lost connection. With the
 /// first send, the ceiling of a plain request.
@@ -77,10 +81,9 @@ impl Sender<'_> {
             .host(self.target)
             .ok_or_else(|| Unseen::NotNamed("the target's URL names no host".into()))?;
         let ledger = self.world.clients.ledgers.of(&host, self.target);
-        let path = request.path.split('?').next().unwrap_or_default();
         let mut last = Unseen::NotAsked;
         for again in 0..=AGAIN {
-            let mut permit = ledger.admit(path, self.world.time_left()).await?;
+            let mut permit = ledger.admit(Label::of(request), self.world.time_left()).await?;
             if reading.stop.is_some() {
                 permit.let_go();
             }
@@ -103,20 +106,24 @@ impl Sender<'_> {
             };
             match answered(&exchange) {
                 Answered::Service => {
-                    permit.settle(&Fate::Served { claim: claim(&exchange), error: exchange.status >= 500 });
+                    permit.settle(&Fate::Served {
+                        status: exchange.status,
+                        claim: claim(&exchange),
+                        error: exchange.status >= 500,
+                    });
                     Self::mind(deployment, &ledger, &exchange);
                     return Ok((exchange, body));
                 }
                 Answered::Limiter => {
                     let wait = retry_after(&exchange);
-                    permit.settle(&Fate::Refused { wait, claim: claim(&exchange) });
                     last = Unseen::Limited(format!("{host} answered {} for too many requests", exchange.status));
+                    permit.settle(&Fate::Refused { wait, claim: claim(&exchange), exchange });
                 }
                 Answered::Firewall => {
                     return Err(Unseen::Limited(format!("a firewall before {host} answered {}", exchange.status)));
                 }
                 Answered::Shedder => {
-                    permit.settle(&Fate::Served { claim: None, error: true });
+                    permit.settle(&Fate::Served { status: exchange.status, claim: None, error: true });
                     Self::mind(deployment, &ledger, &exchange);
                     last = Unseen::Limited(format!(
                         "{host} answered {} for overload or a missing upstream",
@@ -155,7 +162,11 @@ fn must_be_denied(credential: &Credential) -> bool {
         Credential::None | Credential::Valid | Credential::Mutated(Mutation::LowerScheme | Mutation::DoubleSpace) => {
             false
         }
-        Credential::Wrong | Credential::Mutated(_) | Credential::Leaked(_) | Credential::Dummy => true,
+        Credential::Wrong
+        | Credential::Mutated(_)
+        | Credential::Together(_)
+        | Credential::Leaked(_)
+        | Credential::Dummy => true,
     }
 }
 
@@ -169,14 +180,95 @@ fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS")
 }
 
-/// Answers every plain request of a round: positive controls first, for without them nothing else says anything.
-pub(super) async fn answer(world: &World, target: &Target, mut requests: Vec<Request>, sink: &Sink) {
-    requests.sort_by_key(|request| request.credential != Credential::Valid);
-    futures_util::stream::iter(requests)
-        .for_each_concurrent(8, |request| async move {
-            let ask = Ask::from(request.clone());
+/// The plain requests of one round, each with what it leaves free.
+pub(super) struct Requests {
+    pub(super) requests: Vec<(Request, Free)>,
+    pub(super) last: bool,
+}
+
+/// Nothing more will be asked of the target.
+pub(super) fn finish(world: &World, target: &Target) {
+    if let Some(host) = Listener::Main.host(target) {
+        world.clients.ledgers.of(&host, target).finish();
+    }
+}
+
+/// Answers the plain requests of a round, several with one request where what they ask about is independent.
+pub(super) async fn answer(world: &World, target: &Target, asked: Requests, sink: &Sink) {
+    let (bundles, later) = bundle::bundles(target, asked.requests, &world.clients.memory.of(target), asked.last);
+    for request in &later {
+        sink.leave_over(request);
+    }
+    let sent = send_all(world, target, bundles, sink).await;
+    // Where more is to come, its positive controls close this round, too.
+    if later.is_empty() {
+        bracket::close(world, target, &sent, sink).await;
+    }
+    let memory = world.clients.memory.of(target);
+    let mut classes = world.clients.memory.classes(target);
+    let mut again = bundle::doubtful(target, &sent, &memory, &classes);
+    // Where the valid token is refused as such requests are, whatever the origin, one of each kind shows it.
+    let mut kinds: Vec<(String, u16)> = Vec::new();
+    let mut controls = Vec::new();
+    for (request, free) in &again {
+        let status = sent.iter().find(|(bundle, _)| bundle.asks.iter().any(|(ask, _)| ask == request));
+        let Some((_, exchange)) = status else { continue };
+        let kind = (request.method.clone(), exchange.status);
+        if request.credential == Credential::Valid && !kinds.contains(&kind) {
+            kinds.push(kind.clone());
+            controls.push((request.clone(), *free, kind));
+        }
+    }
+    for (request, _, kind) in controls {
+        let plain = Bundle { request: request.clone(), asks: vec![(request.clone(), Free::default())] };
+        for (_, exchange) in send_all(world, target, vec![plain], sink).await {
+            if exchange.status == kind.1 {
+                world.clients.memory.add_class(target, kind.clone());
+                classes.push(kind.clone());
+            }
+        }
+        again.retain(|(other, _)| *other != request);
+    }
+    let memory = world.clients.memory.of(target);
+    again.retain(|(request, _)| {
+        let with = sent.iter().filter(|(bundle, _)| bundle.asks.iter().any(|(ask, _)| ask == request)).cloned();
+        bundle::doubtful(target, &with.collect::<Vec<_>>(), &memory, &classes).iter().any(|(other, _)| other == request)
+    });
+    let again = again
+        .into_iter()
+        .map(|(request, _)| Bundle { request: request.clone(), asks: vec![(request, Free::default())] });
+    send_all(world, target, again.collect(), sink).await;
+}
+
+/// Sends every bundle; what has no answer as a bundle is sent again as asked.
+async fn send_all(world: &World, target: &Target, bundles: Vec<Bundle>, sink: &Sink) -> Vec<(Bundle, Exchange)> {
+    futures_util::stream::iter(bundles)
+        .map(|bundle| async move {
+            let (first, _) = bundle.asks.first()?;
+            let ask = Ask::from(first.clone());
             let sender = Sender { world, target, ask: &ask };
-            sink.put(&request, sender.send(&request).await);
+            let answer = sender.send(&bundle.request).await;
+            let exchange = match answer {
+                Ok(exchange) => exchange,
+                Err(unseen) => {
+                    for (ask, _) in &bundle.asks {
+                        sink.put(ask, Err(unseen.clone()));
+                    }
+                    return None;
+                }
+            };
+            for (ask, _) in &bundle.asks {
+                if *ask == bundle.request && bundle.asks.len() == 1 {
+                    sink.put(ask, Ok(exchange.clone()));
+                } else {
+                    sink.put_shared(ask, exchange.clone(), &bundle.request);
+                }
+            }
+            world.clients.memory.add(target, &bundle.request, &exchange);
+            Some((bundle, exchange))
         })
-        .await;
+        .buffer_unordered(8)
+        .filter_map(|sent| async move { sent })
+        .collect()
+        .await
 }

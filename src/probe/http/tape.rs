@@ -3,11 +3,42 @@
 use std::time::{Duration, Instant};
 
 use super::burst::Shot;
-use crate::evidence::http::Exchange;
+use crate::evidence::http::{Credential, Exchange, Request};
+
+/// What a limiter may count a request by.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Label {
+    pub(super) method: String,
+    /// Without its query.
+    pub(super) path: String,
+    pub(super) credential: Credential,
+}
+
+impl Label {
+    pub(super) fn of(request: &Request) -> Self {
+        Self {
+            method: request.method.clone(),
+            path: request.path.split('?').next().unwrap_or_default().to_owned(),
+            credential: request.credential.clone(),
+        }
+    }
+}
+
+/// One request and how it was answered, as the ledger keeps it.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub(super) label: Label,
+    pub(super) sent: Instant,
+    pub(super) answered: Instant,
+    pub(super) status: u16,
+    pub(super) served: bool,
+    /// False where it may have been counted apart from the rest.
+    pub(super) counts: bool,
+}
 
 pub(super) struct Tape {
     window: Duration,
-    marks: Vec<Mark>,
+    marks: Vec<Beat>,
     status: Option<u16>,
     refusal: Option<Exchange>,
     /// Whether the limiter delays before it refuses.
@@ -15,7 +46,7 @@ pub(super) struct Tape {
 }
 
 #[derive(Clone, Copy)]
-struct Mark {
+struct Beat {
     sent: Instant,
     answered: Instant,
     served: bool,
@@ -42,8 +73,13 @@ impl Tape {
         served
     }
 
-    fn mark(&mut self, sent: Instant, answered: Instant, served: bool) {
-        self.marks.push(Mark { sent, answered, served });
+    pub(super) fn mark(&mut self, sent: Instant, answered: Instant, served: bool) {
+        self.marks.push(Beat { sent, answered, served });
+    }
+
+    /// Notes what a served request was answered with.
+    pub(super) fn status_of(&mut self, status: u16) {
+        self.status.get_or_insert(status);
     }
 
     pub(super) fn shape(&mut self) {
@@ -128,6 +164,6 @@ impl Tape {
     }
 }
 
-fn count<'a>(marks: impl Iterator<Item = &'a Mark>) -> u32 {
+fn count<'a>(marks: impl Iterator<Item = &'a Beat>) -> u32 {
     u32::try_from(marks.count()).unwrap_or(u32::MAX)
 }

@@ -17,13 +17,29 @@ pub(crate) enum Trust {
     Checked,
     /// For requests that carry nothing secret: a server with a bad certificate is still judged for the rest.
     Unchecked,
+    /// As [`Trust::Unchecked`], and without the client certificate, where that is the credential.
+    Nobody,
+    /// As [`Trust::Nobody`], with a client certificate that was made up.
+    Stranger,
 }
 
 impl Trust {
     /// What a request with this credential demands.
     pub(super) fn of(credential: &Credential, deployment: &Deployment) -> Self {
         // The exemption header is a secret of the operator's, and goes with every request.
-        if deployment.exempt.is_some() || carries_secret(credential) { Self::Checked } else { Self::Unchecked }
+        if deployment.exempt.is_some() || carries_secret(credential) {
+            return Self::Checked;
+        }
+        match credential {
+            _ if !deployment.is_known_by_certificate() => Self::Unchecked,
+            Credential::Wrong => Self::Stranger,
+            Credential::None
+            | Credential::Dummy
+            | Credential::Valid
+            | Credential::Mutated(_)
+            | Credential::Together(_)
+            | Credential::Leaked(_) => Self::Nobody,
+        }
     }
 }
 
@@ -34,7 +50,7 @@ pub(super) fn carries_secret(credential: &Credential) -> bool {
         | Credential::None
         | Credential::Wrong
         | Credential::Dummy => false,
-        Credential::Valid | Credential::Mutated(_) | Credential::Leaked(_) => true,
+        Credential::Valid | Credential::Mutated(_) | Credential::Together(_) | Credential::Leaked(_) => true,
     }
 }
 
@@ -45,13 +61,23 @@ pub(super) fn tls_config(deployment: &Deployment, trust: Trust) -> Result<rustls
         .map_err(|error| Unseen::Bug(error.to_string()))?;
     let builder = match trust {
         Trust::Checked => builder.with_root_certificates(roots(deployment)?),
-        Trust::Unchecked => builder
+        Trust::Unchecked | Trust::Nobody | Trust::Stranger => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Unverified(provider.signature_verification_algorithms))),
     };
-    match &deployment.client_cert {
-        None => Ok(builder.with_no_client_auth()),
-        Some(files) => {
+    match (&deployment.client_cert, trust) {
+        (None, _) | (Some(_), Trust::Nobody) => Ok(builder.with_no_client_auth()),
+        (Some(_), Trust::Stranger) => {
+            let made = |error: rcgen::Error| Unseen::Bug(format!("no client certificate can be made up: {error}"));
+            let key = rcgen::KeyPair::generate().map_err(made)?;
+            let params = rcgen::CertificateParams::new(vec!["watertight.invalid".to_owned()]).map_err(made)?;
+            let certificate = params.self_signed(&key).map_err(made)?;
+            let secret = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+            builder
+                .with_client_auth_cert(vec![certificate.der().clone()], secret.into())
+                .map_err(|error| Unseen::Bug(format!("the made-up client certificate cannot be used: {error}")))
+        }
+        (Some(files), Trust::Checked | Trust::Unchecked) => {
             let read = |path: &std::path::Path| {
                 std::fs::read(path)
                     .map_err(|error| Unseen::NotConfigured(format!("{} cannot be read: {error}", path.display())))

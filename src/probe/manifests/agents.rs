@@ -83,7 +83,7 @@ fn server_marks(file: &File<'_>, name: &str, server: &Value, marks: &mut Vec<Mar
             Some(_) | None => {}
         }
     }
-    // Gemini CLI: `trust` skips every confirmation for the server.
+    // Gemini CLI: `trust` skips every confirmation for the server (geminicli.com/docs/tools/mcp-server).
     if server.get("trust") == Some(&Value::Bool(true)) {
         let what = format!("every tool of the MCP server {name} runs unasked (trust)");
         marks.push(file.mark(file.line_of("\"trust\"", from), Weight::Fault, "auto-approve", what));
@@ -178,7 +178,7 @@ fn cursor(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
 }
 
 /// Codex: `sandbox_mode`, `approval_policy` (its configuration reference); Zed: `agent.always_allow_tool_actions` and
-/// `agent.tool_permissions.default` (zed.dev/docs/ai/agent-settings).
+/// `agent.tool_permissions.default` and that of the terminal alone (zed.dev/docs/ai/tool-permissions; the former before 0.224).
 fn others(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
     if settings.get("sandbox_mode").and_then(Value::as_str) == Some("danger-full-access") {
         let what = "the agent runs without a sandbox (sandbox_mode: danger-full-access)";
@@ -194,6 +194,11 @@ fn others(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
     if always || default == Some("allow") {
         let what = "every tool runs unasked (agent: tool permissions)";
         marks.push(file.mark(file.line_of("agent", 1), Weight::Fault, "auto-approve", what));
+    }
+    let terminal = agent.and_then(|agent| agent.pointer("/tool_permissions/tools/terminal/default"));
+    if terminal.and_then(Value::as_str) == Some("allow") {
+        let what = "every command runs unasked (agent: tool_permissions.tools.terminal)";
+        marks.push(file.mark(file.line_of("terminal", 1), Weight::Fault, "every-command", what));
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod certificates;
 mod git;
+mod haproxy;
 mod nginx;
 mod servers;
 
@@ -12,8 +13,9 @@ use serde_json::Value;
 
 pub(crate) use certificates::Authority;
 pub(crate) use git::Repository;
+pub(crate) use haproxy::Haproxy;
 pub(crate) use nginx::Nginx;
-pub(crate) use servers::{Server, free_port, node};
+pub(crate) use servers::{Server, free_port, node, python};
 
 /// A folder for one test, gone with it.
 pub(crate) fn folder() -> tempfile::TempDir {
@@ -102,4 +104,11 @@ pub(crate) fn watertight(folder: &Path, environment: &[(&str, &str)]) -> Command
         .env("HOME", folder)
         .envs(environment.iter().copied());
     command
+}
+
+/// A number that differs from run to run: the hash of a path in a fresh temporary folder.
+pub(crate) fn random(path: &Path) -> u128 {
+    use std::hash::{BuildHasher as _, RandomState};
+    let (first, second) = (RandomState::new(), RandomState::new());
+    (u128::from(first.hash_one(path)) << 64) | u128::from(second.hash_one(path))
 }

@@ -1,6 +1,7 @@
 //! Other people's servers as child processes with an empty environment: some hand theirs to anyone who asks.
 
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ pub(crate) struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
+        // The group: some servers leave workers behind when only they are ended. Each fails only where it has ended already.
+        let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.0.id())]).stderr(Stdio::null()).status();
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -56,6 +58,7 @@ impl Server {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(environment.iter().copied())
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
@@ -87,5 +90,12 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) fn node(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/node").join(file);
     assert!(path.exists(), "{} is missing: run tests/run, which installs the npm packages", path.display());
+    path.to_string_lossy().into_owned()
+}
+
+/// The Python that `tests/run` fills with the packages of `tests/real/python/`.
+pub(crate) fn python() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
+    assert!(path.exists(), "{} is missing: run tests/run, which installs the Python packages", path.display());
     path.to_string_lossy().into_owned()
 }
