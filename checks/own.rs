@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::check::{About, Bound, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::exec::{Ending, Exec, Said, Speaks};
+use crate::evidence::http::Free;
 use crate::evidence::{Ask, Evidence, Unseen};
 use crate::policy::exec::{Definition, Meaning};
 use crate::target::{Scope, Target};
@@ -67,6 +68,15 @@ impl Bound for Own {
 
     fn reserves(&self, _target: &Target) -> Vec<Reserve> {
         Vec::new()
+    }
+
+    /// A program's questions are its own: nothing of them can be shared.
+    fn leaves_free(&self, _target: &Target, _ask: &Ask) -> Free {
+        Free::default()
+    }
+
+    fn knobs(&self) -> String {
+        format!("{:?}", self.definition)
     }
 
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {

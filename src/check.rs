@@ -360,6 +360,8 @@ pub trait Bound: Send + Sync {
     fn reserves(&self, target: &Target) -> Vec<Reserve>;
     fn leaves_free(&self, target: &Target, ask: &Ask) -> Free;
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict;
+    /// The knobs as JSON: what tells two bindings of one check apart.
+    fn knobs(&self) -> String;
 }
 
 impl<C: Check> Bound for C {
@@ -381,6 +383,11 @@ impl<C: Check> Bound for C {
 
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
         Check::judge(self, target, evidence)
+    }
+
+    fn knobs(&self) -> String {
+        // Knobs are plain data; were they not, the rule would only look unchanged.
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 

@@ -22,6 +22,7 @@ use crate::probe::World;
 use crate::probe::fingerprint::Key;
 use crate::probe::secret::Vault;
 use crate::report::Report;
+use crate::report::drift::Ledger;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -42,6 +43,10 @@ pub(super) struct Arguments {
     /// Mark the run as scheduled: later runs take it as proof that the schedule is kept.
     #[arg(long)]
     scheduled: bool,
+    /// Let only findings make the exit code 1 that were not there at the last complete run of the same targets and policy.
+    /// They are all shown; each says how it stands.
+    #[arg(long, conflicts_with = "no_history")]
+    new_only: bool,
     #[command(flatten)]
     history: HistoryArguments,
 }
@@ -149,6 +154,7 @@ pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
         evidence: None,
         max_time: MAX_TIME,
         scheduled: false,
+        new_only: false,
         history: HistoryArguments { history: None, no_history: true },
     })
 }
@@ -173,24 +179,43 @@ fn conduct(runtime: Runtime, scene: Scene<'_>, arguments: &Arguments) -> Result<
         }
         recording
     });
-    let report = judged(policy, &recording, &wanted)?;
+    let mut report = judged(policy, &recording, &wanted)?;
+    let ledgers = match &keep {
+        Some(history) => compared(&runtime, history, policy, &mut report),
+        None => Vec::new(),
+    };
     if let Some(file) = &arguments.evidence {
         let text = serde_json::to_string(&recording).map_err(Error::json("the evidence"))?;
         emit::write(file, &text)?;
     }
     if let Some(history) = keep {
-        let kept = runtime.block_on(history.keep(&Finished { report: &report, recording: &recording }));
+        let kept =
+            runtime.block_on(history.keep(&Finished { report: &report, recording: &recording, ledgers: &ledgers }));
         if let Err(failure) = kept {
             emit::note(&format!("this run was not kept: {failure}"));
         }
     }
     // A blocked thread of a probe must not hold the process after the report.
     runtime.shutdown_timeout(Duration::from_millis(200));
-    emit::report(&report, &arguments.output.formats)?;
+    let fail_on = arguments.output.fail_on.into();
+    let outcome = if arguments.new_only { report.outcome_of_new(fail_on) } else { report.outcome(fail_on) };
+    let own = emit::report(&report, &arguments.output.formats, emit::Ending { outcome, fail_on })?;
     if *interruption.borrow() {
         return Ok(INTERRUPTED);
     }
-    Ok(code(report.outcome(arguments.output.fail_on.into())))
+    Ok(own.unwrap_or(code(outcome)))
+}
+
+/// What changed since the last complete run, written into the report. A history that cannot be read is said to be so: no
+/// finding counts as known then.
+fn compared(runtime: &Runtime, history: &File, policy: &Policy, report: &mut Report) -> Vec<(String, Ledger)> {
+    match runtime.block_on(crate::history::compare(history, policy, report)) {
+        Ok(ledgers) => ledgers,
+        Err(failure) => {
+            report.notices.push(format!("what changed since the last run cannot be told: {failure}"));
+            Vec::new()
+        }
+    }
 }
 
 /// The report of a recording; also what `replay` prints.

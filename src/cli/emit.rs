@@ -4,7 +4,10 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::report::{Report, checklist_document, json, table};
+use crate::check::Severity;
+use crate::report::{
+    Outcome, Report, checklist_document, csv, html, json, junit, markdown, nagios, oscal, prometheus, sarif, table,
+};
 
 /// One `--format`.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,11 +21,31 @@ pub(super) struct Format {
 pub(super) enum Kind {
     Table,
     Json,
+    Sarif,
+    Junit,
+    Markdown,
+    Html,
+    Oscal,
+    Csv,
+    Prometheus,
+    Nagios,
     Checklist,
 }
 
-/// Every format by name.
-const KINDS: [(&str, Kind); 3] = [("table", Kind::Table), ("json", Kind::Json), ("checklist", Kind::Checklist)];
+/// Every format by name, in the order of the help.
+pub(super) const KINDS: [(&str, Kind); 11] = [
+    ("table", Kind::Table),
+    ("json", Kind::Json),
+    ("sarif", Kind::Sarif),
+    ("junit", Kind::Junit),
+    ("markdown", Kind::Markdown),
+    ("html", Kind::Html),
+    ("oscal", Kind::Oscal),
+    ("csv", Kind::Csv),
+    ("prometheus", Kind::Prometheus),
+    ("nagios", Kind::Nagios),
+    ("checklist", Kind::Checklist),
+];
 
 pub(super) fn parse(text: &str) -> Result<Format, String> {
     let (name, file) = match text.split_once('=') {
@@ -48,27 +71,45 @@ pub(super) fn agree(formats: &[Format]) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) fn report(report: &Report, formats: &[Format]) -> Result<(), Error> {
+/// How a run ended, for the formats that say so themselves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending {
+    pub(super) outcome: Outcome,
+    pub(super) fail_on: Severity,
+}
+
+/// Writes every format. The exit code is the same whatever they are, but for the monitoring-plugin convention alone, which
+/// has codes of its own.
+pub(super) fn report(report: &Report, formats: &[Format], ending: Ending) -> Result<Option<u8>, Error> {
     for format in formats {
         match &format.file {
             None => {
                 let style = table::Style { width: width(), colour: colour() };
-                print(&render(report, format.kind, style)?)?;
+                print(&render(report, format.kind, style, ending)?)?;
             }
             Some(file) => {
                 let style = table::Style { width: 80, colour: false };
-                write(file, &render(report, format.kind, style)?)?;
+                write(file, &render(report, format.kind, style, ending)?)?;
             }
         }
     }
-    Ok(())
+    let alone = matches!(formats, [Format { kind: Kind::Nagios, .. }]);
+    Ok(alone.then(|| nagios::render(report, ending.outcome, ending.fail_on).1))
 }
 
-fn render(report: &Report, kind: Kind, style: table::Style) -> Result<String, Error> {
+fn render(report: &Report, kind: Kind, style: table::Style, ending: Ending) -> Result<String, Error> {
     match kind {
         Kind::Table => Ok(table::render(report, style)),
         Kind::Checklist => Ok(checklist_document::render(report)),
         Kind::Json => json::render(report).map_err(Error::json("the report")),
+        Kind::Sarif => sarif::render(report).map_err(Error::json("the report")),
+        Kind::Junit => Ok(junit::render(report)),
+        Kind::Markdown => Ok(markdown::render(report)),
+        Kind::Html => Ok(html::render(report)),
+        Kind::Oscal => oscal::render(report).map_err(Error::json("the report")),
+        Kind::Csv => Ok(csv::render(report)),
+        Kind::Prometheus => Ok(prometheus::render(report)),
+        Kind::Nagios => Ok(nagios::render(report, ending.outcome, ending.fail_on).0),
     }
 }
 

@@ -5,6 +5,7 @@ mod checks;
 mod demo;
 mod emit;
 mod fingerprint;
+mod history;
 mod init;
 mod plan;
 mod replay;
@@ -90,6 +91,18 @@ enum Command {
     /// Audit the secrets of a repository or a folder alone: the work tree, the index and the whole history, env files,
     /// ignore rules, incident records; with --policy also rotation and reuse.
     Scan(audit::ScanArguments),
+    /// List the stored runs and how the boxes stood; `history show RUN` prints a report again, `history prune` drops old ones.
+    #[command(after_help = "Examples:\n  \
+        watertight history\n  \
+        watertight history show 0a1b --format html=report.html\n  \
+        watertight history prune --keep 400")]
+    History(history::Arguments),
+    /// Say what changed between two stored runs: new, reopened, fixed, waived, not evaluated. Exits 1 where something is
+    /// new, 0 where nothing is.
+    #[command(after_help = "Examples:\n  \
+        watertight diff                      the newest complete run, against the one before it\n  \
+        watertight diff 0a1b 2c3d --json")]
+    Diff(history::DiffArguments),
     /// Print the JSON Schema of the policy or of the report.
     Schema(schema::Arguments),
     /// Print the completions of a shell.
@@ -189,8 +202,8 @@ struct CheckArguments {
 /// What comes out.
 #[derive(Args, Clone, Debug)]
 struct OutputArguments {
-    /// A format, and the file it goes to (repeatable): `table`, `json`, `json=report.json`. Only one can go to the
-    /// standard output.
+    /// A format, and the file it goes to (repeatable): `table`, `json=report.json`, `sarif=report.sarif`. There are table,
+    /// json, sarif, junit, markdown, html, oscal, csv, prometheus, nagios and checklist. Only one can go to the standard output.
     #[arg(long = "format", value_name = "FORMAT[=FILE]", default_value = "table", value_parser = emit::parse)]
     formats: Vec<emit::Format>,
     /// The least severity whose failure makes the exit code 1.
@@ -254,6 +267,8 @@ pub fn main() -> ExitCode {
         Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Fingerprint(arguments) => fingerprint::run(&arguments),
         Command::Scan(arguments) => audit::scan(&arguments),
+        Command::History(arguments) => history::run(&arguments),
+        Command::Diff(arguments) => history::diff(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => schema::completions::<Cli>(&arguments),
     };

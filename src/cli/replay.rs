@@ -41,6 +41,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     }
     arguments.checks.agree(&recording.policy.exec)?;
     let report = audit::judged(&recording.policy, &recording, &|id| arguments.checks.wants(id))?;
-    emit::report(&report, &arguments.output.formats)?;
-    Ok(code(report.outcome(arguments.output.fail_on.into())))
+    let fail_on = arguments.output.fail_on.into();
+    let ending = emit::Ending { outcome: report.outcome(fail_on), fail_on };
+    let own = emit::report(&report, &arguments.output.formats, ending)?;
+    Ok(own.unwrap_or(code(ending.outcome)))
 }

@@ -77,6 +77,7 @@ impl Report {
             results,
             notices,
             document: policy.document.clone(),
+            drift: None,
         }
     }
 }
@@ -121,6 +122,7 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
             place: finding.place.clone(),
             id: identity(about.id, &target.name, finding),
             waived: false,
+            standing: None,
         })
         .collect();
     let mut notes = verdict.all_notes().to_vec();
@@ -161,7 +163,18 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
         waiver: None,
         attestation: None,
         evidence,
+        rule: rule(&recording.tool.version, about.id, &check.knobs()),
     }
+}
+
+/// What judged: the version of the tool and the knobs of the check.
+fn rule(version: &str, check: &str, knobs: &str) -> String {
+    let mut digest = Sha256::new();
+    for part in [version, check, knobs] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What stays when texts and lines change: check, target, place, aspect.

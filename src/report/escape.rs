@@ -21,6 +21,93 @@ pub fn terminal(text: &str) -> String {
     })
 }
 
+/// [`terminal`] for a line that a build server may read, too: what its runner would take for a command
+/// (`::error::`, `##[group]`) begins with an escape instead.
+pub fn log(text: &str) -> String {
+    let text = terminal(text).replace("##[", "#\\u{23}[");
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once("::") {
+        let word = after.trim_start_matches(|character: char| character.is_ascii_alphabetic() || character == '-');
+        shown.push_str(before);
+        // Runners skip blanks before a command; text before it makes it none.
+        let command = shown.trim_end().len() < shown.len() || shown.is_empty();
+        let command = command && word.len() < after.len() && (word.starts_with("::") || word.starts_with(' '));
+        shown.push_str(if command { "\\u{3a}:" } else { "::" });
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// Text between the tags of an XML or HTML document, or in a quoted attribute. What XML 1.0 cannot hold at all is shown
+/// as an escape by [`terminal`], or replaced.
+pub fn xml(text: &str) -> String {
+    terminal(text).chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+        match character {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '"' => shown.push_str("&quot;"),
+            '\'' => shown.push_str("&#39;"),
+            '\u{fffe}' | '\u{ffff}' => shown.push('\u{fffd}'),
+            character => shown.push(character),
+        }
+        shown
+    })
+}
+
+/// Text inside a Markdown paragraph, list item or table cell, with no markup, no link, no mention and no HTML of its own.
+pub fn markdown(text: &str) -> String {
+    log(text)
+        .chars()
+        .fold(String::with_capacity(text.len()), |mut shown, character| {
+            match character {
+                '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '~' | '+' | '$' => {
+                    shown.push('\\');
+                    shown.push(character);
+                }
+                '&' => shown.push_str("&amp;"),
+                '<' => shown.push_str("&lt;"),
+                '>' => shown.push_str("&gt;"),
+                '|' => shown.push_str("&#124;"),
+                '@' => shown.push_str("&#64;"),
+                character => shown.push(character),
+            }
+            shown
+        })
+        // A bare address would become a link to wherever the audited system says.
+        .replace("://", "&#58;//")
+        .replace("www.", "www&#46;")
+}
+
+/// A cell of a CSV file (RFC 4180), which no spreadsheet takes for a formula (CWE-1236).
+pub fn csv(text: &str) -> String {
+    let text = terminal(text);
+    let formula = text.trim_start().starts_with(['=', '+', '-', '@']);
+    let guard = if formula { "'" } else { "" };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+}
+
+/// A path as a relative URI reference that stays below the root: no scheme, no leading slash, no `..`.
+pub fn relative_uri(path: &str) -> String {
+    let parts = path.split(['/', '\\']).filter(|part| !part.is_empty() && *part != "." && *part != "..");
+    let encoded: Vec<String> = parts
+        .map(|part| {
+            part.bytes()
+                .map(|byte| {
+                    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                        char::from(byte).to_string()
+                    } else {
+                        format!("%{byte:02X}")
+                    }
+                })
+                .collect()
+        })
+        .collect();
+    if encoded.is_empty() { "unknown".into() } else { encoded.join("/") }
+}
+
 /// As [`terminal`], line breaks kept.
 pub fn lines(text: &str) -> String {
     text.lines().map(terminal).collect::<Vec<_>>().join("\n")
@@ -51,6 +138,32 @@ mod tests {
     fn a_terminal_is_shown_escapes_and_never_obeys_them() {
         assert_eq!(terminal("a\u{1b}[31mb\u{9b}2Jc\u{202e}d\ne\u{7f}"), "a\\u{1b}[31mb\\u{9b}2Jc\\u{202e}d\\ne\\u{7f}");
         assert_eq!(terminal("naïve – 日本"), "naïve – 日本");
+    }
+
+    #[test]
+    fn a_build_server_gets_no_commands() {
+        assert_eq!(log("::error file=x::gone"), "\\u{3a}:error file=x::gone");
+        assert_eq!(log("x ::set-output name=a::b ##[group]c"), "x \\u{3a}:set-output name=a::b #\\u{23}[group]c");
+        assert_eq!(log("[::1]:443 and ::ffff:127.0.0.1"), "[::1]:443 and ::ffff:127.0.0.1");
+    }
+
+    #[test]
+    fn markup_of_the_audited_system_is_text() {
+        assert_eq!(xml("<b a='x'>&\u{1}"), "&lt;b a=&#39;x&#39;&gt;&amp;\\u{1}");
+        assert_eq!(
+            markdown("[x](https://evil.example) @all |"),
+            "\\[x\\]\\(https&#58;//evil.example\\) &#64;all &#124;"
+        );
+        assert_eq!(markdown("```"), "\\`\\`\\`");
+        assert_eq!(csv("=cmd|' /C calc'!A0"), "\"'=cmd|' /C calc'!A0\"");
+        assert_eq!(csv("a \"b\"\nc"), "\"a \"\"b\"\"\\nc\"");
+    }
+
+    #[test]
+    fn a_uri_stays_below_the_root() {
+        assert_eq!(relative_uri("/etc/../pass wd"), "etc/pass%20wd");
+        assert_eq!(relative_uri("../.."), "unknown");
+        assert_eq!(relative_uri("file:///x"), "file%3A/x");
     }
 
     #[test]

@@ -224,6 +224,7 @@ mod tests {
             place: Place::url(format!("https://a.test{path}")),
             id: format!("id{path}"),
             waived: false,
+            standing: None,
         }
     }
 

@@ -3,11 +3,20 @@
 pub mod build;
 pub mod checklist;
 pub mod checklist_document;
+pub mod csv;
+pub mod drift;
 pub mod escape;
 pub mod exception;
+pub mod html;
 pub mod json;
+pub mod junit;
+pub mod markdown;
+pub mod nagios;
+pub mod oscal;
+pub mod prometheus;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod sarif;
 pub mod table;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -40,6 +49,10 @@ pub struct Report {
     #[serde(skip)]
     #[schemars(skip)]
     pub document: Option<Document>,
+    /// What changed since the last complete run of the same target and policy. Absent where no history was at hand, as
+    /// in a replay: everything else follows from the evidence and the policy alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<drift::Drift>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -121,6 +134,10 @@ pub struct ResultLine {
     pub attestation: Option<AttestationLine>,
     /// The questions whose answers were weighed.
     pub evidence: Vec<String>,
+    /// Which rule judged: a hash of the tool's version and the check's knobs. A finding that is new under another rule
+    /// may be the rule's doing, not the system's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rule: String,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -133,6 +150,9 @@ pub struct FindingLine {
     /// Whether a waiver covers it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waived: bool,
+    /// How it stands against earlier runs, where there is a history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<drift::Standing>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -176,9 +196,22 @@ impl Report {
 
     /// What the exit code follows from; `fail_on` is the least severity that counts as a failure.
     pub fn outcome(&self, fail_on: Severity) -> Outcome {
+        self.outcome_of(fail_on, |_| true)
+    }
+
+    /// The outcome where only findings that were not there at the last complete run count as failures
+    /// (`--new-only`). Without an earlier run all of them are new.
+    pub fn outcome_of_new(&self, fail_on: Severity) -> Outcome {
+        self.outcome_of(fail_on, |finding| finding.standing.as_ref().is_none_or(|standing| standing.state.is_news()))
+    }
+
+    fn outcome_of(&self, fail_on: Severity, counts: impl Fn(&FindingLine) -> bool) -> Outcome {
         let failing = self.results.iter().any(|result| {
             result.status == Status::Fail
-                && result.findings.iter().any(|finding| !finding.waived && finding.severity >= fail_on)
+                && result
+                    .findings
+                    .iter()
+                    .any(|finding| !finding.waived && finding.severity >= fail_on && counts(finding))
         });
         let has = |status| self.results.iter().any(|result| result.status == status);
         // A fault below the bar leaves what was not seen beside it undecided.

@@ -20,6 +20,7 @@ pub(crate) fn report() -> Report {
         ),
         id: "0123456789abcdef".into(),
         waived: false,
+        standing: None,
     }];
     let mut unseen = result("certificate-trust", Status::Inconclusive);
     unseen.unseen = vec!["timed out: no ServerHello in 5 s".into()];
@@ -30,6 +31,7 @@ pub(crate) fn report() -> Report {
         place: Place::url("https://mcp.example.test/mcp"),
         id: "fedcba9876543210".into(),
         waived: true,
+        standing: None,
     }];
     waived.waiver = Some(WaiverLine {
         reason: "old widget, ticket SEC-12".into(),
@@ -90,6 +92,7 @@ pub(crate) fn report() -> Report {
         }],
         notices: Vec::new(),
         document: None,
+        drift: None,
     }
 }
 
@@ -110,5 +113,6 @@ fn result(check: &str, status: Status) -> ResultLine {
         waiver: None,
         attestation: None,
         evidence: vec!["GET /api/items with the valid token".into()],
+        rule: "a1b2c3d4e5f6".into(),
     }
 }

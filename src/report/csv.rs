@@ -1,0 +1,94 @@
+//! The report as CSV (RFC 4180), a line a finding; a result without findings has one line of its own.
+
+use super::escape::csv;
+use super::{FindingLine, Report, ResultLine};
+use crate::check::Status;
+
+const COLUMNS: [&str; 14] = [
+    "target",
+    "check",
+    "title",
+    "status",
+    "severity",
+    "finding",
+    "place",
+    "id",
+    "state",
+    "since",
+    "detail",
+    "waiver_owner",
+    "waiver_until",
+    "remediation",
+];
+
+pub fn render(report: &Report) -> String {
+    let mut out = line(&COLUMNS.map(str::to_owned));
+    for result in &report.results {
+        if result.findings.is_empty() {
+            out.push_str(&line(&row(result, None)));
+        }
+        for finding in &result.findings {
+            out.push_str(&line(&row(result, Some(finding))));
+        }
+    }
+    out
+}
+
+fn row(result: &ResultLine, finding: Option<&FindingLine>) -> [String; 14] {
+    let standing = finding.and_then(|finding| finding.standing.as_ref());
+    let waiver = result.waiver.as_ref().filter(|_| finding.is_none_or(|finding| finding.waived));
+    let status = match finding {
+        Some(finding) if finding.waived => Status::Waived,
+        Some(_) | None => result.status,
+    };
+    let detail = match result.status {
+        Status::Pass => result.grounds.join("; "),
+        Status::Inconclusive => result.unseen.join("; "),
+        Status::Fail | Status::Waived => waiver.map(|waiver| waiver.reason.clone()).unwrap_or_default(),
+        Status::NotApplicable => result.notes.join("; "),
+    };
+    [
+        result.target.clone(),
+        result.check.clone(),
+        result.title.clone(),
+        word(status).to_owned(),
+        finding.map_or(result.severity, |finding| finding.severity).to_string(),
+        finding.map(|finding| finding.what.clone()).unwrap_or_default(),
+        finding.map(|finding| finding.place.to_string()).unwrap_or_default(),
+        finding.map(|finding| finding.id.clone()).unwrap_or_default(),
+        standing.map(|standing| standing.state.word().to_owned()).unwrap_or_default(),
+        standing.map(|standing| standing.since.format("%Y-%m-%d").to_string()).unwrap_or_default(),
+        detail,
+        waiver.map(|waiver| waiver.owner.clone()).unwrap_or_default(),
+        waiver.map(|waiver| waiver.until.to_string()).unwrap_or_default(),
+        result.remediation.clone(),
+    ]
+}
+
+fn line(cells: &[String]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| csv(cell)).collect();
+    format!("{}\r\n", cells.join(","))
+}
+
+/// A status as the JSON report writes it.
+pub(super) fn word(status: Status) -> &'static str {
+    match status {
+        Status::Pass => "pass",
+        Status::Fail => "fail",
+        Status::Inconclusive => "inconclusive",
+        Status::NotApplicable => "not_applicable",
+        Status::Waived => "waived",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_has_every_column() {
+        let text = render(&crate::report::sample::report());
+        assert_eq!(text.lines().count(), 7);
+        assert!(text.lines().all(|line| line.matches("\",\"").count() == COLUMNS.len() - 1), "{text}");
+    }
+}

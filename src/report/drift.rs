@@ -1,0 +1,385 @@
+//! What changed since the last complete run of the same target and policy, finding by finding.
+//!
+//! Identity is the finding's id (check, target, place without its line, aspect), never its text. A finding counts as
+//! fixed only where its check saw enough to say so: what could not be seen, or was not run, carries the old state forward.
+//! Pure: the history hands over the [`Ledger`] of the run before, and keeps the one that follows.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{FindingLine, Report, ResultLine};
+use crate::check::Status;
+
+/// How a finding stands against the runs before.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    New,
+    /// It was fixed once, and is back.
+    Reopened,
+    /// Its waiver covered it at the last run, and does no longer.
+    WaiverExpired,
+    /// It is new, and so is the rule that finds it: another version of the tool, or other knobs.
+    RuleChanged,
+    Still,
+    NewlyWaived,
+    Fixed,
+    /// It was there, and this run could not see whether it still is.
+    NotEvaluated,
+}
+
+impl State {
+    /// Every state, the reader's first concern first.
+    pub const ALL: [Self; 8] = [
+        Self::New,
+        Self::Reopened,
+        Self::WaiverExpired,
+        Self::RuleChanged,
+        Self::NewlyWaived,
+        Self::Fixed,
+        Self::NotEvaluated,
+        Self::Still,
+    ];
+
+    /// Whether somebody should hear of it: what was known at the last run is no news.
+    pub fn is_news(self) -> bool {
+        match self {
+            Self::New | Self::Reopened | Self::WaiverExpired | Self::RuleChanged => true,
+            Self::Still | Self::NewlyWaived | Self::Fixed | Self::NotEvaluated => false,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Reopened => "reopened",
+            Self::WaiverExpired => "waiver expired",
+            Self::RuleChanged => "rule changed",
+            Self::Still => "still",
+            Self::NewlyWaived => "newly waived",
+            Self::Fixed => "fixed",
+            Self::NotEvaluated => "not evaluated",
+        }
+    }
+}
+
+/// The state of one finding, and since when it has stood.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Standing {
+    pub state: State,
+    /// When the run began that saw it first in this spell.
+    pub since: DateTime<Utc>,
+}
+
+/// What changed.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Drift {
+    /// The run compared with; absent for the first one, which has no changes.
+    pub baseline: Option<Baseline>,
+    /// Every finding of this run and of the ledger before it, by state, then check and id.
+    pub changes: Vec<Change>,
+    /// How the boxes stood in the last runs, oldest first, this one last.
+    pub trend: Vec<Point>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Baseline {
+    pub run: String,
+    pub started: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Change {
+    pub state: State,
+    pub check: String,
+    pub target: String,
+    pub id: String,
+    /// The fact as it was last seen.
+    pub what: String,
+    /// The place as it was last seen.
+    pub place: String,
+    pub since: DateTime<Utc>,
+}
+
+/// One run in the trend: a letter a box, in their order ([`letter`]).
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Point {
+    pub run: String,
+    pub started: DateTime<Utc>,
+    pub boxes: String,
+}
+
+/// A status as one letter of a trend.
+pub fn letter(status: Status) -> char {
+    match status {
+        Status::Pass => 'p',
+        Status::Fail => 'f',
+        Status::Inconclusive => 'i',
+        Status::NotApplicable => 'n',
+        Status::Waived => 'w',
+    }
+}
+
+/// The boxes of a report as letters.
+pub fn boxes(report: &Report) -> String {
+    report.boxes.iter().map(|tick| letter(tick.status)).collect()
+}
+
+/// What is known of every finding up to a run; kept with it, so that the next one needs no older run.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Ledger {
+    pub entries: BTreeMap<String, Entry>,
+    /// The rule that each check was last judged by.
+    pub rules: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Entry {
+    pub check: String,
+    pub target: String,
+    pub what: String,
+    pub place: String,
+    pub since: DateTime<Utc>,
+    pub was: Was,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Was {
+    Open,
+    Waived,
+    Fixed,
+}
+
+/// Findings that were fixed are remembered so long that one which comes back is told from a new one.
+const REMEMBERED: usize = 5_000;
+
+impl Ledger {
+    /// The ledger of one target after the report, and what changed on the way there.
+    pub fn after(&self, report: &Report, target: &str) -> (Self, Vec<Change>) {
+        let mut next = self.clone();
+        let mut changes = Vec::new();
+        let first = self.rules.is_empty();
+        let results: Vec<&ResultLine> = report.results.iter().filter(|result| result.target == target).collect();
+        for result in &results {
+            for finding in &result.findings {
+                changes.extend(next.meet(finding, result, report.run.started, first));
+            }
+        }
+        for (id, entry) in &mut next.entries {
+            let result = results.iter().copied().find(|result| result.check == entry.check);
+            if entry.was == Was::Fixed || result.is_some_and(|result| has(result, id)) {
+                continue;
+            }
+            let state = match result {
+                Some(result) if saw_all(result) => {
+                    entry.was = Was::Fixed;
+                    State::Fixed
+                }
+                Some(_) | None => State::NotEvaluated,
+            };
+            changes.push(entry.change(id, state));
+        }
+        for result in results {
+            if saw_all(result) || !result.findings.is_empty() {
+                next.rules.insert(result.check.clone(), result.rule.clone());
+            }
+        }
+        next.forget();
+        (next, changes)
+    }
+
+    fn meet(&mut self, finding: &FindingLine, result: &ResultLine, now: DateTime<Utc>, first: bool) -> Option<Change> {
+        let known = self.entries.get(&finding.id);
+        let was = known.map(|entry| entry.was);
+        let state = match (was, finding.waived) {
+            (Some(Was::Open), false) | (Some(Was::Waived), true) => State::Still,
+            (Some(Was::Waived), false) => State::WaiverExpired,
+            (Some(Was::Fixed), false) => State::Reopened,
+            (Some(Was::Open | Was::Fixed) | None, true) => State::NewlyWaived,
+            (None, false) => {
+                let before = self.rules.get(&result.check);
+                if before.is_some_and(|before| *before != result.rule) { State::RuleChanged } else { State::New }
+            }
+        };
+        let since = known.filter(|entry| entry.was != Was::Fixed).map_or(now, |entry| entry.since);
+        let entry = Entry {
+            check: result.check.clone(),
+            target: result.target.clone(),
+            what: finding.what.clone(),
+            place: finding.place.to_string(),
+            since,
+            was: if finding.waived { Was::Waived } else { Was::Open },
+        };
+        let change = entry.change(&finding.id, state);
+        self.entries.insert(finding.id.clone(), entry);
+        // The first run has nothing to be compared with; its findings are new, and that goes without saying.
+        (!first || state != State::New).then_some(change)
+    }
+
+    fn forget(&mut self) {
+        let mut fixed: Vec<(DateTime<Utc>, String)> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.was == Was::Fixed)
+            .map(|(id, entry)| (entry.since, id.clone()))
+            .collect();
+        fixed.sort();
+        let surplus = fixed.len().saturating_sub(REMEMBERED);
+        for (_, id) in fixed.into_iter().take(surplus) {
+            self.entries.remove(&id);
+        }
+    }
+}
+
+impl Entry {
+    fn change(&self, id: &str, state: State) -> Change {
+        Change {
+            state,
+            check: self.check.clone(),
+            target: self.target.clone(),
+            id: id.to_owned(),
+            what: self.what.clone(),
+            place: self.place.clone(),
+            since: self.since,
+        }
+    }
+}
+
+fn has(result: &ResultLine, id: &str) -> bool {
+    result.findings.iter().any(|finding| finding.id == id)
+}
+
+/// Whether a finding that the result does not have is gone, and not only unseen.
+fn saw_all(result: &ResultLine) -> bool {
+    match result.status {
+        Status::Pass => result.attestation.is_none(),
+        Status::Fail | Status::Waived => result.unseen.is_empty(),
+        Status::Inconclusive | Status::NotApplicable => false,
+    }
+}
+
+impl Report {
+    /// Writes the changes into the report: the section itself, and how each of its findings stands.
+    pub fn compared(&mut self, baseline: Option<Baseline>, mut changes: Vec<Change>, earlier: Vec<Point>) {
+        let now = self.run.started;
+        let order = |state: State| State::ALL.iter().position(|known| *known == state);
+        changes.sort_by(|one, other| {
+            (order(one.state), &one.check, &one.id).cmp(&(order(other.state), &other.check, &other.id))
+        });
+        for finding in self.results.iter_mut().flat_map(|result| &mut result.findings) {
+            let change = changes.iter().find(|change| change.id == finding.id);
+            let (state, since) = change.map_or((State::New, now), |change| (change.state, change.since));
+            finding.standing = Some(Standing { state, since });
+        }
+        let here = Point { run: self.run.id.clone(), started: now, boxes: boxes(self) };
+        let trend = earlier.into_iter().chain([here]).collect();
+        self.drift = Some(Drift { baseline, changes, trend });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    /// The sample's first result alone, changed by `with`.
+    fn run(day: u32, with: impl FnOnce(&mut ResultLine)) -> Report {
+        let mut report = sample::report();
+        report.run.started = format!("2026-11-{day:02}T12:00:00Z").parse().unwrap();
+        report.results.truncate(1);
+        with(&mut report.results[0]);
+        report
+    }
+
+    fn fails(_: &mut ResultLine) {}
+
+    fn holds(result: &mut ResultLine) {
+        result.status = Status::Pass;
+        result.findings.clear();
+    }
+
+    fn blind(result: &mut ResultLine) {
+        holds(result);
+        result.status = Status::Inconclusive;
+        result.unseen = vec!["timed out".into()];
+    }
+
+    fn waived(result: &mut ResultLine) {
+        result.status = Status::Waived;
+        result.findings[0].waived = true;
+    }
+
+    /// The states that each run after the first one reports.
+    fn states(runs: &[Report]) -> Vec<Vec<State>> {
+        let mut ledger = Ledger::default();
+        let mut all = Vec::new();
+        for run in runs {
+            let (next, changes) = ledger.after(run, "production");
+            ledger = next;
+            all.push(changes.into_iter().map(|change| change.state).collect());
+        }
+        all
+    }
+
+    #[test]
+    fn a_fault_appears_persists_is_unseen_and_disappears() {
+        let runs = [run(1, holds), run(2, fails), run(3, fails), run(4, blind), run(5, holds), run(6, fails)];
+        assert_eq!(
+            states(&runs),
+            [
+                vec![],
+                vec![State::New],
+                vec![State::Still],
+                vec![State::NotEvaluated],
+                vec![State::Fixed],
+                vec![State::Reopened],
+            ]
+        );
+    }
+
+    #[test]
+    fn a_check_that_did_not_run_fixes_nothing() {
+        let mut without = run(3, fails);
+        without.results.clear();
+        assert_eq!(states(&[run(2, fails), without])[1], [State::NotEvaluated]);
+    }
+
+    #[test]
+    fn waivers_come_and_end() {
+        let runs = [run(1, fails), run(2, waived), run(3, waived), run(4, fails)];
+        assert_eq!(states(&runs)[1..], [vec![State::NewlyWaived], vec![State::Still], vec![State::WaiverExpired]]);
+    }
+
+    #[test]
+    fn a_stricter_rule_is_told_from_a_worse_system() {
+        let runs = [
+            run(1, holds),
+            run(2, |result| {
+                fails(result);
+                result.rule = "another".into();
+            }),
+        ];
+        assert_eq!(states(&runs)[1], [State::RuleChanged]);
+    }
+
+    #[test]
+    fn the_text_and_the_line_of_a_finding_are_not_its_identity() {
+        let changed = run(2, |result| result.findings[0].what = "35 requests accepted in 60 s".into());
+        assert_eq!(states(&[run(1, fails), changed])[1], [State::Still]);
+    }
+
+    #[test]
+    fn a_finding_stands_since_it_was_first_seen_in_this_spell() {
+        let first = run(1, fails);
+        let (ledger, _) = Ledger::default().after(&first, "production");
+        let mut second = run(9, fails);
+        let (_, changes) = ledger.after(&second, "production");
+        second.compared(None, changes, Vec::new());
+        let standing = second.results[0].findings[0].standing.clone().unwrap();
+        assert_eq!((standing.state, standing.since), (State::Still, first.run.started));
+    }
+}

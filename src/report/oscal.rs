@@ -1,0 +1,169 @@
+//! The report as OSCAL assessment results (1.1.2). OSCAL knows satisfied and not satisfied only: what could not be seen,
+//! what does not apply and what somebody attests is never written as satisfied by a test.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::escape::terminal;
+use super::{Report, ResultLine};
+use crate::check::Status;
+
+pub fn render(report: &Report) -> Result<String, serde_json::Error> {
+    let id = |parts: &[&str]| {
+        // Version 5, so that the same run gives the same document (RFC 9562 section 5.5).
+        let mut name = report.run.id.clone();
+        for part in parts {
+            name.push('\n');
+            name.push_str(part);
+        }
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
+    };
+    let time = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let of = |kind: &str, result: &ResultLine| id(&[kind, &result.target, &result.check]);
+    let plan = id(&["assessment plan"]);
+    let observations: Vec<Value> = report
+        .results
+        .iter()
+        .map(|result| {
+            json!({
+                "uuid": of("observation", result),
+                "title": text(&result.title),
+                "description": text(&described(result)),
+                "methods": [method(result)],
+                "collected": time(report.run.started),
+                "props": props(result),
+            })
+        })
+        .collect();
+    let risks: Vec<Value> = report
+        .results
+        .iter()
+        .filter(|result| matches!(result.status, Status::Fail | Status::Waived))
+        .map(|result| {
+            let mut risk = json!({
+                "uuid": of("risk", result),
+                "title": text(&result.title),
+                "description": text(&described(result)),
+                "statement": text(&format!("The requirement does not hold on {}. {}", result.target, result.remediation)),
+                "status": if result.status == Status::Waived { "deviation-approved" } else { "open" },
+                "related-observations": [{ "observation-uuid": of("observation", result) }],
+            });
+            if let Some(waiver) = &result.waiver {
+                risk["deadline"] = json!(format!("{}T23:59:59Z", waiver.until));
+                risk["remarks"] = json!(text(&format!("waived by {}: {}", waiver.owner, waiver.reason)));
+            }
+            risk
+        })
+        .collect();
+    let findings: Vec<Value> = report
+        .results
+        .iter()
+        .map(|result| {
+            let (state, reason) = match result.status {
+                Status::Pass if result.attestation.is_some() => ("satisfied", "other"),
+                Status::Pass => ("satisfied", "pass"),
+                Status::Fail => ("not-satisfied", "fail"),
+                Status::Inconclusive | Status::NotApplicable | Status::Waived => ("not-satisfied", "other"),
+            };
+            let mut finding = json!({
+                "uuid": of("finding", result),
+                "title": text(&format!("{} on {}", result.check, result.target)),
+                "description": text(&described(result)),
+                "target": {
+                    "type": "objective-id",
+                    "target-id": result.check,
+                    "status": { "state": state, "reason": reason },
+                },
+                "props": props(result),
+                "related-observations": [{ "observation-uuid": of("observation", result) }],
+            });
+            if matches!(result.status, Status::Fail | Status::Waived) {
+                finding["related-risks"] = json!([{ "risk-uuid": of("risk", result) }]);
+            }
+            finding
+        })
+        .collect();
+    let mut outcome = json!({
+        "uuid": id(&["result"]),
+        "title": text(&report.policy.name),
+        "description": text(&format!("{} {} against {}", report.tool.name, report.tool.version, report.policy.name)),
+        "start": time(report.run.started),
+        "end": time(report.run.finished),
+        "reviewed-controls": { "control-selections": [{ "include-all": {} }] },
+    });
+    // OSCAL has no empty lists.
+    for (key, list) in [("observations", observations), ("risks", risks), ("findings", findings)] {
+        if !list.is_empty() {
+            outcome[key] = json!(list);
+        }
+    }
+    let document = json!({ "assessment-results": {
+        "uuid": id(&["assessment results"]),
+        "metadata": {
+            "title": text(&format!("Audit under {}", report.policy.name)),
+            "last-modified": time(report.run.finished),
+            "version": report.run.id,
+            "oscal-version": "1.1.2",
+        },
+        "import-ap": { "href": format!("#{plan}") },
+        "results": [outcome],
+        "back-matter": { "resources": [{
+            "uuid": plan,
+            "title": text(&format!("The policy {} (SHA-256 {})", report.policy.name, report.policy.sha256)),
+        }] },
+    } });
+    serde_json::to_string_pretty(&document).map(|text| text + "\n")
+}
+
+/// A test looked at the system; an examination at somebody's word.
+fn method(result: &ResultLine) -> &'static str {
+    if result.attestation.is_some() { "EXAMINE" } else { "TEST" }
+}
+
+fn props(result: &ResultLine) -> Value {
+    let status = super::csv::word(result.status).replace('_', "-");
+    json!([
+        { "name": "watertight-status", "value": status, "ns": "urn:watertight" },
+        { "name": "severity", "value": result.severity.to_string(), "ns": "urn:watertight" },
+    ])
+}
+
+fn described(result: &ResultLine) -> String {
+    let lines: Vec<String> = match result.status {
+        Status::Pass => result.grounds.clone(),
+        Status::Fail | Status::Waived => {
+            result.findings.iter().map(|finding| format!("{} at {}", finding.what, finding.place)).collect()
+        }
+        Status::Inconclusive => result.unseen.clone(),
+        Status::NotApplicable => result.notes.clone(),
+    };
+    let attested = result
+        .attestation
+        .as_ref()
+        .map(|attestation| format!("attested by {} on {}: {}", attestation.by, attestation.on, attestation.statement));
+    let all: Vec<String> = lines.into_iter().chain(attested).collect();
+    if all.is_empty() { format!("{}: nothing more to say", result.title) } else { all.join("; ") }
+}
+
+/// One line, never empty: OSCAL refuses empty strings and line breaks in titles.
+fn text(text: &str) -> String {
+    let text = terminal(text).trim().to_owned();
+    if text.is_empty() { "(none)".into() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_pass_is_satisfied() {
+        let report = crate::report::sample::report();
+        let document: Value = serde_json::from_str(&render(&report).unwrap()).unwrap();
+        let findings = document["assessment-results"]["results"][0]["findings"].as_array().unwrap().clone();
+        for (result, finding) in report.results.iter().zip(findings) {
+            let satisfied = finding["target"]["status"]["state"] == "satisfied";
+            assert_eq!(satisfied, result.status == Status::Pass, "{}", result.check);
+        }
+        assert_eq!(render(&report).unwrap(), render(&report).unwrap());
+    }
+}

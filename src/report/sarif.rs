@@ -1,0 +1,229 @@
+//! The report as SARIF 2.1.0, as GitHub's code scanning takes it: one result a finding, each with a fingerprint of its own.
+//!
+//! A live finding has no line of source: it stands at the policy, with its address as a logical location. What holds or
+//! does not apply is no result; what was waived is left out, while its rule and the run stay, so that no old alert does.
+
+use serde_json::{Value, json};
+
+use super::drift::State;
+use super::escape::{bounded, markdown, relative_uri, terminal};
+use super::{FindingLine, Report, ResultLine};
+use crate::check::{Place, Severity, Status};
+
+/// Results at most: GitHub takes 25,000 a run.
+const RESULTS: usize = 25_000;
+/// Characters of a message.
+const TEXT: usize = 1_000;
+
+pub fn render(report: &Report) -> Result<String, serde_json::Error> {
+    let mut rules: Vec<&ResultLine> = Vec::new();
+    for result in &report.results {
+        if rules.iter().all(|known| known.check != result.check) {
+            rules.push(result);
+        }
+    }
+    let index = |check: &str| rules.iter().position(|rule| rule.check == check).unwrap_or(0);
+    let mut results: Vec<Value> = Vec::new();
+    for result in &report.results {
+        let at = index(&result.check);
+        match result.status {
+            Status::Fail | Status::Waived => {
+                let open = result.findings.iter().filter(|finding| !finding.waived);
+                results.extend(open.map(|finding| alert(report, result, finding, at)));
+            }
+            Status::Inconclusive => results.push(unseen(report, result, at)),
+            Status::Pass | Status::NotApplicable => {}
+        }
+    }
+    results.truncate(RESULTS);
+    let document = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": report.tool.name,
+                "version": report.tool.version,
+                "semanticVersion": report.tool.version,
+                "informationUri": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html",
+                "rules": rules.iter().map(|result| rule(result)).collect::<Vec<_>>(),
+            } },
+            "automationDetails": { "id": format!("watertight/{}/", relative_uri(&report.policy.name)) },
+            "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": report.run.complete,
+                "startTimeUtc": report.run.started.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+                "endTimeUtc": report.run.finished.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+            }],
+            "results": results,
+        }],
+    });
+    serde_json::to_string_pretty(&document).map(|text| text + "\n")
+}
+
+fn rule(result: &ResultLine) -> Value {
+    // The gravest of what was found; the item's own where nothing was.
+    let severity = result.severity;
+    let tags: Vec<&str> =
+        std::iter::once("security").chain(result.statements.iter().map(String::as_str)).take(20).collect();
+    let references: Vec<String> = result.references.iter().map(|reference| markdown(reference)).collect();
+    json!({
+        "id": result.check,
+        "name": pascal(&result.check),
+        "shortDescription": { "text": sentence(&result.title) },
+        "fullDescription": { "text": sentence(&result.title) },
+        "help": {
+            "text": format!("{} ({})", result.remediation, result.references.join(", ")),
+            "markdown": format!("{}\n\n{}", markdown(&result.remediation), references.join(", ")),
+        },
+        "defaultConfiguration": { "level": level(severity) },
+        "properties": {
+            "precision": "high",
+            "security-severity": score(severity),
+            "tags": tags,
+        },
+    })
+}
+
+fn alert(report: &Report, result: &ResultLine, finding: &FindingLine, rule: usize) -> Value {
+    let mut value = json!({
+        "ruleId": result.check,
+        "ruleIndex": rule,
+        "kind": "fail",
+        "level": level(finding.severity),
+        "message": { "text": message(&format!("{}: {} at {}", result.target, finding.what, finding.place)) },
+        "locations": [location(report, &finding.place)],
+        "partialFingerprints": { "watertightFinding/v1": finding.id },
+        "properties": { "security-severity": score(finding.severity), "target": terminal(&result.target) },
+    });
+    if let Some(standing) = &finding.standing {
+        let state = match standing.state {
+            State::New | State::Reopened | State::RuleChanged => "new",
+            State::WaiverExpired | State::NewlyWaived | State::NotEvaluated => "updated",
+            State::Still | State::Fixed => "unchanged",
+        };
+        value["baselineState"] = json!(state);
+    }
+    value
+}
+
+/// Not seen is no fault, and no pass either: it stays open.
+fn unseen(report: &Report, result: &ResultLine, rule: usize) -> Value {
+    let why = result.unseen.join("; ");
+    json!({
+        "ruleId": result.check,
+        "ruleIndex": rule,
+        "kind": "open",
+        "level": "none",
+        "message": { "text": message(&format!("{}: could not be seen: {why}", result.target)) },
+        "locations": [location(report, &Place::policy(report.policy.file.clone(), None))],
+        "partialFingerprints": { "watertightFinding/v1": format!("unseen {} {}", result.check, terminal(&result.target)) },
+    })
+}
+
+fn location(report: &Report, place: &Place) -> Value {
+    let policy = || match report.policy.file.as_str() {
+        // The embedded policies are called by a name in parentheses.
+        file if file.starts_with('(') => "policy.yaml".to_owned(),
+        file => below(file),
+    };
+    let (uri, line) = match place {
+        Place::File { file, line } | Place::Commit { file, line, .. } => (below(file), *line),
+        Place::Url { .. } | Place::Host { .. } => (policy(), None),
+        Place::Policy { line, .. } => (policy(), *line),
+    };
+    let mut value = json!({
+        "physicalLocation": {
+            "artifactLocation": { "uri": uri, "uriBaseId": "%SRCROOT%" },
+            "region": { "startLine": line.unwrap_or(1).max(1) },
+        },
+    });
+    match place {
+        Place::Url { url: name } | Place::Host { host: name } => {
+            value["logicalLocations"] = json!([{ "fullyQualifiedName": message(name), "kind": "resource" }]);
+        }
+        Place::Commit { commit, .. } => {
+            value["logicalLocations"] = json!([{ "fullyQualifiedName": message(commit), "kind": "commit" }]);
+        }
+        Place::File { .. } | Place::Policy { .. } => {}
+    }
+    value
+}
+
+/// An absolute path says where this machine keeps its files, and nothing to a reader elsewhere: the name is enough.
+fn below(path: &str) -> String {
+    let absolute = path.starts_with(['/', '\\']) || path.get(1..2) == Some(":");
+    let path = if absolute { path.rsplit(['/', '\\']).next().unwrap_or(path) } else { path };
+    relative_uri(path)
+}
+
+fn message(text: &str) -> String {
+    // Braces would be placeholders, square brackets links (SARIF 2.1.0, 3.11).
+    bounded(&terminal(text), TEXT).replace('{', "{{").replace('}', "}}").replace('[', "\\[").replace(']', "\\]")
+}
+
+fn sentence(text: &str) -> String {
+    let text = terminal(text);
+    if text.ends_with('.') { text } else { format!("{text}.") }
+}
+
+fn pascal(id: &str) -> String {
+    id.split('-')
+        .map(|word| {
+            let mut letters = word.chars();
+            letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+        })
+        .collect()
+}
+
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical | Severity::High => "error",
+        Severity::Medium => "warning",
+        Severity::Low => "note",
+    }
+}
+
+/// GitHub's bands: over 9.0 critical, from 7.0 high, from 4.0 medium, from 0.1 low.
+fn score(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "9.5",
+        Severity::High => "8.0",
+        Severity::Medium => "5.5",
+        Severity::Low => "2.5",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn document() -> Value {
+        serde_json::from_str(&render(&sample::report()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_what_fails_alerts_and_what_was_not_seen_stays_open() {
+        let results = document()["runs"][0]["results"].as_array().unwrap().clone();
+        let kinds: Vec<(&str, &str)> = results
+            .iter()
+            .map(|result| (result["kind"].as_str().unwrap(), result["level"].as_str().unwrap()))
+            .collect();
+        assert_eq!(kinds, [("fail", "error"), ("open", "none")]);
+    }
+
+    #[test]
+    fn a_waived_finding_is_left_out_and_its_rule_stays() {
+        let document = document();
+        let rules = document["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap().clone();
+        assert_eq!(rules.len(), 6);
+        assert!(!document["runs"][0]["results"].to_string().contains("fedcba9876543210"));
+    }
+
+    #[test]
+    fn no_uri_leaves_the_repository() {
+        assert_eq!(below("/srv/secret/policy.yaml"), "policy.yaml");
+        assert_eq!(below("../../etc/passwd"), "etc/passwd");
+        assert_eq!(below("C:\\policy.yaml"), "policy.yaml");
+    }
+}
