@@ -1,6 +1,7 @@
 //! Stored runs: drift over runs that appear, persist, hide and disappear; thousands of runs; kills at any moment.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail and say where")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
