@@ -84,7 +84,8 @@ fn killing_the_process_at_any_moment_loses_no_finished_run() {
     let mut finished = 1;
     let kills = 50;
     for kill in 0..kills {
-        let mut child = command(path, &[]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut child =
+            command(path, &[]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
         std::thread::sleep(whole * (kill + 1) / kills + Duration::from_millis(u64::from(kill % 7)));
         let ended = child.try_wait().unwrap().is_some();
         child.kill().unwrap();
@@ -153,7 +154,9 @@ fn command(path: &Path, more: &[&str]) -> Command {
     )
     .unwrap();
     let mut command = binary(path);
-    command.args(["audit", "--policy", "audit.yaml", "--scope", "repository", "--history", "history.sqlite"]).args(more);
+    command
+        .args(["audit", "--policy", "audit.yaml", "--scope", "repository", "--history", "history.sqlite"])
+        .args(more);
     command
 }
 
