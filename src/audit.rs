@@ -23,7 +23,7 @@ pub async fn gather(policy: &Policy, world: &World, wanted: &(dyn Fn(&str) -> bo
     let targets = futures_util::future::join_all(gathering).await;
     let run =
         Run { finished: Utc::now(), complete: !world.was_cut_short(), vantage: world.vantage(), ..world.run().clone() };
-    Recording { version: Recording::VERSION, tool: Tool::this(), run, policy: policy.clone(), targets }
+    Recording { version: Recording::VERSION, tool: Tool::this(), run, policy: policy.clone(), targets, drift: None }
 }
 
 async fn gather_target(

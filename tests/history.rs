@@ -83,25 +83,34 @@ fn killing_the_process_at_any_moment_loses_no_finished_run() {
     let begun = Instant::now();
     audit(path, &[]);
     let whole = begun.elapsed();
-    let mut finished = 1;
     let kills = 50;
+    let mut finished = Vec::new();
     for kill in 0..kills {
-        let mut child =
-            command(path, &[]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let name = format!("run-{kill}.json");
+        let mut child = command(path, &["--format", &format!("json={name}")])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
         std::thread::sleep(whole * (kill + 1) / kills + Duration::from_millis(u64::from(kill % 7)));
-        let ended = child.try_wait().unwrap().is_some();
         child.kill().unwrap();
         child.wait().unwrap();
-        finished += usize::from(ended);
+        // The report is whole or not there, and it is written after the run was kept.
+        if let Ok(text) = std::fs::read_to_string(path.join(&name)) {
+            let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+            finished.push(report["run"]["id"].as_str().unwrap().to_owned());
+        }
     }
     let list = watertight(path, &["history", "--history", "history.sqlite", "--limit", "1000"]);
     assert_eq!(list.status.code(), Some(0), "{}", String::from_utf8_lossy(&list.stderr));
-    let kept = text(&list).lines().filter(|line| line.ends_with("drift")).count();
-    // A run that was killed between its commit and its end is kept, too.
-    assert!(kept >= finished, "{kept} runs are kept, {finished} ended");
-    println!("{kills} kills: {finished} runs ended by themselves, {kept} are kept, all readable");
-    for line in text(&list).lines().filter(|line| line.ends_with("drift")) {
-        let id = line.split_whitespace().next().unwrap();
+    let text = text(&list);
+    let kept: Vec<&str> =
+        text.lines().filter(|line| line.ends_with("drift")).filter_map(|line| line.split_whitespace().next()).collect();
+    println!("{kills} kills: {} runs gave a report, {} are kept", finished.len(), kept.len());
+    for id in &finished {
+        assert!(kept.contains(&id.as_str()), "the run {id} gave its report and is lost");
+    }
+    for id in kept {
         let show = watertight(path, &["history", "show", id, "--history", "history.sqlite", "--format", "json"]);
         assert!(serde_json::from_slice::<serde_json::Value>(&show.stdout).is_ok(), "{id}");
     }

@@ -48,7 +48,7 @@ impl Default for AuthEnforced {
         Self {
             max_endpoints: 200,
             max_classes: 4,
-            max_tricks: 12,
+            max_tricks: 32,
             query_parameters: vec!["access_token".into(), "token".into(), "api_key".into()],
             cookies: vec!["token".into()],
             open_discovery: false,

@@ -171,6 +171,30 @@ fn controls(target: &Target) -> Vec<Ask> {
     vec![conversation.clone().into(), conversation.with(Credential::None).into()]
 }
 
+/// A server that answers now so, now so, shows by no answer that it asks for the token.
+fn contradicted(evidence: &Evidence, control: &Request) -> Result<(), Unseen> {
+    for (request, exchange) in evidence.exchanges() {
+        let same = request.method == control.method
+            && request.path == control.path
+            && request.listener == control.listener
+            && request.headers == control.headers
+            && request.body == control.body
+            && request.origin == control.origin;
+        let against = match &request.credential {
+            Credential::None | Credential::Wrong => exchange.is_success(),
+            Credential::Valid => exchange.is_denied(),
+            Credential::Mutated(_) | Credential::Together(_) | Credential::Leaked(_) | Credential::Dummy => false,
+        };
+        if same && against {
+            return Err(Unseen::NotComparable(format!(
+                "{} {} answers {} with {}, and otherwise at another time",
+                request.method, request.path, exchange.status, request.credential
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Whether anything of the run shows that the token opens what is closed without it: how strong a token is that nothing
 /// asks for decides nothing.
 fn admitted(evidence: &Evidence) -> Result<String, Unseen> {
@@ -178,6 +202,7 @@ fn admitted(evidence: &Evidence) -> Result<String, Unseen> {
         if request.credential == Credential::Valid && exchange.is_success() {
             let without = request.clone().with(Credential::None);
             if evidence.of(&without).is_ok_and(Exchange::is_denied) {
+                contradicted(evidence, request)?;
                 return Ok(format!("{} {} is closed without the token and open with it", request.method, request.path));
             }
         }

@@ -164,7 +164,7 @@ fn conduct(runtime: Runtime, scene: Scene<'_>, arguments: &Arguments) -> Result<
     let wanted = |id: &str| arguments.checks.wants(id);
     let (stop, stopped) = watch::channel(false);
     let interruption = stopped.clone();
-    let recording = runtime.block_on(async {
+    let mut recording = runtime.block_on(async {
         tokio::spawn(interrupt(stop));
         let mut world = World::new(begin(policy, arguments), vault, arguments.max_time.duration(), stopped);
         world.history = earlier;
@@ -184,6 +184,7 @@ fn conduct(runtime: Runtime, scene: Scene<'_>, arguments: &Arguments) -> Result<
         Some(history) => compared(&runtime, history, policy, &mut report),
         None => Vec::new(),
     };
+    recording.drift.clone_from(&report.drift);
     if let Some(file) = &arguments.evidence {
         let text = serde_json::to_string(&recording).map_err(Error::json("the evidence"))?;
         emit::write(file, &text)?;

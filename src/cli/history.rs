@@ -106,7 +106,8 @@ pub(super) fn diff(arguments: &DiffArguments) -> Result<u8, Error> {
         let (older, newer) = pair(&file, arguments).await?;
         let ledgers = file.ledgers(&older.run.id).await.map_err(failed)?;
         let after = file.ledgers(&newer.run.id).await.map_err(failed)?;
-        Ok::<_, Error>((older.run.clone(), newer.run.clone(), compared(&ledgers, &after, &newer)))
+        let changes = compared(&ledgers, &after, &newer)?;
+        Ok::<_, Error>((older.run.clone(), newer.run.clone(), changes))
     })?;
     let news = changes.iter().any(|change| change.state.is_news());
     if arguments.json {
@@ -155,43 +156,60 @@ async fn pair(file: &File, arguments: &DiffArguments) -> Result<(Report, Report)
         .iter()
         .find(|line| line.complete)
         .ok_or_else(|| Error::Usage("the history holds no complete run yet: `watertight audit` keeps one".into()))?;
-    let older = match &arguments.older {
-        Some(older) => older.clone(),
-        None => lines
-            .iter()
-            .skip_while(|line| line.id != newer.id)
-            .skip(1)
-            .find(|line| line.complete && line.whole && line.policy == newer.policy)
-            .map(|line| line.id.clone())
-            .ok_or_else(|| {
-                Error::Usage(format!(
-                    "no complete run of the whole checklist under the policy `{}` is older than {}: name two runs",
-                    terminal(&newer.policy),
-                    newer.id
-                ))
-            })?,
-    };
-    Ok((file.report(&older).await.map_err(failed)?, file.report(&newer.id).await.map_err(failed)?))
+    let after = file.ledgers(&newer.id).await.map_err(failed)?;
+    let newer_report = file.report(&newer.id).await.map_err(failed)?;
+    if let Some(older) = &arguments.older {
+        return Ok((file.report(older).await.map_err(failed)?, newer_report));
+    }
+    let candidates = lines
+        .iter()
+        .skip_while(|line| line.id != newer.id)
+        .skip(1)
+        .filter(|line| line.complete && line.whole && line.policy == newer.policy);
+    for line in candidates.take(CANDIDATES) {
+        let before = file.ledgers(&line.id).await.map_err(failed)?;
+        if after.iter().all(|(key, _)| before.iter().any(|(known, _)| known == key)) {
+            return Ok((file.report(&line.id).await.map_err(failed)?, newer_report));
+        }
+    }
+    Err(Error::Usage(format!(
+        "no complete run of the whole checklist on the same targets under the policy `{}` is older than {}: name two runs",
+        terminal(&newer.policy),
+        newer.id
+    )))
 }
+
+/// Runs whose targets are compared with the newer one's.
+const CANDIDATES: usize = 50;
 
 /// Runs that are looked through for the two newest of one policy.
 const LOOKED_THROUGH: u32 = 1_000;
 
-/// What changed from the older run's ledgers to the newer report. Targets go by their key where both runs have it: the
+/// What changed from the older run's ledgers to the newer report. Targets go by their key, which both runs must have: the
 /// same name under another address is another target.
-fn compared(older: &[(String, Ledger)], newer: &[(String, Ledger)], report: &Report) -> Vec<Change> {
+fn compared(older: &[(String, Ledger)], newer: &[(String, Ledger)], report: &Report) -> Result<Vec<Change>, Error> {
     let mut changes = Vec::new();
     for (key, _) in newer {
-        let empty = Ledger::default();
-        let ledger = older.iter().find(|(known, _)| known == key).map_or(&empty, |(_, ledger)| ledger);
+        let Some((_, ledger)) = older.iter().find(|(known, _)| known == key) else {
+            return Err(Error::Usage(format!(
+                "the older run says nothing of `{}`, so nothing can be compared: name a run that audited it, too",
+                terminal(key)
+            )));
+        };
         // A key is the target's name, a blank, and its address.
         let named = |target: &&str| key.strip_prefix(*target).is_some_and(|rest| rest.starts_with(' '));
         let targets = report.results.iter().map(|result| result.target.as_str());
         let Some(target) = targets.filter(named).max_by_key(|target| target.len()) else { continue };
         changes.extend(ledger.after(report, target).1);
     }
+    for (_, ledger) in older.iter().filter(|(key, _)| newer.iter().all(|(known, _)| known != key)) {
+        changes.extend(ledger.carried());
+    }
+    if newer.is_empty() {
+        return Err(Error::Usage("the newer run was kept by an older version, which left nothing to compare".into()));
+    }
     changes.sort_by_key(|change| State::ALL.iter().position(|known| *known == change.state));
-    changes
+    Ok(changes)
 }
 
 fn shown(changes: &[Change], all: bool) -> String {

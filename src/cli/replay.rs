@@ -40,7 +40,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
         recording.policy = setup::named(file, arguments.policy.policy_sha256.as_deref(), today)?;
     }
     arguments.checks.agree(&recording.policy.exec)?;
-    let report = audit::judged(&recording.policy, &recording, &|id| arguments.checks.wants(id))?;
+    let drift = recording.drift.take().filter(|_| arguments.policy.policy.is_none());
+    let mut report = audit::judged(&recording.policy, &recording, &|id| arguments.checks.wants(id))?;
+    if let Some(drift) = drift {
+        report.compared_before(drift);
+    }
     let fail_on = arguments.output.fail_on.into();
     let ending = emit::Ending { outcome: report.outcome(fail_on), fail_on };
     let own = emit::report(&report, &arguments.output.formats, ending)?;

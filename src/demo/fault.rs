@@ -77,7 +77,7 @@ faults! {
     TokenInQueryAccepted: "the token is accepted in the query", fells ["auth-enforced"], blinds [];
     TokenInCookieAccepted: "the token is accepted in a cookie", fells ["auth-enforced"], blinds [];
     OverrideHeaderOpens: "X-Original-URL goes past authentication", fells ["auth-enforced"], blinds [];
-    RefusalRedirects: "who is denied is sent to a login page", fells ["auth-enforced"], blinds [];
+    RefusalRedirects: "who is denied is sent to a login page", fells ["auth-enforced"], blinds ["token-strength"];
     RefusalHoldsContent: "a 401 that carries the content all the same", fells ["auth-enforced"], blinds [];
     RouteForgotten: "an open route that only the repository knows", fells ["auth-enforced"], blinds [];
     SlashesOpen: "a doubled slash goes past authentication", fells ["auth-enforced"], blinds [];
@@ -195,7 +195,9 @@ faults! {
 }
 
 /// What needs the repository.
-const REPOSITORY: [&str; 12] = [
+const REPOSITORY: [&str; 13] = [
+    // Routes that stand in the repository are endpoints, too.
+    "auth-enforced",
     "secrets-committed",
     "env-files",
     "gitignore",

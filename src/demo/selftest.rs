@@ -32,6 +32,8 @@ pub struct Outcome {
     pub missed: Vec<String>,
     /// Items that should have held and did not, with what they say.
     pub bystanders: Vec<String>,
+    /// Whether all that is wrong is that something was not seen.
+    pub was_blind: bool,
 }
 
 /// What became of all of them.
@@ -100,19 +102,38 @@ pub async fn run(
     let mut outcomes = stream::iter(CASES.iter().filter(|case| wanted(case)))
         .map(|case| async move { verdicts(&[case.fault]).await.map(|found| weigh(case, sound, &found)) })
         .buffered(AT_A_TIME);
+    let mut again = Vec::new();
     while let Some(outcome) = outcomes.next().await {
         let outcome = outcome?;
         tally.faults += 1;
-        tally.missed += usize::from(!outcome.missed.is_empty());
-        tally.bystanders += outcome.bystanders.len();
         tell(&outcome.to_string());
+        if outcome.was_blind {
+            again.push(outcome.case);
+        } else {
+            tally.add(&outcome);
+        }
+    }
+    // The windows are short, and the faults are tried side by side: on a busy machine one may go by unseen. What was not
+    // seen is looked at once more, alone. A wrong verdict is never given a second chance.
+    for case in again {
+        let outcome = weigh(case, sound, &verdicts(&[case.fault]).await?);
+        tell(&format!("once more, alone: {outcome}"));
+        tally.add(&outcome);
     }
     tell(&tally.to_string());
     Ok(tally)
 }
 
+impl Tally {
+    fn add(&mut self, outcome: &Outcome) {
+        self.missed += usize::from(!outcome.missed.is_empty());
+        self.bystanders += outcome.bystanders.len();
+    }
+}
+
 fn weigh(case: &'static Case, sound: &BTreeMap<String, Verdict>, found: &BTreeMap<String, Verdict>) -> Outcome {
-    let mut outcome = Outcome { case, missed: Vec::new(), bystanders: Vec::new() };
+    let mut outcome = Outcome { case, missed: Vec::new(), bystanders: Vec::new(), was_blind: false };
+    let mut sighted = false;
     for named in case.fells.iter().chain(case.blinds) {
         if !found.contains_key(*named) {
             outcome.missed.push(format!("{named} is no check"));
@@ -129,14 +150,18 @@ fn weigh(case: &'static Case, sound: &BTreeMap<String, Verdict>, found: &BTreeMa
         };
         match expected {
             Some(expected) if status != expected => {
+                sighted |= status != Status::Inconclusive;
                 outcome.missed.push(format!("{} (expected: {expected})", said(check, verdict)));
             }
             None if sound.get(check).map(Verdict::status) != Some(status) => {
+                sighted |= status != Status::Inconclusive;
                 outcome.bystanders.push(said(check, verdict));
             }
             Some(_) | None => {}
         }
     }
+    let wrong = !outcome.missed.is_empty() || !outcome.bystanders.is_empty();
+    outcome.was_blind = wrong && !sighted;
     outcome
 }
 

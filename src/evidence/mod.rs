@@ -277,6 +277,9 @@ pub struct Recording {
     /// The policy as meant, targets included.
     pub policy: Policy,
     pub targets: Vec<TargetRecord>,
+    /// What the history said of this run, so that a replay says it, too. Another policy is not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<crate::report::drift::Drift>,
 }
 
 impl Recording {

@@ -87,12 +87,12 @@ pub async fn compare(
         changes.extend(changed);
         ledgers.push((key(target), next));
     }
-    let name = report.policy.name.clone();
+    let (name, trusted) = (report.policy.name.clone(), report.policy.trusted);
     let mut trend: Vec<Point> = store
         .runs(TRENDING)
         .await?
         .into_iter()
-        .filter(|line| line.policy == name && line.complete && line.whole)
+        .filter(|line| line.policy == name && line.complete && line.whole && (line.trusted || !trusted))
         .take(TREND - 1)
         .map(|line| Point { run: line.id, started: line.started, boxes: line.boxes })
         .collect();

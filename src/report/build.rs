@@ -21,6 +21,7 @@ const EVIDENCE: usize = 200;
 impl Report {
     pub fn of(policy: &Policy, recording: &Recording, judged: &[Judged]) -> Self {
         let mut results: Vec<ResultLine> = judged.iter().map(|judged| result(judged, policy, recording)).collect();
+        tell_apart(&mut results);
         let mut notices = policy.source.withheld.clone();
         if !policy.source.trusted {
             notices.insert(0, "the policy was found, not named by --policy: it is not trusted".into());
@@ -164,6 +165,18 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
         attestation: None,
         evidence,
         rule: rule(&recording.tool.version, about.id, &check.knobs()),
+    }
+}
+
+/// Two findings of one kind in one place are two: the later ones are numbered, in the order in which the check found them.
+fn tell_apart(results: &mut [ResultLine]) {
+    let mut known: std::collections::HashMap<String, u32> = std::collections::HashMap::new();
+    for finding in results.iter_mut().flat_map(|result| &mut result.findings) {
+        let count = known.entry(finding.id.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            finding.id = format!("{}-{count}", finding.id);
+        }
     }
 }
 

@@ -162,11 +162,10 @@ impl Ledger {
     pub fn after(&self, report: &Report, target: &str) -> (Self, Vec<Change>) {
         let mut next = self.clone();
         let mut changes = Vec::new();
-        let first = self.rules.is_empty();
         let results: Vec<&ResultLine> = report.results.iter().filter(|result| result.target == target).collect();
         for result in &results {
             for finding in &result.findings {
-                changes.extend(next.meet(finding, result, report.run.started, first));
+                changes.push(next.meet(finding, result, report.run.started));
             }
         }
         for (id, entry) in &mut next.entries {
@@ -192,7 +191,13 @@ impl Ledger {
         (next, changes)
     }
 
-    fn meet(&mut self, finding: &FindingLine, result: &ResultLine, now: DateTime<Utc>, first: bool) -> Option<Change> {
+    /// What stands of a target that a run did not look at.
+    pub fn carried(&self) -> Vec<Change> {
+        let open = self.entries.iter().filter(|(_, entry)| entry.was != Was::Fixed);
+        open.map(|(id, entry)| entry.change(id, State::NotEvaluated)).collect()
+    }
+
+    fn meet(&mut self, finding: &FindingLine, result: &ResultLine, now: DateTime<Utc>) -> Change {
         let known = self.entries.get(&finding.id);
         let was = known.map(|entry| entry.was);
         let state = match (was, finding.waived) {
@@ -216,8 +221,7 @@ impl Ledger {
         };
         let change = entry.change(&finding.id, state);
         self.entries.insert(finding.id.clone(), entry);
-        // The first run has nothing to be compared with; its findings are new, and that goes without saying.
-        (!first || state != State::New).then_some(change)
+        change
     }
 
     fn forget(&mut self) {
@@ -277,7 +281,18 @@ impl Report {
         }
         let here = Point { run: self.run.id.clone(), started: now, boxes: boxes(self) };
         let trend = earlier.into_iter().chain([here]).collect();
+        if baseline.is_none() {
+            // The first run has nothing to be compared with; that its findings are new goes without saying.
+            changes.retain(|change| change.state != State::New);
+        }
         self.drift = Some(Drift { baseline, changes, trend });
+    }
+
+    /// Writes what was recorded of an earlier comparison into the report again.
+    pub fn compared_before(&mut self, drift: Drift) {
+        let Drift { baseline, changes, mut trend } = drift;
+        trend.pop();
+        self.compared(baseline, changes, trend);
     }
 }
 

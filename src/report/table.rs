@@ -199,13 +199,15 @@ fn mark(report: &Report, check: &str) -> String {
         (true, Status::NotApplicable) => '-',
         (true, Status::Waived) => '~',
     };
-    format!("{sign} {check}")
+    format!("{sign} {}", terminal(check))
 }
 
 /// `check on target`; the target only where there are several.
 fn name(report: &Report, result: &ResultLine) -> String {
     let several = report.results.iter().any(|other| other.target != result.target);
-    if several { format!("{} on {}", result.check, terminal(&result.target)) } else { result.check.clone() }
+    // A report that was stored or recorded is data from outside, ids included.
+    let check = terminal(&result.check);
+    if several { format!("{check} on {}", terminal(&result.target)) } else { check }
 }
 
 fn of(report: &Report, status: Status) -> Vec<&ResultLine> {

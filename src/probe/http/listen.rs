@@ -75,7 +75,9 @@ fn recent(gunner: &Gunner<'_>, now: Instant) -> Tape {
     let since = now.checked_sub(gunner.window);
     let marks = gunner.ledger.tape();
     let mut tape = Tape::new(gunner.window);
-    for mark in marks.iter().filter(|mark| mark.served && mark.counts && since.is_none_or(|since| mark.sent > since)) {
+    // What is not there, or breaks, says nothing about the endpoints that are.
+    let tells = |mark: &&Mark| mark.served && mark.counts && !matches!(mark.status, 404 | 405 | 500..);
+    for mark in marks.iter().filter(tells).filter(|mark| since.is_none_or(|since| mark.sent > since)) {
         tape.mark(mark.sent, mark.answered, mark.served);
         tape.status_of(mark.status);
     }

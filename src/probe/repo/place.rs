@@ -115,8 +115,13 @@ struct Marker<'a> {
 impl Marker<'_> {
     fn loose(&mut self, place: usize) {
         let Some((store, id)) = self.store.loose.get(place) else { return };
+        // The header first: a blob, or whatever calls itself huge, is never inflated here.
+        let Ok(Some((size, Kind::Tree))) = store.try_header(id) else { return };
+        if size > super::content::LARGEST {
+            return;
+        }
         let mut buffer = Vec::new();
-        if let (Ok(Some((_, Kind::Tree))), Ok(Some(object))) = (store.try_header(id), store.try_find(id, &mut buffer)) {
+        if let Ok(Some(object)) = store.try_find(id, &mut buffer) {
             self.tree(self.store.numbers.present(id), object.data, None);
         }
     }
