@@ -48,8 +48,6 @@ pub(crate) fn bundles(
             alone.push(Bundle { request: request.clone(), asks: vec![(request, free)] });
         }
     }
-    together(&mut bundles);
-    headers(&mut bundles);
     origins(&mut bundles);
     let riders = elsewhere(target, &mut bundles, riders, memory);
     for (rider, free) in riders {
@@ -124,81 +122,12 @@ fn is_beside_the_api(target: &Target, request: &Request) -> bool {
             || path.contains("/watertight-") && path.ends_with("/none"))
 }
 
-/// Misplaced forms of the token ride in one request: it carries them all and nothing else.
-fn together(bundles: &mut Vec<Bundle>) {
-    let form = |bundle: &Bundle| match &bundle.request.credential {
-        Credential::Mutated(mutation @ (Mutation::Query(_) | Mutation::Cookie(_)))
-            if bundle.asks.iter().all(|(_, free)| free.beside) =>
-        {
-            Some(mutation.clone())
-        }
-        _ => None,
-    };
-    let mut joined: Vec<Bundle> = Vec::new();
-    for bundle in std::mem::take(bundles) {
-        let Some(mutation) = form(&bundle) else {
-            joined.push(bundle);
-            continue;
-        };
-        let like = |other: &&mut Bundle| {
-            let same = Request { credential: bundle.request.credential.clone(), ..other.request.clone() };
-            matches!(other.request.credential, Credential::Together(_)) && same == bundle.request
-        };
-        match joined.iter_mut().find(like) {
-            Some(other) => {
-                if let Credential::Together(mutations) = &mut other.request.credential {
-                    mutations.push(mutation);
-                }
-                other.asks.extend(bundle.asks);
-            }
-            None => {
-                let request = bundle.request.with(Credential::Together(vec![mutation]));
-                joined.push(Bundle { request, asks: bundle.asks });
-            }
-        }
-    }
-    // One form is no group.
-    for bundle in &mut joined {
-        if let (Credential::Together(_), [(only, _)]) = (&bundle.request.credential, bundle.asks.as_slice()) {
-            bundle.request = only.clone();
-        }
-    }
-    *bundles = joined;
-}
-
-/// Headers that should let nobody in ride in one request.
-fn headers(bundles: &mut Vec<Bundle>) {
-    let joins = |bundle: &Bundle| {
-        bundle.request.credential == Credential::None
-            && !bundle.request.headers.is_empty()
-            && bundle.asks.iter().all(|(_, free)| free.beside)
-    };
-    let mut joined: Vec<Bundle> = Vec::new();
-    for bundle in std::mem::take(bundles) {
-        let fits = |other: &&mut Bundle| {
-            let apart = |name: &str| !other.request.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
-            joins(other)
-                && Request { headers: Vec::new(), ..other.request.clone() }
-                    == Request { headers: Vec::new(), ..bundle.request.clone() }
-                && bundle.request.headers.iter().all(|(name, _)| apart(name))
-        };
-        match joined.iter_mut().find(fits) {
-            Some(other) if joins(&bundle) => {
-                other.request.headers.extend(bundle.request.headers);
-                other.asks.extend(bundle.asks);
-            }
-            Some(_) | None => joined.push(bundle),
-        }
-    }
-    *bundles = joined;
-}
-
 /// What does not depend on the origin rides with the same request from a fixed one. Requests without a credential do not:
 /// they are what the others are compared with.
 fn origins(bundles: &mut Vec<Bundle>) {
     let free = |bundle: &Bundle| {
         bundle.request.origin.is_none()
-            && bundle.request.credential != Credential::None
+            && bears(&bundle.request.credential)
             && bundle.asks.iter().all(|(_, free)| free.origin)
     };
     let mut index = 0;
@@ -291,8 +220,20 @@ fn carries(bundle: &Bundle, rider: &Request) -> bool {
     bundle.request.origin.is_none()
         && bundle.request.method == rider.method
         && bare(&bundle.request.path) == bare(&rider.path)
-        && (bundle.request.credential != Credential::None || !bundle.request.headers.is_empty())
+        && bears(&bundle.request.credential)
         && bundle.asks.iter().all(|(_, free)| free.origin)
+}
+
+/// Whether the credential, if any, stands in its own header. Elsewhere an origin may matter: a guard against forged
+/// requests refuses a cookie from a foreign page and no other.
+fn bears(credential: &Credential) -> bool {
+    match credential {
+        Credential::Valid | Credential::Wrong => true,
+        Credential::Mutated(mutation) => {
+            !matches!(mutation, Mutation::Query(_) | Mutation::Form(_) | Mutation::Cookie(_))
+        }
+        Credential::None | Credential::Together(_) | Credential::Leaked(_) | Credential::Dummy => false,
+    }
 }
 
 /// Whether an answer to somebody else shows what CORS grants at the rider's path: an allowed origin is granted there alike

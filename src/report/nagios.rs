@@ -2,7 +2,7 @@
 
 use chrono::Days;
 
-use super::escape::terminal;
+use super::escape::log;
 use super::{Outcome, Report};
 use crate::check::{Severity, Status};
 
@@ -65,7 +65,7 @@ fn warns(report: &Report, fail_on: Severity) -> bool {
 
 /// Without the sign that begins performance data.
 fn plain(text: &str) -> String {
-    terminal(text).replace('|', "/")
+    log(text).replace('|', "/")
 }
 
 #[cfg(test)]

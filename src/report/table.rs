@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::escape::{bounded, terminal};
+use super::escape::{bounded, log};
 use super::{Report, ResultLine};
 use crate::check::Status;
 
@@ -51,7 +51,7 @@ impl Page {
     fn paragraph(&mut self, first: &str, text: &str) {
         let indent = first.chars().count();
         let room = usize::from(self.style.width).saturating_sub(indent).max(20);
-        let shown = bounded(&terminal(text), TEXT);
+        let shown = bounded(&log(text), TEXT);
         for (number, line) in wrapped(&shown, room).iter().enumerate() {
             if number == 0 {
                 let _ = writeln!(self.text, "{first}{line}");
@@ -158,12 +158,7 @@ fn boxes(out: &mut Page, report: &Report) {
         if out.style.colour {
             status = status.fg(colour(line.status));
         }
-        table.add_row(vec![
-            Cell::new(line.number),
-            Cell::new(terminal(&line.text)),
-            status,
-            Cell::new(checks.join("\n")),
-        ]);
+        table.add_row(vec![Cell::new(line.number), Cell::new(log(&line.text)), status, Cell::new(checks.join("\n"))]);
     }
     for (column, constraint) in [
         (0, ColumnConstraint::ContentWidth),
@@ -199,15 +194,15 @@ fn mark(report: &Report, check: &str) -> String {
         (true, Status::NotApplicable) => '-',
         (true, Status::Waived) => '~',
     };
-    format!("{sign} {}", terminal(check))
+    format!("{sign} {}", log(check))
 }
 
 /// `check on target`; the target only where there are several.
 fn name(report: &Report, result: &ResultLine) -> String {
     let several = report.results.iter().any(|other| other.target != result.target);
     // A report that was stored or recorded is data from outside, ids included.
-    let check = terminal(&result.check);
-    if several { format!("{check} on {}", terminal(&result.target)) } else { check }
+    let check = log(&result.check);
+    if several { format!("{check} on {}", log(&result.target)) } else { check }
 }
 
 fn of(report: &Report, status: Status) -> Vec<&ResultLine> {
@@ -228,7 +223,7 @@ fn failing(out: &mut Page, report: &Report) {
         let plain = line.replacen(&format!("✗ {}", name(report, result)), "", 1);
         let indent = name(report, result).chars().count() + 2;
         let room = usize::from(out.style.width).saturating_sub(indent).max(20);
-        let mut rest = wrapped(&terminal(plain.trim_start()), room).into_iter();
+        let mut rest = wrapped(&log(plain.trim_start()), room).into_iter();
         let _ = writeln!(out.text, "{painted} {}", rest.next().unwrap_or_default());
         for line in rest {
             let _ = writeln!(out.text, "    {line}");

@@ -98,6 +98,9 @@ pub(super) fn judge(verdict: &mut Verdict, check: &AuthEnforced, target: &Target
 fn judge_tricks(verdict: &mut Verdict, check: &AuthEnforced, target: &Target, evidence: &Evidence, request: &Request) {
     let (tricks, all) = most_telling(check, tricks_of(target, evidence, request));
     if tricks.is_empty() {
+        let what = format!("{} {}", request.method, request.path);
+        verdict
+            .notes(format!("{what} cannot be read, so no trick of path and header was tried on what denies like it"));
         return;
     }
     let Ok(control) = evidence.of(&endpoint::valid(request)) else { return };
@@ -125,6 +128,13 @@ fn judge_tricks(verdict: &mut Verdict, check: &AuthEnforced, target: &Target, ev
                         format!("{} {} is served without a credential to {}", request.method, request.path, trick.what);
                     verdict.finds(Finding::new(what, place(target, &request.path)).aspect(trick.aspect));
                 }
+                // Something was served, and whether it is what the token opens cannot be told by its body.
+                Says::Served if made_up.as_ref().is_ok_and(|made_up| Says::of(made_up) != Says::Served) => {
+                    verdict.not_seen(Unseen::NotComparable(format!(
+                        "{} {} is answered {} without a credential to {}, with another body than the valid token gets",
+                        request.method, request.path, exchange.status, trick.what
+                    )));
+                }
                 Says::Served | Says::Denied | Says::Hidden | Says::Rejected | Says::Elsewhere | Says::Broken => {
                     denied += 1;
                 }
@@ -133,8 +143,10 @@ fn judge_tricks(verdict: &mut Verdict, check: &AuthEnforced, target: &Target, ev
     }
     verdict.holds(format!("{}: {denied} of {tried} tricks of path and header let nobody in", request.path));
     if tried < all {
-        verdict
-            .notes(format!("{}: {tried} of {all} tricks of path and header were tried (`max-tricks`)", request.path));
+        verdict.not_seen(Unseen::Partial(format!(
+            "{}: {tried} of {all} tricks of path and header were tried (`max-tricks`)",
+            request.path
+        )));
     }
 }
 

@@ -55,7 +55,16 @@ pub(super) async fn listen(gunner: &Gunner<'_>, burst: &Burst, first: &Subject) 
             let sent = gunner.top_up(&line, &mut tape).await?;
             let Some(exchange) = tape.refusal().cloned() else {
                 let said = in_words(&line, &gunner.ledger.tape());
-                return Ok(Heard::Clear(unlimited(&Line { in_words: said, ..line }, &credential, burst, &tape)));
+                // The audit asks for paths that are not there, too: what tells whether the endpoint is, is its own answer.
+                let own = |mark: &&Mark| mark.served && mark.label.path == line.subject.path;
+                let status = gunner.ledger.tape().iter().rev().find(own).map(|mark| mark.status).or(tape.status());
+                return Ok(Heard::Clear(unlimited(
+                    &Line { in_words: said, ..line },
+                    &credential,
+                    burst,
+                    &tape,
+                    status,
+                )));
             };
             (line, Refusal { exchange, sent })
         }
@@ -75,9 +84,7 @@ fn recent(gunner: &Gunner<'_>, now: Instant) -> Tape {
     let since = now.checked_sub(gunner.window);
     let marks = gunner.ledger.tape();
     let mut tape = Tape::new(gunner.window);
-    // What is not there, or breaks, says nothing about the endpoints that are.
-    let tells = |mark: &&Mark| mark.served && mark.counts && !matches!(mark.status, 404 | 405 | 500..);
-    for mark in marks.iter().filter(tells).filter(|mark| since.is_none_or(|since| mark.sent > since)) {
+    for mark in marks.iter().filter(|mark| mark.served && mark.counts && since.is_none_or(|since| mark.sent > since)) {
         tape.mark(mark.sent, mark.answered, mark.served);
         tape.status_of(mark.status);
     }
@@ -85,7 +92,7 @@ fn recent(gunner: &Gunner<'_>, now: Instant) -> Tape {
 }
 
 /// No refusal, though more was sent in one window than any limiter of the policy serves.
-fn unlimited(line: &Line, credential: &Credential, burst: &Burst, tape: &Tape) -> Measured {
+fn unlimited(line: &Line, credential: &Credential, burst: &Burst, tape: &Tape, status: Option<u16>) -> Measured {
     let why = |first: &Subject| {
         Unseen::NotComparable(format!("{first} has no limit, so nothing shows whether others share one"))
     };
@@ -95,7 +102,7 @@ fn unlimited(line: &Line, credential: &Credential, burst: &Burst, tape: &Tape) -
             subject: line.subject.clone(),
             credential: credential.clone(),
             request: line.in_words.clone(),
-            status: tape.status().unwrap_or(0),
+            status: status.unwrap_or(0),
             sent: tape.sent(),
             served: tape.served(),
             uncounted: 0,
