@@ -145,7 +145,6 @@ impl RateLimit {
             Credential::Valid
             | Credential::Wrong
             | Credential::Mutated(_)
-            | Credential::Together(_)
             | Credential::Leaked(_)
             | Credential::Dummy => word.to_owned(),
         };

@@ -183,7 +183,7 @@ fn contradicted(evidence: &Evidence, control: &Request) -> Result<(), Unseen> {
         let against = match &request.credential {
             Credential::None | Credential::Wrong => exchange.is_success(),
             Credential::Valid => exchange.is_denied(),
-            Credential::Mutated(_) | Credential::Together(_) | Credential::Leaked(_) | Credential::Dummy => false,
+            Credential::Mutated(_) | Credential::Leaked(_) | Credential::Dummy => false,
         };
         if same && against {
             return Err(Unseen::NotComparable(format!(

@@ -193,8 +193,6 @@ pub enum Credential {
     Leaked(String),
     /// A made-up credential that protects nothing, for listeners that may leak it.
     Dummy,
-    /// Several misplaced forms at once, where all should be denied.
-    Together(Vec<Mutation>),
 }
 
 impl fmt::Display for Credential {
@@ -206,10 +204,6 @@ impl fmt::Display for Credential {
             Self::Mutated(mutation) => mutation.fmt(f),
             Self::Leaked(fingerprint) => write!(f, "the leaked secret {fingerprint}"),
             Self::Dummy => f.write_str("a dummy credential"),
-            Self::Together(mutations) => {
-                let forms: Vec<String> = mutations.iter().map(ToString::to_string).collect();
-                write!(f, "{} at once", forms.join(", "))
-            }
         }
     }
 }

@@ -84,11 +84,7 @@ fn order(target: &Target, bundles: &mut Vec<Bundle>) {
     let rank = |bundle: &Bundle| match bundle.request.credential {
         Credential::Valid => 0,
         Credential::None => 1,
-        Credential::Wrong
-        | Credential::Mutated(_)
-        | Credential::Together(_)
-        | Credential::Leaked(_)
-        | Credential::Dummy => 2,
+        Credential::Wrong | Credential::Mutated(_) | Credential::Leaked(_) | Credential::Dummy => 2,
     };
     bundles.sort_by_cached_key(|bundle| {
         (
@@ -232,7 +228,7 @@ fn bears(credential: &Credential) -> bool {
         Credential::Mutated(mutation) => {
             !matches!(mutation, Mutation::Query(_) | Mutation::Form(_) | Mutation::Cookie(_))
         }
-        Credential::None | Credential::Together(_) | Credential::Leaked(_) | Credential::Dummy => false,
+        Credential::None | Credential::Leaked(_) | Credential::Dummy => false,
     }
 }
 

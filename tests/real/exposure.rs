@@ -156,8 +156,9 @@ fn services_are_named_in_each_of_their_states() {
                 "MLflow",
                 State::Open("MLflow"),
                 argv(format!(
-                    "mlflow server --host 127.0.0.1 --port {at} --workers 1 --backend-store-uri sqlite:///m.db \
+                    "mlflow server --host 127.0.0.1 --port {at} --workers 1 --backend-store-uri sqlite:///{}/m.db \
                      --default-artifact-root {}",
+                    folder.display(),
                     folder.display()
                 )),
                 vec![("MLFLOW_DISABLE_TELEMETRY", "true".into())],

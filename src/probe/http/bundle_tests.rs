@@ -82,20 +82,6 @@ fn on_an_mcp_path_nothing_shares_a_request() {
 }
 
 #[test]
-fn misplaced_forms_go_together_and_apart_again_where_they_are_not_denied_alike() {
-    let form = |name: &str| Request::get("/a").with(Credential::Mutated(Mutation::Query(name.into())));
-    let asked = vec![whoever(form("token")), whoever(form("api_key"))];
-    let (bundles, _) = bundles(&api(), asked, &controls(), true);
-    assert_eq!(bundles.len(), 1);
-    assert!(matches!(&bundles[0].request.credential, Credential::Together(forms) if forms.len() == 2));
-    let again = |status, body| doubtful(&api(), &[(bundles[0].clone(), answer(status, body))], &controls(), &[]).len();
-    assert_eq!(again(401, "{\"no\":2}"), 0);
-    assert_eq!(again(200, "{\"ok\":1}"), 2, "one of them is let in, and which one must show");
-    assert_eq!(again(400, "{\"no\":1}"), 2, "refused for something else than the credential");
-    assert_eq!(again(401, "{\"other\":{}}"), 2, "denied, but not as anybody is");
-}
-
-#[test]
 fn a_gate_that_denies_by_origin_hides_no_open_door() {
     // Without an origin the path is open to a wrong token; the gate before it answers first.
     let bundle =

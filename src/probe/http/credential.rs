@@ -56,16 +56,6 @@ pub(super) async fn carried(world: &World, target: &Target, credential: &Credent
             let like = world.vault.token(target).await.ok();
             Ok(usual(&wrong(world.run().seed, like.as_ref().map_or("", Secret::expose))))
         }
-        Credential::Together(mutations) => {
-            let mut all = Carried::default();
-            for mutation in mutations {
-                let one = Box::pin(carried(world, target, &Credential::Mutated(mutation.clone()))).await?;
-                all.headers.extend(one.headers);
-                all.query.extend(one.query);
-                all.form = all.form.or(one.form);
-            }
-            Ok(all)
-        }
         Credential::Dummy => Ok(usual("watertight-dummy-credential-protects-nothing")),
         Credential::Leaked(fingerprint) => {
             world.vault.leaked(fingerprint).map(|secret| usual(secret.expose())).ok_or_else(|| {

@@ -164,11 +164,7 @@ fn must_be_denied(credential: &Credential) -> bool {
         Credential::None | Credential::Valid | Credential::Mutated(Mutation::LowerScheme | Mutation::DoubleSpace) => {
             false
         }
-        Credential::Wrong
-        | Credential::Mutated(_)
-        | Credential::Together(_)
-        | Credential::Leaked(_)
-        | Credential::Dummy => true,
+        Credential::Wrong | Credential::Mutated(_) | Credential::Leaked(_) | Credential::Dummy => true,
     }
 }
 

@@ -37,7 +37,6 @@ impl Trust {
             | Credential::Dummy
             | Credential::Valid
             | Credential::Mutated(_)
-            | Credential::Together(_)
             | Credential::Leaked(_) => Self::Nobody,
         }
     }
@@ -50,7 +49,7 @@ pub(super) fn carries_secret(credential: &Credential) -> bool {
         | Credential::None
         | Credential::Wrong
         | Credential::Dummy => false,
-        Credential::Valid | Credential::Mutated(_) | Credential::Together(_) | Credential::Leaked(_) => true,
+        Credential::Valid | Credential::Mutated(_) | Credential::Leaked(_) => true,
     }
 }
 
