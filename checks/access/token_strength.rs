@@ -181,9 +181,10 @@ fn contradicted(evidence: &Evidence, control: &Request) -> Result<(), Unseen> {
             && request.body == control.body
             && request.origin == control.origin;
         let against = match &request.credential {
-            Credential::None | Credential::Wrong => exchange.is_success(),
+            Credential::None => exchange.is_success(),
             Credential::Valid => exchange.is_denied(),
-            Credential::Mutated(_) | Credential::Leaked(_) | Credential::Dummy => false,
+            // That others are let in, too, is another item's fault.
+            Credential::Wrong | Credential::Mutated(_) | Credential::Leaked(_) | Credential::Dummy => false,
         };
         if same && against {
             return Err(Unseen::NotComparable(format!(
