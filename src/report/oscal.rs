@@ -50,7 +50,6 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
             });
             if let Some(waiver) = &result.waiver {
                 risk["deadline"] = json!(format!("{}T23:59:59Z", waiver.until));
-                risk["remarks"] = json!(text(&format!("waived by {}: {}", waiver.owner, waiver.reason)));
             }
             risk
         })
@@ -141,7 +140,8 @@ fn described(result: &ResultLine) -> String {
         .attestation
         .as_ref()
         .map(|attestation| format!("attested by {} on {}: {}", attestation.by, attestation.on, attestation.statement));
-    let all: Vec<String> = lines.into_iter().chain(attested).collect();
+    let waived = result.waiver.as_ref().map(|waiver| format!("waived by {}: {}", waiver.owner, waiver.reason));
+    let all: Vec<String> = lines.into_iter().chain(attested).chain(waived).collect();
     if all.is_empty() { format!("{}: nothing more to say", result.title) } else { all.join("; ") }
 }
 

@@ -58,6 +58,7 @@ fn look(folder: &Path, frame: &str, scheme: u8) -> serde_json::Value {
         .output()
         .expect("chromium starts: tests/run --all installs it");
     let dom = String::from_utf8_lossy(&output.stdout).into_owned();
-    let seen = dom.rsplit_once("SEEN ").and_then(|(_, rest)| rest.split_once(" END")).map(|(seen, _)| seen);
+    let seen =
+        dom.split_once("<pre id=\"out\">SEEN ").and_then(|(_, rest)| rest.split_once(" END")).map(|(seen, _)| seen);
     serde_json::from_str(seen.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))).unwrap()
 }

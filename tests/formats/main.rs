@@ -148,7 +148,9 @@ fn sarif_passes_the_multitool_with_githubs_rules() {
 #[ignore = "installs compliance-trestle from PyPI: tests/run --all"]
 fn oscal_is_imported_by_trestle() {
     let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), "results.json", &oscal::render(&hostile()).unwrap());
+    // trestle imports nothing that lies in its own workspace.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = write(elsewhere.path(), "results.json", &oscal::render(&hostile()).unwrap());
     let trestle = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv-formats/bin/trestle");
     let trestle = |arguments: &[&str]| {
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -164,7 +166,7 @@ fn oscal_is_imported_by_trestle() {
     assert!(trestle(&["init", "--local"]).status.success());
     let output = trestle(&["import", "-f", &shown(&file), "-o", "audit"]);
     assert!(output.status.success(), "{}{}", text(&output), String::from_utf8_lossy(&output.stderr));
-    let broken = write(folder.path(), "broken.json", "{\"assessment-results\": {\"uuid\": \"x\"}}");
+    let broken = write(elsewhere.path(), "broken.json", "{\"assessment-results\": {\"uuid\": \"x\"}}");
     assert!(!trestle(&["import", "-f", &shown(&broken), "-o", "broken"]).status.success(), "trestle takes anything");
 }
 

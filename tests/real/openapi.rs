@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Audit, Server, folder, node, random, write};
 
 /// Audits at a time: they mostly wait for windows.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 8;
 const LIMIT: u32 = 120;
 const WINDOW_MS: u32 = 2000;
 const ORIGIN: &str = "https://app.example.com";
