@@ -286,6 +286,14 @@ pub(super) fn unbreakable(target: &Target, operation: &Operation) -> Option<Stri
         return Some(format!("the body of {name} is {}, which is not tried", bounded(&operation.media.join(", "))));
     }
     let schema = operation.body.as_ref()?;
+    let Some(example) = &operation.example else {
+        return Some(format!("no valid body could be made for {name}, so that none of its inputs was broken: give an `example`"));
+    };
+    let unmade = schema::unmade(schema, example);
+    if !unmade.is_empty() {
+        let named = bounded(&unmade.join(", "));
+        return Some(format!("no valid value could be made for {named} of {name}, so that nothing in it was broken: give an `example`"));
+    }
     let free = schema::broken(schema, operation.example.as_ref()).is_empty() && cases(target, operation).is_empty();
     free.then(|| format!("the description of {name} allows any body, so that none is invalid"))
 }

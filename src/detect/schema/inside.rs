@@ -24,6 +24,29 @@ pub(super) fn inside(schema: &Value, valid: &Value, depth: usize) -> Vec<Case> {
     }
 }
 
+/// Properties that describe parts of their own and of which no valid instance is known, so that no part can be broken.
+pub fn unmade(schema: &Value, valid: &Value) -> Vec<String> {
+    unmade_in(schema, valid, 0)
+}
+
+fn unmade_in(schema: &Value, valid: &Value, depth: usize) -> Vec<String> {
+    let schema = branch_of(schema, valid);
+    let (Some(properties), Some(valid)) = (schema.get("properties").and_then(Value::as_object), valid.as_object()) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (name, property) in properties.iter().filter(|(_, property)| holds_more(property)).take(CASES) {
+        match valid.get(name).cloned().or_else(|| best(property, 0)) {
+            None => found.push(name.clone()),
+            Some(made) if depth < INNER => {
+                found.extend(unmade_in(property, &made, depth + 1).iter().map(|inner| joined(name, inner)));
+            }
+            Some(_) => {}
+        }
+    }
+    found
+}
+
 /// The schema as it binds this instance: all parts of an `allOf`, and of a union the part that allows it.
 fn branch_of(schema: &Value, valid: &Value) -> Value {
     let whole = match schema.get("allOf").and_then(Value::as_array) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::pattern::matching;
 use super::wrong::kinds;
 use super::{DEPTH, LONGEST, reread, validator};
 
@@ -80,6 +81,11 @@ fn texts(schema: &Value) -> Vec<String> {
     };
     let plain = ["watertight", "1", "a", "A1", "WATERTIGHT", "abc-123", "2026-01-15", "#a1b2c3", "+15550100"];
     let mut texts: Vec<String> = formatted.into_iter().chain(plain).map(str::to_owned).collect();
+    if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
+        let least = schema.get("minLength").and_then(Value::as_u64).and_then(|least| usize::try_from(least).ok());
+        texts.extend(matching(pattern, least.unwrap_or_default()));
+        texts.extend(matching(pattern, 0));
+    }
     if let Some(least) = schema.get("minLength").and_then(Value::as_u64)
         && least <= LONGEST
     {

@@ -3,6 +3,7 @@
 
 mod inside;
 mod made;
+mod pattern;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
+pub use inside::unmade;
 pub use made::sample;
 pub use resolve::resolved;
 

@@ -96,6 +96,21 @@ fn a_text_against_its_pattern_keeps_its_length_and_one_of_the_wrong_length_its_p
 }
 
 #[test]
+fn what_an_optional_object_demands_is_broken_too_or_said_not_to_be() {
+    let with = |zip: Value| {
+        json!({"type": "object", "properties": {"title": {"type": "string"}, "address": {
+            "type": "object", "required": ["zip"], "properties": {"zip": zip}}}})
+    };
+    let known = with(json!({"type": "string", "pattern": "^[0-9]{5}$"}));
+    let valid = json!({"title": "x"});
+    let cases = broken(&known, Some(&valid));
+    assert!(cases.iter().any(|case| case.subject == "address.zip" && case.breaks == Constraint::Pattern), "{cases:#?}");
+    assert_eq!(unmade(&known, &valid), Vec::<String>::new());
+    let unknown = with(json!({"type": "string", "pattern": "^(?:a{9999})$"}));
+    assert_eq!(unmade(&unknown, &valid), ["address"]);
+}
+
+#[test]
 fn openapi_3_0_words_are_understood() {
     let root =
         json!({"components": {"n": {"type": "integer", "nullable": true, "minimum": 3, "exclusiveMinimum": true}}});
