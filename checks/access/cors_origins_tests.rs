@@ -245,6 +245,7 @@ fn described_endpoints_are_asked_about_within_the_reserves() {
         parameters: Vec::new(),
         body: None,
         body_required: false,
+        media: Vec::new(),
         example: None,
     };
     let operations = Operations {

@@ -81,6 +81,9 @@ pub struct Operation {
     pub body: Option<serde_json::Value>,
     #[serde(default)]
     pub body_required: bool,
+    /// The media types that the body may have, as described.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<String>,
     /// An example body from the description, or one built from the schema.
     #[serde(default)]
     pub example: Option<serde_json::Value>,
