@@ -3,6 +3,7 @@
 mod audit;
 mod checks;
 mod demo;
+mod dumps;
 mod emit;
 mod fingerprint;
 mod history;
@@ -257,6 +258,7 @@ impl Error {
 
 /// Parses, runs, and says how it ended. Bad arguments end the process with code 2 before this returns.
 pub fn main() -> ExitCode {
+    dumps::forbid();
     let result = match Cli::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),

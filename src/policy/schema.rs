@@ -108,6 +108,7 @@ fn own() -> Value {
             "scope": { "enum": ["deployment", "repository", "both"], "default": "deployment" },
             "targets": list(json!({ "type": "string" })),
             "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
+            "waivable": { "type": "boolean", "default": true },
         }),
         &["id", "title", "command", "speaks"],
     )
@@ -179,7 +180,10 @@ fn target() -> Value {
                 "metrics": url(), "counter": { "type": "string" }, "prometheus": url(), "alertmanager": url(), "loki": url(),
             }), &[]),
             "writes": { "enum": ["deny", "allow"], "default": "deny" },
-            "repository": { "type": "string" },
+            "repository": { "anyOf": [
+                { "type": "string" },
+                object(json!({ "path": { "type": "string" }, "gitleaks": { "type": "string" } }), &["path"]),
+            ] },
             "burst": count(),
             "max-requests": count(),
             "max-denied": count(),

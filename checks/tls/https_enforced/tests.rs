@@ -133,7 +133,7 @@ fn line(path: &str, line: u32, text: &str) -> Line {
 fn repository(code: Vec<Line>, configuration: Vec<Line>) -> Verdict {
     let mut target = target("https://mcp.example.com");
     target.scope = Scope::Repository;
-    target.repository = Some(Repository { path: ".".into() });
+    target.repository = Some(Repository::at("."));
     let matches = |lines: Vec<Line>| Matches { lines, files: 3, ..Matches::default() };
     let evidence = at().with(in_code(), matches(code)).with(in_configuration(), matches(configuration));
     judge(&target, &evidence)
