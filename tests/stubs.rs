@@ -152,6 +152,7 @@ fn every_stub_is_named_rightly_in_each_state_on_its_own_port_and_on_a_foreign_on
             // In the state of error, being named is welcome and not demanded.
             let right = match (state.access, named) {
                 (Access::Unclear, None) => true,
+                (Access::Unclear, Some(named)) => named == state.product || state.also.contains_key(named),
                 (_, Some(named)) => named == state.product,
                 (_, None) => !state.named,
             };

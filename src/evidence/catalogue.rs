@@ -131,9 +131,10 @@ pub fn ports() -> Vec<u16> {
     products().iter().flat_map(|product| product.ports.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Requests at most that one open port gets: every different question of the catalogue, and two to tell HTTP from HTTPS.
+/// Requests at most that one open port gets: every different question of the catalogue, two to tell HTTP from HTTPS, and
+/// three denials once more.
 pub fn questions_per_port() -> u32 {
-    static QUESTIONS: LazyLock<u32> = LazyLock::new(|| u32::try_from(questions(0).len()).unwrap_or(u32::MAX) + 2);
+    static QUESTIONS: LazyLock<u32> = LazyLock::new(|| u32::try_from(questions(0).len()).unwrap_or(u32::MAX) + 5);
     *QUESTIONS
 }
 
