@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{extent, key_of, title, unread};
+use super::{extent, key_of, title, unread, whole};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::declared::Incident;
 use crate::evidence::http::{Credential, Exchange, Request};
@@ -87,6 +87,7 @@ impl Check for IncidentRecord {
         match evidence.of(&scope()) {
             Ok(coverage) => {
                 unread(coverage, &self.accept_unread, &mut verdict);
+                whole(coverage, &mut verdict);
                 if coverage.commits == 0 && coverage.files == 0 {
                     verdict.not_seen(Unseen::NoEvidence("the repository holds no commit and no file".into()));
                 }
@@ -123,8 +124,10 @@ impl IncidentRecord {
         let minimum = self.minimum_confidence;
         leaks.found.iter().filter(move |leak| {
             leak.confidence >= minimum
-                && leak.sights.iter().any(|sight| match sight.state {
-                    State::Head | State::History | State::Message | State::Stash | State::Unreachable => true,
+                && leak.sights.iter().filter(|sight| !sight.listed).any(|sight| match sight.state {
+                    State::Head | State::History | State::Message | State::Name | State::Stash | State::Unreachable => {
+                        true
+                    }
                     State::Index | State::WorkTree | State::Ignored => false,
                 })
         })

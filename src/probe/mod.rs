@@ -3,6 +3,8 @@
 pub mod address;
 mod api;
 mod exec;
+#[cfg(test)]
+mod faults;
 mod fetch;
 pub mod fingerprint;
 mod history;

@@ -14,7 +14,7 @@ fn target() -> Target {
         environment: Environment::Production,
         scope: Scope::Both,
         deployment: None,
-        repository: Some(Repository { path: ".".into() }),
+        repository: Some(Repository::at(".")),
         checks: BTreeMap::new(),
     }
 }

@@ -14,7 +14,7 @@ fn repository_only() -> Target {
         environment: Environment::Production,
         scope: Scope::Repository,
         deployment: None,
-        repository: Some(Repository { path: ".".into() }),
+        repository: Some(Repository::at(".")),
         checks: std::collections::BTreeMap::new(),
     }
 }

@@ -15,7 +15,7 @@ use crate::probe::secret::{Secret, Vault};
 use crate::target::{Deployment, Endpoint, Limits, Scope, Target, Token, TokenSource, Writes};
 
 /// A request as it came in.
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     pub(super) peer: IpAddr,
     pub(super) method: String,
     pub(super) path: String,
@@ -32,7 +32,7 @@ impl Incoming {
 }
 
 /// Serves `answer` on a port of its own for as long as the runtime lives.
-pub(super) async fn serve(answer: impl Fn(&Incoming) -> String + Send + Sync + 'static) -> SocketAddr {
+pub(crate) async fn serve(answer: impl Fn(&Incoming) -> String + Send + Sync + 'static) -> SocketAddr {
     serve_on("127.0.0.1:0", answer).await
 }
 
@@ -209,7 +209,7 @@ pub(crate) fn target(url: &str, endpoints: &[&str]) -> Target {
 }
 
 /// A world that ends after `seconds`.
-pub(super) fn world(seconds: u64) -> World {
+pub(crate) fn world(seconds: u64) -> World {
     let run = Run {
         id: "rig".into(),
         seed: 7,
@@ -229,7 +229,7 @@ pub(super) fn world(seconds: u64) -> World {
 }
 
 /// What `check` says of the target, its asks answered by the probes.
-pub(super) async fn judged<C: Check>(
+pub(crate) async fn judged<C: Check>(
     check: C,
     target: &Target,
     world: &World,

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::evidence::http::Exchange;
+
 /// The newest protocol version: stateless, told by `server/discover`.
 pub(super) const MODERN: &str = "2026-07-28";
 /// The newest version that is opened by `initialize`; a server that speaks an older one says so in its answer.
@@ -56,6 +58,22 @@ fn answers(message: &Value, id: u64) -> bool {
 /// Whether an error belongs to the modern era alone.
 pub(super) fn is_modern_error(message: &Value) -> bool {
     message.pointer("/error/code").and_then(Value::as_i64).is_some_and(|code| MODERN_ERRORS.contains(&code))
+}
+
+/// Whether the body was served as what a message comes in (2025-03-26, transports: JSON or an event stream), looks like
+/// one, or is no text of any kind that was named, and cannot be read as a message.
+pub(super) fn is_garbled(exchange: &Exchange, body: &[u8]) -> bool {
+    let kind = exchange.header("content-type").and_then(|value| value.split(';').next()).map(str::trim);
+    let another = match kind.filter(|kind| kind.is_ascii() && kind.contains('/')).map(str::to_ascii_lowercase) {
+        Some(kind) => !kind.ends_with("json") && kind != "text/event-stream",
+        None => std::str::from_utf8(body).is_ok(),
+    };
+    if body.trim_ascii().is_empty() || (another && !is_json(body)) {
+        return false;
+    }
+    let is_value = |text: &str| serde_json::from_str::<Value>(text).is_ok();
+    let text = String::from_utf8_lossy(body);
+    !is_value(&text) && !events(&text).iter().any(|event| is_value(&event.data))
 }
 
 fn is_json(body: &[u8]) -> bool {

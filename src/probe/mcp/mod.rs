@@ -94,6 +94,12 @@ async fn legacy(mut talk: Talk<'_>) -> Result<Transcript, Unseen> {
     }
     let opening = talk.initialize().await?;
     let recognised = opening.result().is_some_and(|result| result.get("protocolVersion").is_some());
+    if opening.garbled {
+        return Err(Unseen::Malformed(format!(
+            "{} answered initialize with {} and what should be a message, and cannot be read",
+            talk.asked.path, opening.reply.exchange.status
+        )));
+    }
     if recognised && !talk.asked.steps.is_empty() {
         talk.initialized().await;
     }

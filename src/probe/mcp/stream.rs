@@ -62,7 +62,7 @@ pub(super) async fn converse(sender: Sender<'_>, asked: &Conversation) -> Result
             let (exchange, _) = read?;
             let era = if exchange.is_denied() { Era::Denied } else { Era::NotMcp };
             let reply = Reply { exchange: talk.scrubbed(exchange), outcome: Outcome::Http };
-            Ok(talk.blank(&Answer { reply, message: None }, era))
+            Ok(talk.blank(&Answer { reply, message: None, garbled: false }, era))
         }
     }
 }

@@ -29,6 +29,8 @@ const SCHEMA: usize = 64 * 1024;
 pub(super) struct Answer {
     pub(super) reply: Reply,
     pub(super) message: Option<Value>,
+    /// Whether it was served as what a message comes in, and holds none: no telling what it would have been.
+    pub(super) garbled: bool,
 }
 
 impl Answer {
@@ -157,8 +159,9 @@ impl<'a> Talk<'a> {
             found = Some(feed.answer_to(id, ANSWER).await?);
         }
         self.keep_session(&exchange);
+        let garbled = found.is_none() && exchange.is_success() && message::is_garbled(&exchange, &body);
         let reply = Reply { outcome: self.outcome(found.as_ref()), exchange: self.scrubbed(exchange) };
-        Ok(Answer { reply, message: found })
+        Ok(Answer { reply, message: found, garbled })
     }
 
     pub(super) async fn call(&mut self, tool: &str, arguments: &str) -> Result<Answer, Unseen> {

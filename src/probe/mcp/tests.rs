@@ -339,13 +339,36 @@ async fn a_stream_may_not_send_the_token_elsewhere() {
 
 #[tokio::test]
 async fn what_is_no_mcp_server_is_none() {
-    for (status, body) in
-        [(200, "<html>"), (404, ""), (200, r#"{"id":"#), (200, "data: {\n\n"), (200, "[[[["), (204, "")]
-    {
-        let (target, _) = serve(move |_| respond(status, &[], body)).await;
+    for (status, kind, body) in [
+        (200, "text/html", "<html>"),
+        (200, "", "<html>"),
+        (404, "", ""),
+        (200, "application/json", r#"{"items":[]}"#),
+        (200, "application/json", ""),
+        (200, "text/event-stream", "data: {}\n\n"),
+        (404, "application/json", r#"{"id":"#),
+        (204, "", ""),
+    ] {
+        let (target, _) = serve(move |_| respond(status, &[("content-type", kind)], body)).await;
         let transcript = ask(&target, standard(&target)).await.unwrap();
-        assert_eq!(transcript.era, Era::NotMcp, "{status} {body}");
+        assert_eq!(transcript.era, Era::NotMcp, "{status} {kind} {body}");
         assert!(!transcript.tools_complete);
+    }
+}
+
+#[tokio::test]
+async fn what_should_be_a_message_and_cannot_be_read_tells_nothing() {
+    for (kind, body) in [
+        ("", &br#"{"id":"#[..]),
+        ("application/json", b"<html>"),
+        ("application/json; charset=utf-8", b"{\xa5\xa5"),
+        ("text/event-stream", b"data: {\n\n"),
+        ("", b"[[[["),
+        ("", b"\xde\x87\xcf"),
+    ] {
+        let (target, _) = serve(move |_| respond(200, &[("content-type", kind)], body)).await;
+        let seen = ask(&target, standard(&target)).await;
+        assert!(matches!(seen, Err(Unseen::Malformed(_))), "{kind} {body:?}: {seen:?}");
     }
 }
 

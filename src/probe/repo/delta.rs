@@ -3,20 +3,7 @@
 use std::ops::Range;
 
 /// A stretch of the base that stands in the result.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Copied {
-    /// Where it begins in the result.
-    pub(super) at: usize,
-    /// Where it begins in the base.
-    pub(super) from: usize,
-    pub(super) length: usize,
-}
-
-impl Copied {
-    pub(super) fn end(&self) -> usize {
-        self.at + self.length
-    }
-}
+pub(super) use crate::detect::secrets::Kept as Copied;
 
 /// The size of the base and of the result, and where the instructions begin; `None` for a broken delta.
 pub(super) fn sizes(delta: &[u8]) -> Option<(u64, u64, usize)> {
@@ -110,13 +97,13 @@ pub(super) fn changed(text: &[u8], copies: &[Copied], base: usize, reach: usize)
 
 pub(super) fn line_start(text: &[u8], at: usize) -> usize {
     let before = text.get(..at.min(text.len())).unwrap_or_default();
-    before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+    memchr::memrchr(b'\n', before).map_or(0, |end| end + 1)
 }
 
 pub(super) fn line_end(text: &[u8], at: usize) -> usize {
     let at = at.min(text.len());
     let after = text.get(at..).unwrap_or_default();
-    after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |length| at + length + 1)
+    memchr::memchr(b'\n', after).map_or(text.len(), |length| at + length + 1)
 }
 
 #[cfg(test)]
