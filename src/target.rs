@@ -415,4 +415,35 @@ impl Default for Limits {
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Repository {
     pub path: PathBuf,
+    /// The user's own rules and allowlists (`.gitleaks.toml`), beside ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gitleaks: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Extent::is_whole")]
+    pub extent: Extent,
+}
+
+impl Repository {
+    /// The whole of it, under our rules alone.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), gitleaks: None, extent: Extent::Whole }
+    }
+}
+
+/// How much of a repository is in question. A policy always means the whole; only the command line asks for less.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extent {
+    /// Work tree, index and history.
+    #[default]
+    Whole,
+    /// What the index holds and `HEAD` does not: what the next commit would add.
+    Staged,
+    /// One file, whatever git knows of it.
+    File,
+}
+
+impl Extent {
+    fn is_whole(&self) -> bool {
+        *self == Self::Whole
+    }
 }

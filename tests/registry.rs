@@ -49,7 +49,7 @@ fn targets() -> Vec<Target> {
         repository: None,
         checks: BTreeMap::new(),
     };
-    let repository = Target { repository: Some(Repository { path: ".".into() }), ..bare.clone() };
+    let repository = Target { repository: Some(Repository::at(".")), ..bare.clone() };
     let deployment = Target { repository: None, ..full.clone() };
     vec![full, deployment, repository, bare]
 }

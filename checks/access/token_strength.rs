@@ -412,9 +412,16 @@ mod tests {
 
     #[test]
     fn the_same_value_in_the_repository_fails() {
-        let target = Target { repository: Some(Repository { path: ".".into() }), ..target() };
-        let sight =
-            |state| Sight { state, path: ".env".into(), line: Some(3), first: None, removed: None, allowed: false };
+        let target = Target { repository: Some(Repository::at(".")), ..target() };
+        let sight = |state| Sight {
+            state,
+            path: ".env".into(),
+            line: Some(3),
+            first: None,
+            removed: None,
+            allowed: false,
+            listed: false,
+        };
         let leaks = |key: &str, state| Leaks {
             key: key.into(),
             found: vec![Leak {

@@ -221,7 +221,7 @@ mod tests {
             environment: Environment::Production,
             scope: Scope::Both,
             deployment: None,
-            repository: Some(Repository { path: ".".into() }),
+            repository: Some(Repository::at(".")),
             checks: BTreeMap::new(),
         }
     }

@@ -376,7 +376,7 @@ mod tests {
             environment: Environment::Production,
             scope: Scope::Repository,
             deployment: None,
-            repository: Some(Repository { path: ".".into() }),
+            repository: Some(Repository::at(".")),
             checks: std::collections::BTreeMap::new(),
         }
     }

@@ -123,8 +123,10 @@ impl IncidentRecord {
         let minimum = self.minimum_confidence;
         leaks.found.iter().filter(move |leak| {
             leak.confidence >= minimum
-                && leak.sights.iter().any(|sight| match sight.state {
-                    State::Head | State::History | State::Message | State::Stash | State::Unreachable => true,
+                && leak.sights.iter().filter(|sight| !sight.listed).any(|sight| match sight.state {
+                    State::Head | State::History | State::Message | State::Name | State::Stash | State::Unreachable => {
+                        true
+                    }
                     State::Index | State::WorkTree | State::Ignored => false,
                 })
         })

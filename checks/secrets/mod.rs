@@ -12,6 +12,7 @@ use globset::GlobBuilder;
 use crate::check::Verdict;
 use crate::evidence::Unseen;
 use crate::evidence::repo::{Coverage, GapKind, Leak};
+use crate::target::Extent;
 
 /// Whether two fingerprints were made with one key, and so can be compared at all.
 pub(crate) fn same_key(one: &str, other: &str) -> bool {
@@ -86,19 +87,28 @@ fn fits(glob: &str, path: &str) -> bool {
     GlobBuilder::new(glob).literal_separator(true).build().is_ok_and(|glob| glob.compile_matcher().is_match(subject))
 }
 
-/// What "the whole history" means in this run.
+/// What "the whole history" means in this run, or what was in question instead of it.
 pub(crate) fn extent(coverage: &Coverage) -> String {
-    format!(
-        "{} commits, {} refs, {} blobs ({} bytes), {} index entries and {} files of the work tree were read",
-        coverage.commits, coverage.refs, coverage.blobs, coverage.bytes, coverage.index_entries, coverage.files
-    )
+    match coverage.extent {
+        Extent::Whole => format!(
+            "{} commits, {} refs, {} blobs ({} bytes), {} index entries and {} files of the work tree were read",
+            coverage.commits, coverage.refs, coverage.blobs, coverage.bytes, coverage.index_entries, coverage.files
+        ),
+        Extent::Staged => format!(
+            "{} files that the next commit would add or change were read, of {} index entries; neither the history nor the \
+             work tree was in question (--staged)",
+            coverage.blobs, coverage.index_entries
+        ),
+        Extent::File => format!(
+            "{} file was read ({} bytes); no history was in question (one file was named)",
+            coverage.files, coverage.bytes
+        ),
+    }
 }
 
 /// Evidence that the tests of this family build on.
 #[cfg(test)]
 pub(crate) mod stage {
-    use std::path::PathBuf;
-
     use chrono::{DateTime, Utc};
 
     use crate::evidence::Evidence;
@@ -113,7 +123,7 @@ pub(crate) mod stage {
             environment: Environment::Production,
             scope: Scope::Repository,
             deployment: None,
-            repository: Some(Repository { path: PathBuf::from(".") }),
+            repository: Some(Repository::at(".")),
             checks: std::collections::BTreeMap::new(),
         }
     }
@@ -155,6 +165,7 @@ pub(crate) mod stage {
                 first: Some(CommitMark { id: "c0ffee".into(), when: day("2031-01-02") }),
                 removed: None,
                 allowed: false,
+                listed: false,
             }],
         }
     }

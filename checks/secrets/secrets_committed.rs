@@ -7,7 +7,7 @@ use super::{extent, title, unread};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
 use crate::evidence::repo::{Confidence, Leak, ScopeAsk, SecretsAsk, Sight, State};
 use crate::evidence::{Ask, Evidence, Unseen};
-use crate::target::Target;
+use crate::target::{Extent, Target};
 
 #[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -61,6 +61,9 @@ impl Check for SecretsCommitted {
                         "{weak} values below the confidence `minimum-confidence` asks for are not shown"
                     ));
                 }
+                for note in &leaks.notes {
+                    verdict.notes(note.clone());
+                }
                 if leaks.more > 0 {
                     verdict.notes(format!("{} more values than are recorded", leaks.more));
                 }
@@ -77,7 +80,7 @@ impl Check for SecretsCommitted {
                 for note in &coverage.notes {
                     verdict.notes(note.clone());
                 }
-                if coverage.commits == 0 && coverage.files == 0 {
+                if coverage.commits == 0 && coverage.files == 0 && coverage.extent == Extent::Whole {
                     verdict.not_seen(Unseen::NoEvidence("the repository holds no commit and no file".into()));
                 }
                 verdict.holds(format!("no secret: {}", extent(coverage)));
@@ -95,6 +98,10 @@ impl SecretsCommitted {
         }
         for sight in leak.sights.iter().filter(|sight| sight.state.is_shared()) {
             let what = told(leak, sight);
+            if sight.listed {
+                verdict.notes(format!("covered by an allowlist of the policy's: {what} ({})", place(sight)));
+                continue;
+            }
             if sight.allowed && self.honour_allowances {
                 verdict.notes(format!("allowed by an inline comment: {what} ({})", place(sight)));
                 continue;
@@ -130,7 +137,8 @@ fn place(sight: &Sight) -> Place {
             | State::History
             | State::Stash
             | State::Unreachable
-            | State::Message,
+            | State::Message
+            | State::Name,
             _,
         ) => Place::file(&sight.path, sight.line),
     }
@@ -139,8 +147,10 @@ fn place(sight: &Sight) -> Place {
 /// What everybody who clones it sees is the worst; what only this clone holds is bad enough.
 fn severity(leak: &Leak, sight: &Sight) -> Severity {
     match (sight.state, leak.confidence) {
-        (State::Head | State::Index | State::History | State::Message, Confidence::High) => Severity::Critical,
-        (State::Head | State::Index | State::History | State::Message, Confidence::Medium)
+        (State::Head | State::Index | State::History | State::Message | State::Name, Confidence::High) => {
+            Severity::Critical
+        }
+        (State::Head | State::Index | State::History | State::Message | State::Name, Confidence::Medium)
         | (State::Stash | State::Unreachable | State::WorkTree | State::Ignored, Confidence::High) => Severity::High,
         (State::Stash | State::Unreachable | State::WorkTree | State::Ignored, Confidence::Medium) => Severity::Medium,
         (
@@ -148,6 +158,7 @@ fn severity(leak: &Leak, sight: &Sight) -> Severity {
             | State::Index
             | State::History
             | State::Message
+            | State::Name
             | State::Stash
             | State::Unreachable
             | State::WorkTree

@@ -245,7 +245,7 @@ mod tests {
         let live = Certificate::of_der(&made.leaf).unwrap().pin;
         let judged = |text: &str| {
             let mut target = target("https://mcp.example.com");
-            target.repository = Some(crate::target::Repository { path: ".".into() });
+            target.repository = Some(crate::target::Repository::at("."));
             let line = Line { path: "app/Api.kt".into(), line: 9, text: text.into() };
             let evidence = evidence(&[made.leaf.clone(), made.intermediate.clone()], &made.root).with(
                 pins_of_clients(),

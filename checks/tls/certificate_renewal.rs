@@ -211,7 +211,7 @@ mod tests {
     fn judged(until: i64, earlier: &str, line: Option<&str>) -> Verdict {
         let made = Made::leaf(move |leaf| lives(leaf, until - 90, until)).make();
         let mut target = target("https://mcp.example.com");
-        target.repository = Some(Repository { path: ".".into() });
+        target.repository = Some(Repository::at("."));
         let line = line.map(|text| Line { path: "deploy/tls.yml".into(), line: 7, text: text.into() });
         let serial =
             if earlier == "same" { Certificate::of_der(&made.leaf).unwrap().serial } else { earlier.to_owned() };

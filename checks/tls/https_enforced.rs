@@ -596,7 +596,7 @@ mod tests {
     fn repository(code: Vec<Line>, configuration: Vec<Line>) -> Verdict {
         let mut target = target("https://mcp.example.com");
         target.scope = Scope::Repository;
-        target.repository = Some(Repository { path: ".".into() });
+        target.repository = Some(Repository::at("."));
         let matches = |lines: Vec<Line>| Matches { lines, files: 3, ..Matches::default() };
         let evidence = at().with(in_code(), matches(code)).with(in_configuration(), matches(configuration));
         judge(&target, &evidence)

@@ -212,7 +212,11 @@ fn complete(policy: &mut Policy, arguments: &TargetArguments) -> Result<(), Erro
         return Err(Error::Usage("these flags describe one target: choose it with --target NAME".into()));
     };
     if let Some(repo) = &arguments.repo {
-        target.repository = Some(Repository { path: repo.clone() });
+        // What the policy says of its repository, such as rules of one's own, holds for the one named here.
+        match &mut target.repository {
+            Some(known) => known.path.clone_from(repo),
+            None => target.repository = Some(Repository::at(repo)),
+        }
     }
     let Some(deployment) = &mut target.deployment else {
         if arguments.token_env.is_none()

@@ -26,7 +26,7 @@ pub(super) fn of(places: &Places, faults: &Faults) -> anyhow::Result<Policy> {
         environment: Environment::Production,
         scope: Scope::Both,
         deployment: Some(deployment(places, faults)?),
-        repository: Some(Repository { path: places.repository.clone() }),
+        repository: Some(Repository::at(&places.repository)),
         checks: checks.clone(),
     };
     Ok(Policy {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Question;
 use crate::seen_as;
-use crate::target::{Environment, Target};
+use crate::target::{Environment, Extent, Target};
 
 /// What of the repository can be read, and what was read in this run.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -17,6 +17,9 @@ pub struct ScopeAsk {}
 /// The proof of scope: what a statement about "the whole history" rests on.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Coverage {
+    /// How much was in question; less than the whole only if the command line asked for less.
+    #[serde(default)]
+    pub extent: Extent,
     /// False for a plain folder: only files were read.
     pub git: bool,
     pub bare: bool,
@@ -99,14 +102,18 @@ pub struct SecretsAsk {}
 
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Leaks {
-    /// Identifies the rules: SHA-256 (hex, 16 digits) of their text and version.
+    /// Identifies the rules: SHA-256 (hex, 16 digits) of their text and version, and of the user's own.
     pub rules: String,
+    /// What the user's own rules say that has no effect, or why they cannot be used.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// The id of the key of all fingerprints here.
     pub key: String,
     pub found: Vec<Leak>,
     /// Findings beyond the bound of what is recorded.
     pub more: u32,
-    /// Lines that carry an inline allowance (`gitleaks:allow` and the like); shown, not honoured unless the policy says.
+    /// Places whose line carries an inline allowance (`gitleaks:allow` and the like); shown, not honoured unless the policy
+    /// says.
     pub allowances: u32,
 }
 
@@ -157,6 +164,9 @@ pub struct Sight {
     pub removed: Option<CommitMark>,
     /// Whether the line carries an inline allowance.
     pub allowed: bool,
+    /// Whether an allowlist of the `.gitleaks.toml` that the policy names covers it.
+    #[serde(default)]
+    pub listed: bool,
 }
 
 /// A commit and when it was made, never by whom.
@@ -176,8 +186,10 @@ pub enum State {
     Index,
     /// In a commit that a ref reaches, not in `HEAD` any more.
     History,
-    /// In the message of a commit or a tag.
+    /// In the message of a commit or a tag, or in one of its headers.
     Message,
+    /// In the name of a file or a ref.
+    Name,
     /// In the stash.
     Stash,
     /// In an object that no ref reaches.
@@ -196,6 +208,7 @@ impl State {
             | Self::Index
             | Self::History
             | Self::Message
+            | Self::Name
             | Self::Stash
             | Self::Unreachable
             | Self::WorkTree => true,
@@ -209,6 +222,7 @@ impl State {
             Self::Index => "staged in the index",
             Self::History => "in history only",
             Self::Message => "in a commit or tag message",
+            Self::Name => "in the name of a file or a ref",
             Self::Stash => "in the stash",
             Self::Unreachable => "in an unreachable object",
             Self::WorkTree => "in the work tree, not committed and not ignored",

@@ -81,8 +81,7 @@ pub(super) fn target(
             .unwrap_or_default(),
         None => Scope::default(),
     };
-    let repository =
-        fields.of("repository").and_then(|node| reader.path(node, "a path")).map(|path| Repository { path });
+    let repository = fields.of("repository").and_then(|node| repository(reader, node));
     let deployment = if let Some(node) = fields.of("url") {
         deployment(reader, node, &fields)
     } else {
@@ -105,6 +104,18 @@ pub(super) fn target(
         }
     }
     Some(Target { name: name?, environment, scope, deployment, repository, checks: merged })
+}
+
+/// `repository: PATH`, or with the user's own rules: `repository: { path: PATH, gitleaks: FILE }`.
+fn repository(reader: &mut Reader<'_>, node: &Node) -> Option<Repository> {
+    let Value::Map(_) = &node.value else { return reader.path(node, "a path").map(Repository::at) };
+    let fields = reader.fields(node, "a repository", &["path", "gitleaks"])?;
+    let Some(path) = fields.of("path").and_then(|node| reader.path(node, "a path")) else {
+        reader.fault(node.span, "the repository has no `path`", "{ path: ., gitleaks: .gitleaks.toml }");
+        return None;
+    };
+    let gitleaks = fields.of("gitleaks").and_then(|node| reader.path(node, "the path of a .gitleaks.toml"));
+    Some(Repository { gitleaks, ..Repository::at(path) })
 }
 
 /// Knob by knob: what the target does not set, the policy's own block keeps.

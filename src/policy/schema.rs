@@ -179,7 +179,10 @@ fn target() -> Value {
                 "metrics": url(), "counter": { "type": "string" }, "prometheus": url(), "alertmanager": url(), "loki": url(),
             }), &[]),
             "writes": { "enum": ["deny", "allow"], "default": "deny" },
-            "repository": { "type": "string" },
+            "repository": { "anyOf": [
+                { "type": "string" },
+                object(json!({ "path": { "type": "string" }, "gitleaks": { "type": "string" } }), &["path"]),
+            ] },
             "burst": count(),
             "max-requests": count(),
             "max-denied": count(),

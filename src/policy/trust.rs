@@ -53,6 +53,12 @@ pub fn restrict(target: &mut Target, root: &Path, withheld: &mut Vec<String>) {
         target.repository = None;
         say("the repository is outside the policy's directory and was not read".into());
     }
+    // Its allowlists would have the repository decide what of it is seen.
+    if let Some(repository) = &mut target.repository
+        && repository.gitleaks.take().is_some()
+    {
+        say("the rules and allowlists of `gitleaks` have no effect".into());
+    }
     let Some(deployment) = &mut target.deployment else { return };
     if let Some(token) = deployment.token.take() {
         // Whichever source it names, the token would go to a deployment that the same file chose.

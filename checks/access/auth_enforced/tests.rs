@@ -620,7 +620,7 @@ fn with_code(deployed: Deployed, text: &'static str) -> Deployed {
 
 fn with_repository() -> Target {
     let mut target = items();
-    target.repository = Some(crate::target::Repository { path: ".".into() });
+    target.repository = Some(crate::target::Repository::at("."));
     target
 }
 

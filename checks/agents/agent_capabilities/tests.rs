@@ -126,7 +126,7 @@ fn without_mcp_and_settings_it_does_not_apply() {
 fn settings_that_allow_everything_fail_alone() {
     let mut target = target(None);
     target.scope = Scope::Repository;
-    target.repository = Some(crate::target::Repository { path: ".".into() });
+    target.repository = Some(crate::target::Repository::at("."));
     let mark = Mark {
         file: ".claude/settings.json".into(),
         line: Some(3),

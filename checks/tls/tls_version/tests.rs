@@ -160,7 +160,7 @@ fn weak_suites_and_small_groups_fail_and_silence_about_them_is_no_pass() {
 fn the_repository_s_configuration_explains_and_never_decides_alone() {
     let judged = |text: &str, outcomes| {
         let mut target = target("https://mcp.example.com");
-        target.repository = Some(Repository { path: ".".into() });
+        target.repository = Some(Repository::at("."));
         let line = Line { path: "deploy/nginx.conf".into(), line: 12, text: text.into() };
         let evidence = evidence(vec![greeted("192.0.2.7:443", outcomes, Some(ACCEPTED))], no_weak_suite())
             .with(configured(), Matches { lines: vec![line], files: 1, ..Matches::default() });

@@ -92,7 +92,7 @@ pub(super) fn decoded(name: &str, value: &str, span: Range<usize>, scale: &mut S
     let mut hits = Vec::new();
     tokens::find(value.as_bytes(), &mut hits, &mut Vec::new());
     if hits.is_empty() {
-        let mut inner = Scale { form: Form::Lines, translation: false, hits: &mut hits };
+        let mut inner = Scale::inner(&mut hits);
         within(Syntax::Config, value.as_bytes(), 0..value.len(), &mut inner);
     }
     if let Some(hit) = hits.into_iter().max_by_key(|hit| hit.confidence) {

@@ -8,26 +8,43 @@ use super::value::{is_password_hash, looks};
 use super::weigh::{Pair, Scale};
 use crate::evidence::repo::{Confidence, ValueKind};
 
-pub(super) fn find(path: &str, text: &[u8], scale: &mut Scale<'_>) {
-    let lower = path.to_ascii_lowercase();
-    let name = lower.rsplit('/').next().unwrap_or(&lower);
-    let Ok(text) = std::str::from_utf8(text) else { return };
+/// The forms, by the names that give them away.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Special {
+    Netrc,
+    Pgpass,
+    Users,
+    Encoded,
+    /// Nothing but the secret.
+    Whole,
+    Ppp,
+}
+
+/// Whether the name gives one of the forms away.
+pub(super) fn is_special(path: &str) -> bool {
+    special(path).is_some()
+}
+
+fn special(path: &str) -> Option<Special> {
+    let lower = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let name = lower.as_str();
     let is = |names: &[&str]| {
         names
             .iter()
             .any(|known| name == *known || name.strip_suffix(known).is_some_and(|rest| rest.ends_with(['.', '-', '_'])))
     };
     if is(&[".netrc", "_netrc", "netrc"]) {
-        netrc(text, scale);
+        Some(Special::Netrc)
     } else if is(&[".pgpass", "pgpass.conf", "pgpass"]) {
-        columns(text, 4, "password of a .pgpass line", scale);
-    } else if ((name.ends_with("htpasswd") || name.starts_with(".htpasswd")) || name.ends_with("passwd"))
-        && matches!(scale.form, Form::Text | Form::Lines)
+        Some(Special::Pgpass)
+    } else if name.ends_with("htpasswd")
+        || name.starts_with(".htpasswd")
+        || name.ends_with("passwd")
         || is(&["shadow", "master.passwd", ".passwd", ".vncpasswd.txt", "shadow.bak"])
     {
-        columns(text, 1, "password of a user file", scale);
+        Some(Special::Users)
     } else if is(&[".npmrc", "npmrc", ".dockercfg", "config.json", ".dockerconfigjson", ".yarnrc.yml", "auth.json"]) {
-        encoded(text, scale);
+        Some(Special::Encoded)
     } else if is(&[
         "master.key",
         ".vault_pass",
@@ -40,9 +57,25 @@ pub(super) fn find(path: &str, text: &[u8], scale: &mut Scale<'_>) {
         "staging.key",
         ".s3backerpass",
     ]) {
-        whole(text, scale);
+        Some(Special::Whole)
     } else if is(&["chap-secrets", "pap-secrets"]) {
-        secrets_file(text, scale);
+        Some(Special::Ppp)
+    } else {
+        None
+    }
+}
+
+pub(super) fn find(path: &str, text: &str, scale: &mut Scale<'_>) {
+    match special(path) {
+        Some(Special::Netrc) => netrc(text, scale),
+        Some(Special::Pgpass) => columns(text, 4, "password of a .pgpass line", scale),
+        // A script of such a name is a script.
+        Some(Special::Users) if matches!(scale.form, Form::Code | Form::Shell) => {}
+        Some(Special::Users) => columns(text, 1, "password of a user file", scale),
+        Some(Special::Encoded) => encoded(text, scale),
+        Some(Special::Whole) => whole(text, scale),
+        Some(Special::Ppp) => secrets_file(text, scale),
+        None => {}
     }
 }
 

@@ -112,6 +112,19 @@ impl Rules {
             what: format!("the keywords cannot be searched for: {error}"),
         })?;
         let mut notes = Vec::new();
+        let own = rules.iter().flat_map(|rule: &Rule| &rule.allowlists);
+        let unmet = own.chain(&allowlists).filter(|list| {
+            list.all && !list.paths.is_empty() && !(list.regexes.is_empty() && list.stopwords.is_empty())
+        });
+        let unmet = unmet.count();
+        if unmet > 0 {
+            notes.push(format!(
+                "{unmet} allowlists that ask for a path and for something else (AND) cover nothing here"
+            ));
+        }
+        if rules.iter().any(|rule| rule.regex.is_none()) {
+            notes.push("rules of a path alone are held against the index and the work tree, not the history".into());
+        }
         if let Some(extend) = written.extend {
             if extend.path.is_some() || extend.url.is_some() {
                 notes.push(
@@ -137,8 +150,8 @@ impl Rules {
         })
     }
 
-    /// What the rules find in `text`.
-    pub(super) fn find(&self, path: &str, text: &[u8], hits: &mut Vec<Hit>) {
+    /// What the expressions find in `text`, wherever it stands; [`Self::at`] says what of it counts at a path.
+    pub(super) fn find(&self, text: &[u8], hits: &mut Vec<Hit>) {
         let mut wanted: Vec<bool> = self.list.iter().map(|rule| rule.always).collect();
         if let Some(keywords) = &self.keywords {
             for found in keywords.find_overlapping_iter(text) {
@@ -149,34 +162,57 @@ impl Rules {
             }
         }
         for (rule, _) in self.list.iter().zip(wanted).filter(|(_, wanted)| *wanted) {
-            rule.find(path, text, hits);
+            rule.find(text, hits);
         }
     }
 
-    /// Marks what an allowlist of the whole file covers.
-    pub(super) fn mark(&self, path: &str, text: &[u8], hit: &mut Hit) {
+    /// Marks what an allowlist of the whole file covers, paths apart.
+    pub(super) fn mark(&self, text: &[u8], hit: &mut Hit) {
         let value = text.get(hit.span.clone()).unwrap_or_default();
         let whole = line_around(text, &hit.span);
-        let covered = |list: &Allowlist| {
-            let own = list.rules.is_empty() || list.rules.iter().any(|id| hit.what.starts_with(&format!("{id}: ")));
-            own && list.covers(path, value, value, whole)
-        };
-        hit.listed |= self.allowlists.iter().any(covered);
+        hit.listed |= self.allowlists.iter().any(|list| list.is_for(hit) && list.covers(value, value, whole));
+    }
+
+    /// Whether a finding counts at this path (`None`: its rule is for other paths), and whether an allowlist covers it there.
+    pub fn at(&self, path: &str, hit: &Hit) -> Option<bool> {
+        let rule = (hit.rule == RULE)
+            .then(|| {
+                self.list.iter().find(|rule| hit.what.strip_prefix(&rule.id).is_some_and(|rest| rest.starts_with(": ")))
+            })
+            .flatten();
+        if rule.and_then(|rule| rule.path.as_ref()).is_some_and(|regex| !regex.is_match(path.as_bytes())) {
+            return None;
+        }
+        let own = rule.map(|rule| rule.allowlists.as_slice()).unwrap_or_default().iter();
+        let lists = own.chain(self.allowlists.iter().filter(|list| list.is_for(hit)));
+        Some(hit.listed || lists.into_iter().any(|list| list.covers_path(path)))
+    }
+
+    /// Rules of a path alone: the file itself should not be there.
+    pub fn named(&self, path: &str) -> Vec<Hit> {
+        self.list
+            .iter()
+            .filter(|rule| {
+                rule.regex.is_none() && rule.path.as_ref().is_some_and(|regex| regex.is_match(path.as_bytes()))
+            })
+            .map(|rule| {
+                let hint = "a file of this name".into();
+                Hit { line: 1, ..Hit::new(RULE, rule.what(), Confidence::Medium, 0..0, hint) }
+            })
+            .collect()
     }
 }
 
+/// The id of our one rule that stands for all of the user's.
+const RULE: &str = "gitleaks-rule";
+
 impl Rule {
-    fn find(&self, path: &str, text: &[u8], hits: &mut Vec<Hit>) {
-        if self.path.as_ref().is_some_and(|regex| !regex.is_match(path.as_bytes())) {
-            return;
-        }
-        let what = format!("{}: {}", self.id, self.description);
-        let Some(regex) = &self.regex else {
-            // A rule of a path alone: the file itself should not be there.
-            let end = text.len().min(1);
-            hits.push(Hit::new("gitleaks-rule", what, Confidence::Medium, 0..end, "a file of this name".into()));
-            return;
-        };
+    fn what(&self) -> String {
+        format!("{}: {}", self.id, self.description)
+    }
+
+    fn find(&self, text: &[u8], hits: &mut Vec<Hit>) {
+        let Some(regex) = &self.regex else { return };
         for found in regex.captures_iter(text).take(MOST_FINDINGS) {
             let Some(whole) = found.get(0) else { continue };
             let secret = if self.group > 0 {
@@ -191,15 +227,20 @@ impl Rule {
             }
             let span = secret.range();
             let line = line_around(text, &span);
-            let listed = self.allowlists.iter().any(|list| list.covers(path, value, whole.as_bytes(), line));
+            let listed = self.allowlists.iter().any(|list| list.covers(value, whole.as_bytes(), line));
             let hint = format!("{} characters", String::from_utf8_lossy(value).chars().count());
-            hits.push(Hit { listed, ..Hit::new("gitleaks-rule", what.clone(), Confidence::Medium, span, hint) });
+            hits.push(Hit { listed, ..Hit::new(RULE, self.what(), Confidence::Medium, span, hint) });
         }
     }
 }
 
 impl Allowlist {
-    fn covers(&self, path: &str, secret: &[u8], whole: &[u8], line: &[u8]) -> bool {
+    /// Whether the list is for the rule of this finding.
+    fn is_for(&self, hit: &Hit) -> bool {
+        self.rules.is_empty() || self.rules.iter().any(|id| hit.what.starts_with(&format!("{id}: ")))
+    }
+
+    fn covers(&self, secret: &[u8], whole: &[u8], line: &[u8]) -> bool {
         let target = match self.target {
             Target::Secret => secret,
             Target::Match => whole,
@@ -207,20 +248,22 @@ impl Allowlist {
         };
         let lower = String::from_utf8_lossy(secret).to_lowercase();
         let mut answers = Vec::new();
-        if !self.paths.is_empty() {
-            answers.push(self.paths.iter().any(|regex| regex.is_match(path.as_bytes())));
-        }
         if !self.regexes.is_empty() {
             answers.push(self.regexes.iter().any(|regex| regex.is_match(target)));
         }
         if !self.stopwords.is_empty() {
             answers.push(self.stopwords.iter().any(|word| lower.contains(word)));
         }
-        // A commit is not known here: a list that asks for one, too, cannot be met.
-        if self.all && !self.commits.is_empty() {
+        // One text has many paths and commits: a list that asks for one of them, too, is not met here.
+        if self.all && !(self.commits.is_empty() && self.paths.is_empty()) {
             answers.push(false);
         }
         if self.all { !answers.is_empty() && answers.iter().all(|answer| *answer) } else { answers.contains(&true) }
+    }
+
+    fn covers_path(&self, path: &str) -> bool {
+        let alone = !self.all || self.regexes.is_empty() && self.stopwords.is_empty() && self.commits.is_empty();
+        alone && self.paths.iter().any(|regex| regex.is_match(path.as_bytes()))
     }
 }
 
@@ -402,7 +445,9 @@ regexes = ['''allowed here''']
         let rules = Rules::parse(RULES).unwrap();
         detect_with(path, text.as_bytes(), Some(&rules))
             .into_iter()
-            .map(|hit| (hit.what.split(':').next().unwrap().to_owned(), hit.listed, text[hit.span].to_owned()))
+            .chain(rules.named(path))
+            .filter_map(|hit| Some((rules.at(path, &hit)?, hit)))
+            .map(|(listed, hit)| (hit.what.split(':').next().unwrap().to_owned(), listed, text[hit.span].to_owned()))
             .collect()
     }
 
@@ -423,7 +468,7 @@ regexes = ['''allowed here''']
         let rules = Rules::parse(RULES).unwrap();
         assert!(rules.allows_commit("0123456789ABCDEF0123456789abcdef01234567"));
         assert!(!rules.allows_commit("1123456789abcdef0123456789abcdef01234567"));
-        assert_eq!(rules.notes().len(), 1);
+        assert_eq!(rules.notes().len(), 2);
     }
 
     #[test]

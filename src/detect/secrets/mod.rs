@@ -2,6 +2,7 @@
 
 mod assign;
 mod calls;
+mod encoding;
 mod files;
 mod formats;
 pub mod gitleaks;
@@ -19,16 +20,17 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
+pub use encoding::{is_wide, widen};
 use place::Form;
 pub use place::is_env_name;
-pub(crate) use place::{Syntax, syntax};
 use tokens::Mark;
+pub(crate) use tokens::{Kept, Spot, spots, spots_by};
 use weigh::Scale;
 
 use crate::evidence::repo::{Confidence, ValueKind};
 
 /// Raised when the way of deciding changes: what an older version scanned is scanned again.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// One secret in a text, by its place. It holds nothing of the value.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -80,82 +82,147 @@ pub fn detect(path: &str, text: &[u8]) -> Vec<Hit> {
     detect_with(path, text, None)
 }
 
-/// The same with the user's own rules and allowlists beside ours.
+/// The same with what the user's own rules find, at whatever path ([`gitleaks::Rules::at`] holds it against one). Spans of UTF-16 text count in its UTF-8 form ([`widen`]).
 pub fn detect_with(path: &str, text: &[u8], rules: Option<&gitleaks::Rules>) -> Vec<Hit> {
     let wide = widen(text);
-    if let Some(narrow) = wide {
-        // Spans of UTF-16 text would not fit its bytes; the text is read as UTF-8 and the caller takes values from there.
-        return detect_bytes(path, &narrow, rules);
-    }
-    detect_bytes(path, text, rules)
+    let text = wide.as_deref().unwrap_or(text);
+    detect_as(Reading::of(path, text), path, text, rules)
 }
 
-/// UTF-16 text with a byte order mark, as UTF-8.
-pub fn widen(text: &[u8]) -> Option<Vec<u8>> {
-    let little = match text.get(..2)? {
-        [0xff, 0xfe] => true,
-        [0xfe, 0xff] => false,
-        _ => return None,
-    };
-    let units: Vec<u16> = text
-        .get(2..)?
-        .chunks_exact(2)
-        .map(|pair| match pair {
-            [first, second] if little => u16::from_le_bytes([*first, *second]),
-            [first, second] => u16::from_be_bytes([*first, *second]),
-            _ => 0,
-        })
-        .collect();
-    Some(String::from_utf16_lossy(&units).into_bytes())
+/// How a text is read: by its name, and by its first characters where the name leaves it open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Reading {
+    form: Form,
+    /// The secret stands by position, in a form that the name alone gives away.
+    special: bool,
+    /// `password` is a word to be shown there.
+    translation: bool,
 }
 
-fn detect_bytes(path: &str, text: &[u8], rules: Option<&gitleaks::Rules>) -> Vec<Hit> {
-    let (mut hits, mut marks) = (Vec::new(), Vec::new());
-    tokens::find(text, &mut hits, &mut marks);
-    let mut form = place::form(path);
-    if !marks.is_empty() && matches!(form, Form::Text | Form::Conf | Form::Lines) {
-        form = sniffed(form, text);
-    }
-    let mut scale = Scale::new(path, form, &mut hits);
-    for (at, mark) in &marks {
-        match mark {
-            Mark::Keyword => {}
-            Mark::Call if form == Form::Code => calls::call(text, *at, &mut scale),
-            Mark::Call => {}
-            Mark::Command(number) => {
-                if let Some(command) = calls::COMMANDS.get(*number) {
-                    calls::given(text, *at, command, &mut scale);
-                }
-            }
-            Mark::Basic => calls::basic(text, *at, &mut scale),
-            Mark::Bearer => calls::bearer(text, *at, &mut scale),
+impl Reading {
+    pub(crate) fn of(path: &str, text: &[u8]) -> Self {
+        let named = Self::named(path);
+        match named.form {
+            Form::Text | Form::Conf | Form::Lines => Self { form: sniffed(named.form, text), ..named },
+            Form::Env
+            | Form::Toml
+            | Form::Json
+            | Form::Yaml
+            | Form::Xml
+            | Form::Hcl
+            | Form::Sql
+            | Form::Csv
+            | Form::Shell
+            | Form::Code => named,
         }
     }
-    let keywords: Vec<usize> = marks.iter().filter(|(_, mark)| *mark == Mark::Keyword).map(|(at, _)| *at).collect();
-    if !keywords.is_empty() {
-        read::read(text, &keywords, &mut scale);
+
+    /// What the name alone says.
+    pub(crate) fn named(path: &str) -> Self {
+        Self { form: place::form(path), special: files::is_special(path), translation: place::is_translation(path) }
     }
-    files::find(path, text, &mut scale);
+
+    /// Whether nothing decides about a value but its own line and what stands near it.
+    pub(crate) fn is_local(self) -> bool {
+        !self.special && matches!(self.form, Form::Code | Form::Shell | Form::Text)
+    }
+
+    /// How much the name says of how to read the file.
+    pub(crate) fn weight(self) -> u8 {
+        let form = match self.form {
+            Form::Env => 4,
+            Form::Lines
+            | Form::Conf
+            | Form::Toml
+            | Form::Json
+            | Form::Yaml
+            | Form::Xml
+            | Form::Hcl
+            | Form::Sql
+            | Form::Csv
+            | Form::Shell => 2,
+            Form::Code => 1,
+            Form::Text => 0,
+        };
+        if self.special { 3.max(form) } else { form }
+    }
+}
+
+/// The secrets of a text, or of some of its lines, that is read as `reading` says.
+pub(crate) fn detect_as(reading: Reading, path: &str, text: &[u8], rules: Option<&gitleaks::Rules>) -> Vec<Hit> {
+    detect_at(&spots(text), reading, path, text, rules)
+}
+
+/// The same, where the literals of the text are known ([`spots`], [`spots_by`]).
+pub(crate) fn detect_at(
+    spots: &[Spot],
+    reading: Reading,
+    path: &str,
+    text: &[u8],
+    rules: Option<&gitleaks::Rules>,
+) -> Vec<Hit> {
+    let (mut hits, mut marks) = (Vec::new(), Vec::new());
+    tokens::weigh(text, spots, &mut hits, &mut marks);
+    if !marks.is_empty() || reading.special {
+        // A byte that is no UTF-8 must not hide the value, or the file, that it stands in.
+        let text = read::valid(text);
+        let keywords = keywords(&marks);
+        let mut scale = Scale::new(reading, &keywords, &mut hits);
+        look_further(&marks, &text, &mut scale);
+        if !keywords.is_empty() {
+            read::read(&text, &keywords, &mut scale);
+        }
+        if reading.special {
+            files::find(path, &text, &mut scale);
+        }
+    }
     if let Some(rules) = rules {
-        rules.find(path, text, &mut hits);
+        rules.find(text, &mut hits);
+    }
+    if hits.is_empty() {
+        return hits;
     }
     let mut hits = settle(path, text, hits);
     if let Some(rules) = rules {
         for hit in &mut hits {
-            rules.mark(path, text, hit);
+            rules.mark(text, hit);
         }
     }
     hits
+}
+
+fn keywords(marks: &[(usize, Mark)]) -> Vec<usize> {
+    let mut keywords: Vec<usize> = marks.iter().filter(|(_, mark)| *mark == Mark::Keyword).map(|(at, _)| *at).collect();
+    keywords.sort_unstable();
+    keywords
+}
+
+fn look_further(marks: &[(usize, Mark)], text: &str, scale: &mut Scale<'_>) {
+    let bytes = text.as_bytes();
+    for (at, mark) in marks {
+        match mark {
+            Mark::Keyword => {}
+            Mark::Call if scale.form == Form::Code => calls::call(bytes, *at, scale),
+            Mark::Call => {}
+            Mark::Command(number) => {
+                if let Some(command) = calls::COMMANDS.get(*number) {
+                    calls::given(bytes, *at, command, scale);
+                }
+            }
+            Mark::Basic => calls::basic(bytes, *at, scale),
+            Mark::Bearer => calls::bearer(bytes, *at, scale),
+        }
+    }
 }
 
 /// The form by the first characters, where the name leaves it open.
 fn sniffed(form: Form, text: &[u8]) -> Form {
     let start = text.get(..text.len().min(4096)).unwrap_or_default();
     let start = String::from_utf8_lossy(start);
-    let trimmed = start.trim_start_matches('\u{feff}').trim_start();
     if form == Form::Text {
         return place::sniff(&start);
     }
+    let trimmed = start.trim_start_matches('\u{feff}').trim_start();
     let markup = trimmed
         .strip_prefix('<')
         .is_some_and(|rest| rest.starts_with(['?', '!']) || rest.starts_with(|c: char| c.is_ascii_alphabetic()));
@@ -258,14 +325,6 @@ fn is_allowed(text: &[u8], at: usize) -> bool {
     let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     ALLOWANCES.iter().any(|word| line.contains(word))
-}
-
-/// Lines with an inline allowance, whether or not a secret stands on them.
-pub fn allowances(text: &[u8]) -> u32 {
-    use std::sync::LazyLock;
-    static FINDER: LazyLock<Option<aho_corasick::AhoCorasick>> =
-        LazyLock::new(|| aho_corasick::AhoCorasick::new(ALLOWANCES).ok());
-    FINDER.as_ref().map_or(0, |finder| u32::try_from(finder.find_iter(text).count()).unwrap_or(u32::MAX))
 }
 
 /// What an assignment's value is, its name considered: for env files, where every assignment is looked at.

@@ -1,5 +1,8 @@
 //! What the name of an assignment says about its value.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 /// How much a name says that its value is secret.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum NameSays {
@@ -459,8 +462,38 @@ const PASS_OF: &[&str] = &[
     "season",
 ];
 
+/// Names that are remembered at most, by each thread; and the longest one that is.
+const MOST_KNOWN: usize = 8192;
+const LONGEST_KNOWN: usize = 64;
+
+thread_local! {
+    /// Files name the same things over and over.
+    static KNOWN: RefCell<HashMap<Box<str>, NameSays>> = RefCell::default();
+}
+
 /// What the name of an assignment says about its value. `around` is the name of what encloses it, where it has one.
 pub(super) fn name_says(name: &str, around: &str) -> NameSays {
+    // Of a plain `key`, numbered or not, what encloses it decides.
+    let letters = name.trim_end_matches(|letter: char| !letter.is_ascii_alphabetic());
+    let is_key =
+        letters.len().checked_sub(3).and_then(|at| letters.get(at..)).is_none_or(|end| end.eq_ignore_ascii_case("key"));
+    if name.len() > LONGEST_KNOWN || is_key {
+        return says(name, around);
+    }
+    KNOWN.with_borrow_mut(|known| {
+        if let Some(known) = known.get(name) {
+            return *known;
+        }
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        let said = says(name, around);
+        known.insert(name.into(), said);
+        said
+    })
+}
+
+fn says(name: &str, around: &str) -> NameSays {
     // A sentence is a text to be translated, not a name.
     if name.len() > 100 || name.matches(' ').count() > 3 {
         return NameSays::No;
@@ -557,6 +590,16 @@ mod tests {
 
     fn says(name: &str) -> NameSays {
         name_says(name, "")
+    }
+
+    #[test]
+    fn a_name_is_remembered_apart_from_what_encloses_it() {
+        for around in ["encryption", "columns", "stripe"] {
+            for name in ["key", "key1", "key_2", "keys", "primaryKey", "token", "KEY", ""] {
+                assert_eq!(name_says(name, around), super::says(name, around), "{name} in {around}");
+                assert_eq!(name_says(name, around), super::says(name, around), "{name} in {around}, remembered");
+            }
+        }
     }
 
     #[test]

@@ -51,11 +51,6 @@ impl Form {
     }
 }
 
-/// How a file of this path is written.
-pub(crate) fn syntax(path: &str) -> Syntax {
-    form(path).syntax()
-}
-
 /// Endings that say nothing of the form: `settings.json.bak` is JSON.
 const LAYERS: &[&str] = &[
     "bak",

@@ -42,6 +42,8 @@ pub(super) enum Mark {
 struct Finder {
     automaton: Option<AhoCorasick>,
     needles: Vec<Needle>,
+    /// Bytes of the longest literal.
+    longest: usize,
 }
 
 static FINDER: LazyLock<Finder> = LazyLock::new(|| {
@@ -83,26 +85,102 @@ static FINDER: LazyLock<Finder> = LazyLock::new(|| {
         add(command.name.into(), Needle::Mark(Mark::Command(number)));
     }
     let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(&literals).ok();
-    Finder { automaton, needles }
+    let longest = literals.iter().map(String::len).max().unwrap_or(0);
+    Finder { automaton, needles, longest }
 });
+
+/// Where a literal stands. By their ends, so that those of two pieces of text in turn are those of both.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Spot {
+    end: u32,
+    start: u32,
+    needle: u16,
+}
+
+/// A stretch of an older text that stands in a newer one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Kept {
+    /// Where it begins in the newer text, and in the older one.
+    pub(crate) at: usize,
+    pub(crate) from: usize,
+    pub(crate) length: usize,
+}
+
+impl Kept {
+    /// Where it ends in the newer text.
+    pub(crate) fn end(&self) -> usize {
+        self.at + self.length
+    }
+}
+
+/// Every literal in `text`.
+pub(crate) fn spots(text: &[u8]) -> Vec<Spot> {
+    let mut found = Vec::new();
+    scan(text, 0..text.len(), &mut found, |_, _| true);
+    found.sort_unstable();
+    found
+}
+
+/// The same, where those of an older text are known, and which stretches of it stand in the new one, in order and apart.
+pub(crate) fn spots_by(text: &[u8], older: &[Spot], kept: &[Kept]) -> Vec<Spot> {
+    let longest = FINDER.longest;
+    let margin = longest.saturating_sub(1);
+    let mut found = Vec::with_capacity(older.len() + 16);
+    let mut end = 0;
+    // Shorter ones are not worth it; and two literals that cross into one never overlap then.
+    let long = kept.iter().filter(|kept| kept.length > 2 * longest);
+    for Kept { at, from, length } in long.copied() {
+        scan(text, end.max(margin) - margin..(at + margin).min(text.len()), &mut found, |first, last| {
+            first < at && (last > end || end == 0)
+        });
+        let first = older.partition_point(|spot| (spot.end as usize) <= from);
+        let inside = older.get(first..).unwrap_or_default().iter();
+        found.extend(inside.take_while(|spot| spot.end as usize <= from + length).filter_map(|spot| {
+            let start = (spot.start as usize).checked_sub(from)? + at;
+            let end = spot.end as usize - from + at;
+            Some(Spot { end: u32::try_from(end).ok()?, start: u32::try_from(start).ok()?, needle: spot.needle })
+        }));
+        end = at + length;
+    }
+    scan(text, end.max(margin) - margin..text.len(), &mut found, |_, last| last > end || end == 0);
+    found.sort();
+    found
+}
+
+fn scan(text: &[u8], part: Range<usize>, found: &mut Vec<Spot>, wanted: impl Fn(usize, usize) -> bool) {
+    let (Some(automaton), Some(piece)) = (&FINDER.automaton, text.get(part.clone())) else { return };
+    for one in automaton.find_overlapping_iter(piece) {
+        let (start, end) = (part.start + one.start(), part.start + one.end());
+        if let (true, Ok(start), Ok(end), Ok(needle)) =
+            (wanted(start, end), u32::try_from(start), u32::try_from(end), u16::try_from(one.pattern().as_usize()))
+        {
+            found.push(Spot { end, start, needle });
+        }
+    }
+}
 
 /// Every secret of a known form in `text`, and the places that are worth a further look, in their order.
 pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>, marks: &mut Vec<(usize, Mark)>) {
-    let Some(automaton) = &FINDER.automaton else { return };
-    for found in automaton.find_overlapping_iter(text) {
-        let Some(needle) = FINDER.needles.get(found.pattern().as_usize()) else { continue };
+    weigh(text, &spots(text), hits, marks);
+}
+
+/// The same, where the literals of the text are known.
+pub(super) fn weigh(text: &[u8], spots: &[Spot], hits: &mut Vec<Hit>, marks: &mut Vec<(usize, Mark)>) {
+    for spot in spots {
+        let Some(needle) = FINDER.needles.get(usize::from(spot.needle)) else { continue };
+        let (start, end) = (spot.start as usize, spot.end as usize);
         let hit = match needle {
-            Needle::Format(index) => FORMATS.get(*index).and_then(|format| token(format, text, found.range())),
-            Needle::Pem => keys::pem(text, found.range()),
-            Needle::EncodedPem => keys::encoded_pem(text, found.range()),
-            Needle::Putty => keys::putty(text, found.range()),
-            Needle::Jwt => web::jwt(text, found.range()),
-            Needle::Url => web::url(text, found.range()),
-            Needle::Dsn => web::dsn(text, found.start()),
+            Needle::Format(index) => FORMATS.get(*index).and_then(|format| token(format, text, start..end)),
+            Needle::Pem => keys::pem(text, start..end),
+            Needle::EncodedPem => keys::encoded_pem(text, start..end),
+            Needle::Putty => keys::putty(text, start..end),
+            Needle::Jwt => web::jwt(text, start..end),
+            Needle::Url => web::url(text, start..end),
+            Needle::Dsn => web::dsn(text, start),
             Needle::Mark(mark) => {
                 let at = match mark {
-                    Mark::Keyword | Mark::Command(_) => found.start(),
-                    Mark::Call | Mark::Basic | Mark::Bearer => found.end(),
+                    Mark::Keyword | Mark::Command(_) => start,
+                    Mark::Call | Mark::Basic | Mark::Bearer => end,
                 };
                 marks.push((at, *mark));
                 None
@@ -174,5 +252,31 @@ pub(super) fn number(text: &[u8], hits: &mut [Hit]) {
         line += line_at(text.get(at..hit.span.start).unwrap_or_default());
         at = hit.span.start.max(at);
         hit.line = line;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_literals_of_a_changed_text_are_those_of_the_text_itself() {
+        let older = "password = x; token: y; https://a.example; api_key\n".repeat(20);
+        let known = spots(older.as_bytes());
+        let half = older.len() / 2;
+        for (cut, insert) in [(3, "tok"), (half, "pass"), (half + 5, "sec"), (half + 11, ""), (200, "my-secret-token-")]
+        {
+            for lost in [0, 1, 4, 90] {
+                let newer = [&older[..cut], insert, &older[cut + lost..]].concat();
+                let kept = [
+                    Kept { at: 0, from: 0, length: cut },
+                    Kept { at: cut + insert.len(), from: cut + lost, length: older.len() - cut - lost },
+                ];
+                assert_eq!(spots_by(newer.as_bytes(), &known, &kept), spots(newer.as_bytes()), "{cut} {insert} {lost}");
+            }
+        }
+        assert_eq!(spots_by(older.as_bytes(), &known, &[]), known);
+        let moved = [Kept { at: 0, from: half, length: older.len() - half }];
+        assert_eq!(spots_by(&older.as_bytes()[half..], &known, &moved), spots(&older.as_bytes()[half..]));
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::name::{NameSays, name_says, words};
-use super::place::{Form, Syntax, is_translation};
+use super::place::{Form, Syntax};
 use super::shape::{
     entropy, is_hex, is_password_like, is_random, is_readable, is_strong_choice, is_uuid, is_word, is_wordy, kinds,
 };
@@ -11,7 +11,7 @@ use super::value::{
     fallback, is_ciphertext, is_dressed_up, is_passphrase, is_password_hash, is_shipped, is_stored_hash, is_wording,
     looks,
 };
-use super::{Hit, bounded};
+use super::{Hit, Reading, bounded};
 use crate::evidence::repo::{Confidence, ValueKind};
 
 /// A name and its value, as a reader saw them.
@@ -39,12 +39,27 @@ impl<'a> Pair<'a> {
 pub(super) struct Scale<'a> {
     pub(super) form: Form,
     pub(super) translation: bool,
+    /// Where keywords stand in the text, in order; `None` where that is not known.
+    keywords: Option<&'a [usize]>,
     pub(super) hits: &'a mut Vec<Hit>,
 }
 
 impl<'a> Scale<'a> {
-    pub(super) fn new(path: &str, form: Form, hits: &'a mut Vec<Hit>) -> Self {
-        Self { form, translation: is_translation(path), hits }
+    pub(super) fn new(reading: Reading, keywords: &'a [usize], hits: &'a mut Vec<Hit>) -> Self {
+        Self { form: reading.form, translation: reading.translation, keywords: Some(keywords), hits }
+    }
+
+    /// For a value that was decoded: lines of a form of its own.
+    pub(super) fn inner(hits: &'a mut Vec<Hit>) -> Self {
+        Self { form: Form::Lines, translation: false, keywords: None, hits }
+    }
+
+    /// Whether a keyword may stand in this part of the text.
+    pub(super) fn mentions(&self, span: &Range<usize>) -> bool {
+        self.keywords.is_none_or(|keywords| {
+            let next = keywords.partition_point(|at| *at < span.start);
+            keywords.get(next).is_some_and(|at| *at < span.end)
+        })
     }
 
     /// Weighs a pair as its file's own syntax writes them.

@@ -13,6 +13,7 @@ use gix::ObjectId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::Settings;
 use super::content::Content;
 use super::history::{Blob, Caught, History, Occurrence, Spoken};
 use super::open::Opened;
@@ -22,7 +23,7 @@ use crate::evidence::repo::{CommitMark, Confidence, State};
 use crate::probe::fingerprint::Key;
 
 /// Raised when what is kept, or the way it comes about, changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A larger file is not read.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -37,14 +38,15 @@ pub(super) struct Cache<'a> {
 
 impl<'a> Cache<'a> {
     /// `None` where the basis cannot be told, or the key is new in each run.
-    pub(super) fn of(folder: &Path, opened: &Opened, tips: &Tips, key: &'a Key) -> Option<Self> {
+    pub(super) fn of(folder: &Path, opened: &Opened, tips: &Tips, settings: &Settings<'a>) -> Option<Self> {
+        let key = settings.key;
         if !key.is_kept() {
             return None;
         }
         let root = opened.repo.git_dir();
         let name = key.code(b"watertight cache name", root.as_os_str().as_encoded_bytes());
         let name: String = name.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let basis = basis(opened, tips, key)?;
+        let basis = basis(opened, tips, settings)?;
         Some(Self { file: folder.join("repositories").join(name), key, basis })
     }
 
@@ -87,12 +89,20 @@ pub fn folder() -> Option<PathBuf> {
 
 /// Changes with every object, ref, rule and version. Packs never change under their name; their sizes and times are in it
 /// all the same, so that one which was put in another's place is read again.
-fn basis(opened: &Opened, tips: &Tips, key: &Key) -> Option<[u8; 32]> {
+fn basis(opened: &Opened, tips: &Tips, settings: &Settings<'_>) -> Option<[u8; 32]> {
     let mut hash = Sha256::new();
     hash.update(VERSION.to_le_bytes());
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update(secrets::rules());
-    hash.update(key.id());
+    // The user's own rules are part of what is looked for.
+    match settings.rules {
+        Some(own) => {
+            hash.update(b"own");
+            hash.update(own.digest);
+        }
+        None => hash.update(b"none"),
+    }
+    hash.update(settings.key.id());
     hash.update(opened.repo.object_hash().to_string());
     tips.write(&mut |bytes| hash.update(bytes));
     let odb = opened.repo.objects.store_ref();
@@ -145,9 +155,10 @@ fn list(folder: &Path, files: &mut Vec<Vec<u8>>) -> Option<()> {
 struct Kept {
     blobs: Vec<(String, KeptBlob)>,
     messages: Vec<(CommitMark, Vec<KeptHit>)>,
+    names: Vec<KeptHit>,
     occurrences: Vec<KeptPlace>,
     /// In the order of [`History`]'s own fields.
-    counts: [u64; 13],
+    counts: [u64; 12],
     cut_short: bool,
     too_deep: bool,
 }
@@ -188,7 +199,7 @@ struct KeptPlace {
 
 impl Kept {
     fn of(history: &History) -> Self {
-        let hits = |caught: &[Caught]| caught.iter().map(KeptHit::of).collect();
+        let hits = |caught: &[Caught]| caught.iter().map(KeptHit::of).collect::<Vec<_>>();
         Self {
             blobs: history
                 .blobs
@@ -204,6 +215,7 @@ impl Kept {
                 })
                 .collect(),
             messages: history.messages.iter().map(|spoken| (spoken.mark.clone(), hits(&spoken.caught))).collect(),
+            names: hits(&history.names),
             occurrences: history
                 .occurrences
                 .iter()
@@ -225,7 +237,6 @@ impl Kept {
                 history.bytes,
                 history.binaries.into(),
                 history.media.into(),
-                history.allowances.into(),
                 history.missing.into(),
                 history.damaged.into(),
                 history.broken_refs.into(),
@@ -238,7 +249,7 @@ impl Kept {
 
     fn history(self) -> History {
         let mut rules = Rules::default();
-        let mut hits = |kept: Vec<KeptHit>| kept.into_iter().map(|hit| hit.caught(&mut rules)).collect();
+        let mut hits = |kept: Vec<KeptHit>| kept.into_iter().map(|hit| hit.caught(&mut rules)).collect::<Vec<_>>();
         let id = |text: &str| ObjectId::from_hex(text.as_bytes()).ok();
         let mut blobs = HashMap::new();
         for (text, kept) in self.blobs {
@@ -248,25 +259,13 @@ impl Kept {
                 blobs.insert(id, blob);
             }
         }
-        let [
-            refs,
-            commits,
-            tags,
-            trees,
-            blob_count,
-            bytes,
-            binaries,
-            media,
-            allowances,
-            missing,
-            damaged,
-            broken_refs,
-            _,
-        ] = self.counts;
+        let [refs, commits, tags, trees, blob_count, bytes, binaries, media, missing, damaged, broken_refs, _] =
+            self.counts;
         let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         History {
             blobs,
             messages: self.messages.into_iter().map(|(mark, kept)| Spoken { mark, caught: hits(kept) }).collect(),
+            names: hits(self.names),
             occurrences: self
                 .occurrences
                 .into_iter()
@@ -289,7 +288,6 @@ impl Kept {
             bytes,
             binaries: count(binaries),
             media: count(media),
-            allowances: count(allowances),
             missing: count(missing),
             damaged: count(damaged),
             broken_refs: count(broken_refs),
@@ -365,7 +363,8 @@ mod tests {
 
     fn kept(folder: &Path, key: &Key, look: impl FnOnce(&Cache<'_>)) {
         let open::Found::Git(opened) = open::open(folder).unwrap() else { panic!("a repository") };
-        look(&Cache::of(&folder.join("cache"), &opened, &Tips::of(&opened), key).unwrap());
+        let settings = Settings { key, cache: None, values: false, rules: None };
+        look(&Cache::of(&folder.join("cache"), &opened, &Tips::of(&opened), &settings).unwrap());
     }
 
     #[test]
@@ -432,6 +431,8 @@ mod tests {
     fn a_key_of_one_run_keeps_nothing() {
         let (folder, _) = made();
         let open::Found::Git(opened) = open::open(folder.path()).unwrap() else { panic!("a repository") };
-        assert!(Cache::of(folder.path(), &opened, &Tips::of(&opened), &Key::ephemeral()).is_none());
+        let key = Key::ephemeral();
+        let settings = Settings { key: &key, cache: None, values: false, rules: None };
+        assert!(Cache::of(folder.path(), &opened, &Tips::of(&opened), &settings).is_none());
     }
 }

@@ -3,20 +3,7 @@
 use std::ops::Range;
 
 /// A stretch of the base that stands in the result.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Copied {
-    /// Where it begins in the result.
-    pub(super) at: usize,
-    /// Where it begins in the base.
-    pub(super) from: usize,
-    pub(super) length: usize,
-}
-
-impl Copied {
-    pub(super) fn end(&self) -> usize {
-        self.at + self.length
-    }
-}
+pub(super) use crate::detect::secrets::Kept as Copied;
 
 /// The size of the base and of the result, and where the instructions begin; `None` for a broken delta.
 pub(super) fn sizes(delta: &[u8]) -> Option<(u64, u64, usize)> {

@@ -36,8 +36,8 @@ pub(super) enum Kind {
 pub(super) struct Walked {
     pub(super) entries: Vec<Entry>,
     pub(super) folders: u32,
-    /// Folders that are repositories of their own.
-    pub(super) nested: Vec<String>,
+    /// Folders that are repositories of their own, and whether they are ignored.
+    pub(super) nested: Vec<(String, bool)>,
     /// Ignored folders of dependencies and build results that were not entered.
     pub(super) heavy: Vec<String>,
     /// Why the walk is not complete.
@@ -90,7 +90,17 @@ pub(super) fn walk(root: &Path, budget: &Budget, mut enter: impl FnMut(&str) -> 
             }
         };
         walked.folders += 1;
-        let mut listed: Vec<_> = listing.filter_map(Result::ok).collect();
+        let mut listed = Vec::new();
+        for entry in listing {
+            match entry {
+                Ok(entry) => listed.push(entry),
+                Err(error) => walked.gaps.push(format!(
+                    "the folder {} cannot be read to its end: {}",
+                    shown(&prefix),
+                    error.kind()
+                )),
+            }
+        }
         listed.sort_by_key(std::fs::DirEntry::file_name);
         for entry in listed {
             let file_name = entry.file_name();
@@ -99,7 +109,15 @@ pub(super) fn walk(root: &Path, budget: &Budget, mut enter: impl FnMut(&str) -> 
             }
             let part = file_name.to_string_lossy();
             let name = if prefix.is_empty() { part.into_owned() } else { format!("{prefix}/{part}") };
-            let Ok(metadata) = entry.path().symlink_metadata() else { continue };
+            let metadata = match entry.path().symlink_metadata() {
+                Ok(metadata) => metadata,
+                // Removed in the meantime.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    walked.gaps.push(format!("{} cannot be looked at: {}", shown(&name), error.kind()));
+                    continue;
+                }
+            };
             let kind = metadata.file_type();
             if kind.is_dir() {
                 if depth + 1 >= DEEPEST {
@@ -108,11 +126,12 @@ pub(super) fn walk(root: &Path, budget: &Budget, mut enter: impl FnMut(&str) -> 
                         .push(format!("folders below {} are deeper than {DEEPEST} and were not walked", shown(&name)));
                     continue;
                 }
-                if entry.path().join(".git").symlink_metadata().is_ok() {
-                    walked.nested.push(name);
+                let enter = if ignored { Enter::Ignored } else { enter(&name) };
+                if is_repository(&entry.path()) {
+                    walked.nested.push((name, enter == Enter::Ignored));
                     continue;
                 }
-                match if ignored { Enter::Ignored } else { enter(&name) } {
+                match enter {
                     Enter::Yes => pending.push((entry.path(), name, depth + 1, false)),
                     Enter::Ignored if !is_heavy(&name) => pending.push((entry.path(), name, depth + 1, true)),
                     Enter::Ignored => walked.heavy.push(name),
@@ -143,6 +162,19 @@ pub(super) fn walk(root: &Path, budget: &Budget, mut enter: impl FnMut(&str) -> 
     walked.entries.sort_by(|a, b| a.name.cmp(&b.name));
     walked.gaps.truncate(20);
     walked
+}
+
+/// What git takes for a repository, and so does not enter: a `.git` that leads to one. Anything else of that name is a
+/// folder or a file like others.
+fn is_repository(folder: &Path) -> bool {
+    let inside = folder.join(".git");
+    match inside.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => {
+            inside.join("HEAD").symlink_metadata().is_ok() && inside.join("objects").is_dir()
+        }
+        Ok(metadata) if metadata.is_file() => read(&inside, 4096).is_ok_and(|text| text.starts_with(b"gitdir:")),
+        Ok(_) | Err(_) => false,
+    }
 }
 
 fn shown(name: &str) -> String {

@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use gix::ObjectId;
 
 use super::cache::Cache;
-use super::content;
 use super::numbers::Store;
 use super::open::Opened;
 use super::place::place;
@@ -15,7 +14,7 @@ pub(super) use super::search::Blob;
 use super::search::Search;
 use super::survey::Survey;
 use super::{Budget, Settings};
-use crate::detect::secrets::Hit;
+use crate::detect::secrets::{self, Hit};
 use crate::evidence::Unseen;
 use crate::evidence::repo::{CommitMark, State};
 use crate::probe::fingerprint::Key;
@@ -24,24 +23,25 @@ use crate::probe::secret::Secret;
 /// What an earlier run found in the same objects, where that is known and enough; else everything is read.
 pub(super) fn read(opened: &Opened, settings: &Settings<'_>, budget: &Budget) -> Result<History, Unseen> {
     let tips = Tips::of(opened);
-    let cache = settings.cache.and_then(|folder| Cache::of(folder, opened, &tips, settings.key));
+    let cache = settings.cache.and_then(|folder| Cache::of(folder, opened, &tips, settings));
     if let Some(cache) = cache.as_ref().filter(|_| !settings.values)
         && let Some(known) = cache.load()
     {
         return Ok(known);
     }
-    let history = objects(opened, &tips, settings.key, budget)?;
+    let history = objects(opened, &tips, settings, budget)?;
     if let Some(cache) = cache.filter(|_| !history.cut_short) {
         cache.store(&history);
     }
     Ok(history)
 }
 
-fn objects(opened: &Opened, tips: &Tips, key: &Key, budget: &Budget) -> Result<History, Unseen> {
+fn objects(opened: &Opened, tips: &Tips, settings: &Settings<'_>, budget: &Budget) -> Result<History, Unseen> {
+    let (key, rules) = (settings.key, settings.rules.map(|own| &own.rules));
     let hash = opened.repo.object_hash();
     let store = Store::open(opened)?;
-    let survey = Survey::of(&store, hash, key, budget);
-    let search = Search::of(&store, &survey, key, budget);
+    let survey = Survey::of(&store, hash, key, rules, budget);
+    let search = Search::of(&store, &survey, key, rules, budget);
     let reach = Reach::of(tips, &store.numbers, &survey);
     let blobs: HashSet<u32> = search.blobs.keys().copied().collect();
     let placed = place(&store, &survey, &reach, &blobs, hash, budget);
@@ -58,16 +58,21 @@ fn objects(opened: &Opened, tips: &Tips, key: &Key, budget: &Budget) -> Result<H
         bytes: search.bytes,
         binaries: search.binaries,
         media: search.media,
-        allowances: survey.allowances + search.allowances,
         missing: placed.missing,
         damaged: store.broken + if cut_short { 0 } else { count(unread) },
         broken_refs: reach.broken_refs,
         cut_short,
         too_deep: placed.too_deep,
         occurrences: placed.occurrences,
+        names: names(tips, &survey, key),
         messages: survey.messages,
         blobs: search.blobs.into_iter().filter_map(|(number, blob)| Some((store.numbers.id(number)?, blob))).collect(),
     })
+}
+
+/// Tokens that stand in the names of files and refs.
+fn names(tips: &Tips, survey: &Survey, key: &Key) -> Vec<Caught> {
+    survey.names.all().chain(tips.names()).flat_map(|name| catch(&secrets::detect_tokens(name), name, key)).collect()
 }
 
 /// What the objects of a repository show.
@@ -76,6 +81,8 @@ pub(super) struct History {
     /// The blobs that have something to say.
     pub(super) blobs: HashMap<ObjectId, Blob>,
     pub(super) messages: Vec<Spoken>,
+    /// Secrets that files or refs are named after.
+    pub(super) names: Vec<Caught>,
     pub(super) occurrences: Vec<Occurrence>,
     pub(super) refs: u32,
     pub(super) commits: u32,
@@ -85,7 +92,6 @@ pub(super) struct History {
     pub(super) bytes: u64,
     pub(super) binaries: u32,
     pub(super) media: u32,
-    pub(super) allowances: u32,
     /// Objects that a ref reaches and that are not there.
     pub(super) missing: u32,
     /// Objects that are there and cannot be read.
@@ -124,11 +130,10 @@ pub(super) struct Caught {
 }
 
 /// The hits of one text with their fingerprints.
-pub(super) fn catch(read: &content::Read<'_>, key: &Key) -> Vec<Caught> {
-    read.hits
-        .iter()
+pub(super) fn catch(hits: &[Hit], text: &[u8], key: &Key) -> Vec<Caught> {
+    hits.iter()
         .map(|hit| {
-            let value = String::from_utf8_lossy(read.text.get(hit.span.clone()).unwrap_or_default()).into_owned();
+            let value = String::from_utf8_lossy(text.get(hit.span.clone()).unwrap_or_default()).into_owned();
             Caught { hit: hit.clone(), fingerprint: key.fingerprint(&value), value: Some(Secret::new(value)) }
         })
         .collect()

@@ -5,6 +5,7 @@ mod content;
 mod delta;
 mod env;
 mod folder;
+mod gaps;
 mod history;
 mod ignore;
 mod lines;
@@ -15,10 +16,13 @@ mod pack;
 mod parallel;
 mod place;
 mod reach;
+mod rules;
 mod scan;
 mod search;
 mod shipping;
+mod sum;
 mod survey;
+mod tree;
 mod trees;
 
 use std::collections::BTreeSet;
@@ -30,6 +34,8 @@ use std::time::{Duration, Instant};
 pub use cache::folder as cache_folder;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use env::fuzz_assignments;
+
+use rules::OwnRules;
 
 use super::fingerprint::Key;
 use super::secret::Secret;
@@ -80,7 +86,7 @@ pub struct Scan {
 /// Reads a repository or a folder whole: what `scan PATH` shows. `cancel` ends it early; what was not read is then a
 /// gap of the coverage.
 pub fn scan(path: &Path, key: &Key, cancel: &Arc<AtomicBool>, most: Duration) -> Result<Scan, Unseen> {
-    let settings = Settings { key, cache: None, values: true };
+    let settings = Settings { key, cache: None, values: true, rules: None };
     scan::scan(&open::open(path)?, &settings, &Budget::new(Arc::clone(cancel), most))
 }
 
@@ -91,6 +97,8 @@ pub(super) struct Settings<'a> {
     cache: Option<&'a Path>,
     /// Whether the values themselves are needed, to try them: no cache has them.
     values: bool,
+    /// The user's own, beside ours.
+    rules: Option<&'a OwnRules>,
 }
 
 /// When to stop.
@@ -140,8 +148,11 @@ pub(super) async fn answer(world: &World, target: &Target, asks: Asks, sink: &Si
                 return None;
             }
             let (key, cache, values) = (world.vault.key(), world.cache.clone(), target.deployment.is_some());
+            let gitleaks = repository.gitleaks.clone();
             let work = move |found: &open::Found, budget: &Budget| {
-                scan::scan(found, &Settings { key: &key, cache: cache.as_deref(), values }, budget)
+                let own = gitleaks.as_deref().map(OwnRules::read).transpose()?;
+                let settings = Settings { key: &key, cache: cache.as_deref(), values, rules: own.as_ref() };
+                scan::scan(found, &settings, budget)
             };
             Some(blocking(repository.path.clone(), &cancel, most, work).await)
         },

@@ -1,24 +1,15 @@
-//! File names, each stored once, and which of a blob's names says most about its form.
+//! File names, each stored once, and which of a blob's names say how it is to be read.
 
 use std::collections::HashMap;
 
 use gix::bstr::{BString, ByteSlice as _};
 
-use crate::detect::secrets;
+use crate::detect::secrets::{self, Reading};
 
 #[derive(Default)]
 pub(super) struct Names {
     numbers: HashMap<BString, u32>,
-    names: Vec<(BString, Rank)>,
-}
-
-/// How much a name says of how to read the file.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Rank {
-    Nothing,
-    Code,
-    Config,
-    Env,
+    names: Vec<(BString, Reading)>,
 }
 
 impl Names {
@@ -27,17 +18,8 @@ impl Names {
             return *known;
         }
         let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        let text = name.to_str_lossy();
-        let rank = if secrets::is_env_name(&text) {
-            Rank::Env
-        } else {
-            match secrets::syntax(&text) {
-                secrets::Syntax::Config | secrets::Syntax::Shell => Rank::Config,
-                secrets::Syntax::Code => Rank::Code,
-                secrets::Syntax::Text => Rank::Nothing,
-            }
-        };
-        self.names.push((name.into(), rank));
+        let reading = Reading::named(&name.to_str_lossy());
+        self.names.push((name.into(), reading));
         self.numbers.insert(name.into(), number);
         number
     }
@@ -60,18 +42,48 @@ impl Names {
     }
 
     pub(super) fn is_env(&self, number: u32) -> bool {
-        self.names.get(number as usize).is_some_and(|(_, rank)| *rank == Rank::Env)
+        secrets::is_env_name(&self.text(number))
     }
 
-    /// Keeps the name that says more; of equals the first in the alphabet, so that no thread decides.
-    pub(super) fn better(&self, called: &mut HashMap<u32, u32>, blob: u32, name: u32) {
-        let known = called.entry(blob).or_insert(name);
-        if *known != name && self.order(name) > self.order(*known) {
-            *known = name;
+    pub(super) fn all(&self) -> impl Iterator<Item = &BString> {
+        self.names.iter().map(|(name, _)| name)
+    }
+
+    /// Notes one more name of a blob.
+    pub(super) fn note(&self, called: &mut Called, blob: u32, name: u32) {
+        let known = called.best.entry(blob).or_insert(name);
+        if *known == name {
+            return;
         }
+        let other = if self.order(name) > self.order(*known) { std::mem::replace(known, name) } else { name };
+        let best = *known;
+        if self.reading(other) == self.reading(best) {
+            return;
+        }
+        let others = called.others.entry(blob).or_default();
+        match others.iter_mut().find(|known| self.reading(**known) == self.reading(other)) {
+            Some(known) if self.order(other) > self.order(*known) => *known = other,
+            Some(_) => {}
+            None => others.push(other),
+        }
+        others.sort_unstable_by_key(|name| std::cmp::Reverse(self.order(*name)));
     }
 
-    fn order(&self, number: u32) -> Option<(Rank, std::cmp::Reverse<&BString>)> {
-        self.names.get(number as usize).map(|(name, rank)| (*rank, std::cmp::Reverse(name)))
+    fn reading(&self, number: u32) -> Option<Reading> {
+        self.names.get(number as usize).map(|(_, reading)| *reading)
     }
+
+    /// What says more comes later; of equals the first in the alphabet does, so that no thread decides.
+    fn order(&self, number: u32) -> Option<(u8, std::cmp::Reverse<&BString>)> {
+        self.names.get(number as usize).map(|(name, reading)| (reading.weight(), std::cmp::Reverse(name)))
+    }
+}
+
+/// The names of blobs, as far as they matter.
+#[derive(Default)]
+pub(super) struct Called {
+    /// By a blob's number: the name that says most about its form.
+    pub(super) best: HashMap<u32, u32>,
+    /// Other names of the blob that would have it read in another way.
+    pub(super) others: HashMap<u32, Vec<u32>>,
 }

@@ -1,5 +1,6 @@
 //! Every object of the packs, each base before what is built on it: nothing is inflated twice, and chains take no memory.
 
+use std::fs::File;
 use std::path::Path;
 
 use gix::objs::Kind;
@@ -17,7 +18,9 @@ const NONE: u32 = u32::MAX;
 
 /// One pack and the forest of its deltas. A node is a place in the order of the offsets.
 pub(super) struct Pack {
-    bundle: pack::Bundle,
+    index: pack::index::File,
+    data: Data,
+    hash: gix::hash::Kind,
     /// Offset and place in the index, by offset.
     nodes: Vec<(u64, u32)>,
     first_child: Vec<u32>,
@@ -31,14 +34,16 @@ pub(super) struct Pack {
 
 impl Pack {
     pub(super) fn open(index: &Path, hash: gix::hash::Kind) -> Option<Self> {
-        let bundle = pack::Bundle::at(index, hash).ok()?;
-        let mut nodes: Vec<(u64, u32)> = (0..bundle.index.num_objects())
-            .map(|position| (bundle.index.pack_offset_at_index(position), position))
-            .collect();
+        let data = Data::open(&index.with_extension("pack"), hash)?;
+        let index = pack::index::File::at(index, hash).ok()?;
+        let mut nodes: Vec<(u64, u32)> =
+            (0..index.num_objects()).map(|position| (index.pack_offset_at_index(position), position)).collect();
         nodes.sort_unstable();
         let count = nodes.len();
         let mut pack = Self {
-            bundle,
+            index,
+            data,
+            hash,
             nodes,
             first_child: vec![NONE; count],
             next_sibling: vec![NONE; count],
@@ -48,8 +53,9 @@ impl Pack {
         };
         let mut bases = vec![NONE; count];
         let mut later = false;
+        let mut headers = Headers::default();
         for (node, base) in bases.iter_mut().enumerate() {
-            match pack.link(node) {
+            match pack.link(node, &mut headers) {
                 Some(Link::Root(kind)) => pack.roots.push((u32::try_from(node).unwrap_or(NONE), kind)),
                 Some(Link::Base(known)) => {
                     *base = known;
@@ -78,7 +84,7 @@ impl Pack {
         Some(pack)
     }
 
-    fn link(&self, node: usize) -> Option<Link> {
+    fn link(&self, node: usize, headers: &mut Headers) -> Option<Link> {
         let (offset, _) = *self.nodes.get(node)?;
         let find = |offset: u64| {
             self.nodes
@@ -86,19 +92,28 @@ impl Pack {
                 .ok()
                 .and_then(|node| u32::try_from(node).ok())
         };
-        if offset >= self.bundle.pack.pack_end() as u64 {
-            return None;
-        }
-        match self.bundle.pack.entry(offset).ok()?.header {
+        let bytes = headers.at(&self.data, offset)?;
+        match pack::data::Entry::from_bytes(bytes, offset, self.hash).ok()?.header {
             Header::OfsDelta { base_distance } => {
                 Some(Link::Base(find(Header::verified_base_pack_offset(offset, base_distance)?)?))
             }
             Header::RefDelta { base_id } => {
-                let position = self.bundle.index.lookup(base_id)?;
-                Some(Link::Base(find(self.bundle.index.pack_offset_at_index(position))?))
+                let position = self.index.lookup(base_id)?;
+                Some(Link::Base(find(self.index.pack_offset_at_index(position))?))
             }
             header @ (Header::Commit | Header::Tree | Header::Blob | Header::Tag) => header.as_kind().map(Link::Root),
         }
+    }
+
+    /// The header of an entry, and its compressed bytes, which `bytes` takes.
+    fn entry(&self, node: u32, bytes: &mut Vec<u8>) -> Option<pack::data::Entry> {
+        let (offset, _) = *self.nodes.get(node as usize)?;
+        let end = self.nodes.get(node as usize + 1).map_or(self.data.end, |(next, _)| *next);
+        let length = end.checked_sub(offset).filter(|length| *length <= LARGEST_BASE)?;
+        bytes.resize(usize::try_from(length).ok()?, 0);
+        self.data.read(bytes, offset)?;
+        let entry = pack::data::Entry::from_bytes(bytes, offset, self.hash).ok()?;
+        (entry.decompressed_size <= LARGEST_BASE).then_some(entry)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -106,7 +121,7 @@ impl Pack {
     }
 
     pub(super) fn id_at(&self, position: u32) -> gix::ObjectId {
-        self.bundle.index.oid_at_index(position).to_owned()
+        self.index.oid_at_index(position).to_owned()
     }
 
     pub(super) fn roots(&self) -> &[(u32, Kind)] {
@@ -118,6 +133,72 @@ impl Pack {
         std::iter::successors(first, |child| {
             self.next_sibling.get(*child as usize).copied().filter(|child| *child != NONE)
         })
+    }
+}
+
+/// The file of a pack. It is read piece by piece: mapped into memory, a large one would count as memory in use, and one
+/// that shrinks meanwhile would end the process.
+struct Data {
+    file: File,
+    /// Where the objects end and the checksum begins.
+    end: u64,
+}
+
+impl Data {
+    fn open(path: &Path, hash: gix::hash::Kind) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        let end = file.metadata().ok()?.len().checked_sub(hash.len_in_bytes() as u64)?;
+        let data = Self { file, end };
+        let mut head = [0; 4];
+        data.read(&mut head, 0)?;
+        // gitformat-pack(5): the signature of every version.
+        (&head == b"PACK").then_some(data)
+    }
+
+    #[cfg(unix)]
+    fn read(&self, bytes: &mut [u8], at: u64) -> Option<()> {
+        use std::os::unix::fs::FileExt as _;
+        self.file.read_exact_at(bytes, at).ok()
+    }
+
+    #[cfg(windows)]
+    fn read(&self, mut bytes: &mut [u8], mut at: u64) -> Option<()> {
+        use std::os::windows::fs::FileExt as _;
+        while !bytes.is_empty() {
+            let length = self.file.seek_read(bytes, at).ok().filter(|length| *length > 0)?;
+            bytes = bytes.get_mut(length..)?;
+            at += length as u64;
+        }
+        Some(())
+    }
+}
+
+/// A window over the pack, for the headers of one entry after the other.
+#[derive(Default)]
+struct Headers {
+    window: Vec<u8>,
+    from: u64,
+}
+
+impl Headers {
+    /// A header is shorter: ten bytes of size, and the longest name of a base (gitformat-pack(5)).
+    const LONGEST: u64 = 64;
+    const WINDOW: u64 = 1 << 20;
+
+    fn at(&mut self, data: &Data, offset: u64) -> Option<&[u8]> {
+        let end = data.end.min(offset + Self::LONGEST);
+        if offset >= end {
+            return None;
+        }
+        if offset < self.from || end > self.from + self.window.len() as u64 {
+            self.window.resize(usize::try_from(Self::WINDOW.min(data.end - offset)).ok()?, 0);
+            self.from = offset;
+            if data.read(&mut self.window, offset).is_none() {
+                self.window.clear();
+                return None;
+            }
+        }
+        self.window.get(usize::try_from(offset - self.from).ok()?..usize::try_from(end - self.from).ok()?)
     }
 }
 
@@ -184,6 +265,7 @@ struct Walker<'a, V: Visit> {
     course: &'a Course<'a>,
     visitor: V,
     inflate: gix::zlib::Inflate,
+    packed: Vec<u8>,
     delta: Vec<u8>,
     copies: Vec<Copied>,
     /// Buffers that wait for their next object.
@@ -210,6 +292,7 @@ impl<'a, V: Visit> Walker<'a, V> {
             course,
             visitor,
             inflate: gix::zlib::Inflate::default(),
+            packed: Vec::new(),
             delta: Vec::new(),
             copies: Vec::new(),
             spare: Vec::new(),
@@ -292,23 +375,15 @@ impl<'a, V: Visit> Walker<'a, V> {
     }
 
     fn root(&mut self, pack: &Pack, node: u32, data: &mut Vec<u8>) -> Option<()> {
-        let (offset, _) = *pack.nodes.get(node as usize)?;
-        let entry = pack.bundle.pack.entry(offset).ok()?;
-        if entry.decompressed_size > LARGEST_BASE {
-            return None;
-        }
+        let entry = pack.entry(node, &mut self.packed)?;
         data.resize(usize::try_from(entry.decompressed_size).ok()?, 0);
-        pack.bundle.pack.decompress_entry(&entry, &mut self.inflate, data).ok().map(|_| ())
+        inflate(&mut self.inflate, self.packed.get(entry.header_size()..)?, data)
     }
 
     fn child(&mut self, pack: &Pack, node: u32, base: &[u8], data: &mut Vec<u8>) -> Option<()> {
-        let (offset, _) = *pack.nodes.get(node as usize)?;
-        let entry = pack.bundle.pack.entry(offset).ok()?;
-        if entry.decompressed_size > LARGEST_BASE {
-            return None;
-        }
+        let entry = pack.entry(node, &mut self.packed)?;
         self.delta.resize(usize::try_from(entry.decompressed_size).ok()?, 0);
-        pack.bundle.pack.decompress_entry(&entry, &mut self.inflate, &mut self.delta).ok()?;
+        inflate(&mut self.inflate, self.packed.get(entry.header_size()..)?, &mut self.delta)?;
         let (base_size, size, at) = delta::sizes(&self.delta)?;
         if base_size != base.len() as u64 || size > LARGEST_BASE {
             return None;
@@ -347,4 +422,11 @@ impl<'a, V: Visit> Walker<'a, V> {
             self.spare.push(buffer);
         }
     }
+}
+
+/// Fills `data` whole, or says that it cannot.
+fn inflate(inflate: &mut gix::zlib::Inflate, packed: &[u8], data: &mut [u8]) -> Option<()> {
+    inflate.reset();
+    let (status, _, written) = inflate.once(packed, data).ok()?;
+    (status == gix::zlib::Status::StreamEnd && written == data.len()).then_some(())
 }

@@ -53,7 +53,7 @@ pub(super) fn place(
     let placed: HashSet<u32> = occurrences.iter().map(|(number, _)| *number).collect();
     for blob in blobs.iter().filter(|blob| !placed.contains(*blob)) {
         let Some(id) = store.numbers.id(*blob) else { continue };
-        let name = survey.called.get(blob).map_or_else(String::new, |name| survey.names.text(*name));
+        let name = survey.called.best.get(blob).map_or_else(String::new, |name| survey.names.text(*name));
         occurrences.push((
             *blob,
             Occurrence {

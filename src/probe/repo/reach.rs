@@ -49,6 +49,11 @@ impl Tips {
         tips
     }
 
+    /// The names of all refs.
+    pub(super) fn names(&self) -> impl Iterator<Item = &BString> {
+        self.refs.iter().map(|(name, _)| name)
+    }
+
     /// Everything that the judgement of reachability rests on, for a digest.
     pub(super) fn write(&self, digest: &mut impl FnMut(&[u8])) {
         let mut ids = |ids: &mut dyn Iterator<Item = &ObjectId>| {

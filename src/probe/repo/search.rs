@@ -4,8 +4,10 @@
 //! secrets are those that its base has in unchanged surroundings, and those that a search around the changes finds.
 //! Structured files (JSON, YAML, XML, ...) are searched whole.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
+use gix::bstr::ByteSlice as _;
 use gix::objs::Kind;
 
 use super::Budget;
@@ -18,6 +20,8 @@ use super::pack::{Course, Passing, Visit};
 use super::parallel::each;
 use super::survey::{LOOSE, Survey, families};
 use crate::detect::secrets;
+use crate::detect::secrets::Spot;
+use crate::detect::secrets::gitleaks::Rules;
 use crate::probe::fingerprint::Key;
 
 /// Bytes within which what decides about a value stands, its own line apart. The farthest that a rule looks are the 400
@@ -44,17 +48,16 @@ pub(super) struct Search {
     pub(super) bytes: u64,
     pub(super) binaries: u32,
     pub(super) media: u32,
-    pub(super) allowances: u32,
     /// Objects that were read, those over the limit too.
     pub(super) read: usize,
     pub(super) cut_short: bool,
 }
 
 impl Search {
-    pub(super) fn of(store: &Store, survey: &Survey, key: &Key, budget: &Budget) -> Self {
+    pub(super) fn of(store: &Store, survey: &Survey, key: &Key, rules: Option<&Rules>, budget: &Budget) -> Self {
         let families = families(store, |kind| kind == Kind::Blob);
         let course = Course { packs: &store.packs, families: &families, budget };
-        let fresh = || Searcher { store, survey, key, search: Self::default() };
+        let fresh = || Searcher { store, survey, key, rules, search: Self::default() };
         let (mut parts, mut cut_short) = course.walk(fresh);
         if !survey.loose_blobs.is_empty() {
             let (more, cut) = each(survey.loose_blobs.len(), LOOSE, budget, fresh, |searcher, number| {
@@ -78,7 +81,6 @@ impl Search {
         self.bytes += part.bytes;
         self.binaries += part.binaries;
         self.media += part.media;
-        self.allowances += part.allowances;
         self.read += part.read;
     }
 }
@@ -87,6 +89,7 @@ struct Searcher<'a> {
     store: &'a Store,
     survey: &'a Survey,
     key: &'a Key,
+    rules: Option<&'a Rules>,
     search: Search,
 }
 
@@ -94,7 +97,7 @@ struct Searcher<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Class {
     /// A value's own line and its surroundings decide.
-    Near(secrets::Syntax),
+    Near(secrets::Reading),
     Tokens,
     /// The form of the file decides.
     Whole,
@@ -103,17 +106,16 @@ enum Class {
 /// What is remembered of a blob while others are built on it.
 pub(super) struct Searched {
     class: Class,
-    /// The file's name decides, too: tests are full of made-up values.
-    called: Option<u32>,
     length: usize,
     armour: bool,
     caught: Vec<Caught>,
-    allowances: u32,
+    /// Where literals stand in what was searched whole.
+    spots: Vec<Spot>,
 }
 
 impl Searched {
     fn nothing(length: usize) -> Self {
-        Self { class: Class::Whole, called: None, length, armour: false, caught: Vec::new(), allowances: 0 }
+        Self { class: Class::Whole, length, armour: false, caught: Vec::new(), spots: Vec::new() }
     }
 }
 
@@ -147,35 +149,74 @@ impl Searcher<'_> {
             }
             return Searched::nothing(data.len());
         }
-        let called = self.survey.called.get(&named).copied();
-        let name = called.map_or_else(String::new, |name| self.survey.names.text(name));
+        let names = &self.survey.names;
+        let called = self.survey.called.best.get(&named).copied();
+        let others = self.survey.called.others.get(&named).map(Vec::as_slice).unwrap_or_default();
+        let name = called.map_or(Cow::Borrowed(""), |name| names.bytes(name).to_str_lossy());
         let content = content::kind(&name, data);
-        let class = class(&name, content, data);
+        // The user's own rules may look as far as they like.
+        let class = if others.is_empty() && self.rules.is_none() { class(&name, content, data) } else { Class::Whole };
         let by_base = base
-            .filter(|(base, _)| class != Class::Whole && base.class == class && base.called == called)
-            .and_then(|(base, copies)| near(&name, content, data, base, copies, self.key));
-        let searched = Searched { called, ..by_base.unwrap_or_else(|| whole(&name, content, class, data, self.key)) };
+            .filter(|(base, _)| class != Class::Whole && base.class == class)
+            .and_then(|(base, copies)| near(&name, data, base, copies, self.key));
+        let mut searched = by_base.unwrap_or_else(|| self.whole(&name, content, class, data, base));
+        for other in others {
+            let more = self.whole(&names.text(*other), content, class, data, None);
+            add(&mut searched.caught, more.caught);
+        }
         let Some(number) = number else { return searched };
         self.search.read += 1;
         self.search.count += 1;
         self.search.bytes += data.len() as u64;
-        self.search.allowances += searched.allowances;
         match content {
             Content::Binary => self.search.binaries += 1,
             Content::Media => self.search.media += 1,
             Content::Text | Content::Archive | Content::KeyContainer | Content::LfsPointer | Content::Encrypted => {}
         }
         let special = matches!(content, Content::Archive | Content::KeyContainer | Content::LfsPointer);
-        let is_env = called.is_some_and(|name| self.survey.names.is_env(name));
+        let is_env = called.is_some_and(|name| names.is_env(name));
         if !searched.caught.is_empty() || special || is_env {
             let env = is_env.then(|| {
-                let text = secrets::widen(data).map_or(std::borrow::Cow::Borrowed(data), std::borrow::Cow::Owned);
+                let text = secrets::widen(data).map_or(Cow::Borrowed(data), Cow::Owned);
                 env::assignments(content, &text, self.key)
             });
             let blob = Blob { content, oversize: false, caught: searched.caught.clone(), env };
             self.search.blobs.insert(number, blob);
         }
         searched
+    }
+}
+
+impl Searcher<'_> {
+    fn whole(
+        &self,
+        name: &str,
+        content: Content,
+        class: Class,
+        data: &[u8],
+        base: Option<(&Searched, &[Copied])>,
+    ) -> Searched {
+        let mut spots = Vec::new();
+        let caught = if content == Content::Text && !secrets::is_wide(data) {
+            spots = match base {
+                Some((base, copies)) if !base.spots.is_empty() => secrets::spots_by(data, &base.spots, copies),
+                Some(_) | None => secrets::spots(data),
+            };
+            let reading = match class {
+                Class::Near(reading) => reading,
+                Class::Tokens | Class::Whole => secrets::Reading::of(name, data),
+            };
+            catch(&secrets::detect_at(&spots, reading, name, data, self.rules), data, self.key)
+        } else {
+            let read = content::search(name, content, data, self.rules);
+            catch(&read.hits, &read.text, self.key)
+        };
+        // What is searched around its changes never asks for them again.
+        if class != Class::Whole {
+            spots.clear();
+        }
+        let armour = class != Class::Whole && has_armour(data);
+        Searched { class, length: data.len(), armour, caught, spots }
     }
 }
 
@@ -196,34 +237,32 @@ fn class(name: &str, content: Content, data: &[u8]) -> Class {
     match content {
         Content::Binary | Content::Media => Class::Tokens,
         // UTF-16 is searched as other bytes than those of the delta.
-        Content::Text if data.starts_with(&[0xff, 0xfe]) || data.starts_with(&[0xfe, 0xff]) => Class::Whole,
-        Content::Text if secrets::is_env_name(name) => Class::Whole,
-        Content::Text => match secrets::syntax(name) {
-            secrets::Syntax::Config => Class::Whole,
-            syntax @ (secrets::Syntax::Shell | secrets::Syntax::Code | secrets::Syntax::Text) => Class::Near(syntax),
-        },
+        Content::Text if secrets::is_wide(data) => Class::Whole,
+        Content::Text => {
+            let reading = secrets::Reading::of(name, data);
+            if reading.is_local() { Class::Near(reading) } else { Class::Whole }
+        }
         Content::Archive | Content::KeyContainer | Content::LfsPointer | Content::Encrypted => Class::Whole,
     }
 }
 
-fn whole(name: &str, content: Content, class: Class, data: &[u8], key: &Key) -> Searched {
-    let read = content::search(name, content, data);
-    Searched {
-        class,
-        called: None,
-        length: data.len(),
-        armour: class != Class::Whole && has_armour(data),
-        caught: catch(&read, key),
-        allowances: read.allowances,
+/// Adds what stands at other places.
+fn add(caught: &mut Vec<Caught>, more: Vec<Caught>) {
+    for new in more {
+        let (start, end) = (new.hit.span.start, new.hit.span.end);
+        if !caught.iter().any(|known| known.hit.span.start < end && start < known.hit.span.end) {
+            caught.push(new);
+        }
     }
+    caught.sort_by_key(|found| found.hit.span.start);
 }
 
 fn has_armour(data: &[u8]) -> bool {
-    gix::bstr::ByteSlice::find(data, ARMOUR).is_some()
+    data.find(ARMOUR).is_some()
 }
 
 /// What the base has in unchanged surroundings, and what is found around the changes. `None`: it must be searched whole.
-fn near(name: &str, content: Content, data: &[u8], base: &Searched, copies: &[Copied], key: &Key) -> Option<Searched> {
+fn near(name: &str, data: &[u8], base: &Searched, copies: &[Copied], key: &Key) -> Option<Searched> {
     if base.armour {
         return None;
     }
@@ -241,7 +280,12 @@ fn near(name: &str, content: Content, data: &[u8], base: &Searched, copies: &[Co
         if has_armour(window) {
             return None;
         }
-        for mut found in catch(&content::search(name, content, window), key) {
+        let hits = match base.class {
+            Class::Near(reading) => secrets::detect_as(reading, name, window, None),
+            Class::Tokens => secrets::detect_tokens(window),
+            Class::Whole => return None,
+        };
+        for mut found in catch(&hits, window, key) {
             found.hit.span = found.hit.span.start + start..found.hit.span.end + start;
             if part.contains(&found.hit.span.start) {
                 caught.push(found);
@@ -270,6 +314,5 @@ fn near(name: &str, content: Content, data: &[u8], base: &Searched, copies: &[Co
         at = at.max(found.hit.span.start);
         found.hit.line = line;
     }
-    let allowances = if caught.is_empty() { 0 } else { secrets::allowances(data) };
-    Some(Searched { class: base.class, called: base.called, length: data.len(), armour: false, caught, allowances })
+    Some(Searched { class: base.class, length: data.len(), armour: false, caught, spots: Vec::new() })
 }

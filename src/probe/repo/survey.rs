@@ -9,11 +9,13 @@ use gix::objs::{self, Kind};
 use super::Budget;
 use super::content::{self, Content, LARGEST};
 use super::history::{Spoken, catch, mark};
-use super::names::Names;
+use super::names::{Called, Names};
 use super::numbers::Store;
 use super::pack::{Course, Family, Passing, Visit};
 use super::parallel::each;
 use super::trees::{self, Mark};
+use crate::detect::secrets;
+use crate::detect::secrets::gitleaks::Rules;
 use crate::probe::fingerprint::Key;
 
 /// Loose objects that a core takes at a time.
@@ -35,13 +37,11 @@ pub(super) struct Survey {
     pub(super) tags: HashMap<u32, u32>,
     /// The trees below each tree.
     pub(super) below: HashMap<u32, Vec<Mark>>,
-    /// By a blob's number: the name that says most about its form.
-    pub(super) called: HashMap<u32, u32>,
+    pub(super) called: Called,
     pub(super) names: Names,
     /// Which blobs appear in which families of trees.
     pub(super) origins: Vec<(u32, Origin)>,
     pub(super) messages: Vec<Spoken>,
-    pub(super) allowances: u32,
     pub(super) trees: u32,
     /// Objects that were read; the others are blobs, or damaged.
     pub(super) read: usize,
@@ -51,10 +51,10 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    pub(super) fn of(store: &Store, hash: gix::hash::Kind, key: &Key, budget: &Budget) -> Self {
+    pub(super) fn of(store: &Store, hash: gix::hash::Kind, key: &Key, rules: Option<&Rules>, budget: &Budget) -> Self {
         let families: Vec<Family> = families(store, |kind| kind != Kind::Blob);
         let course = Course { packs: &store.packs, families: &families, budget };
-        let fresh = || Surveyor { store, hash, key, survey: Self::default() };
+        let fresh = || Surveyor { store, hash, key, rules, survey: Self::default() };
         let (parts, cut_short) = course.walk(fresh);
         let mut survey = Self { cut_short, ..Self::default() };
         for part in parts {
@@ -81,12 +81,13 @@ impl Survey {
             }
             self.below.insert(tree, marks);
         }
-        for (blob, name) in part.called {
-            self.names.better(&mut self.called, blob, name_of(name));
+        let others =
+            part.called.others.into_iter().flat_map(|(blob, names)| names.into_iter().map(move |name| (blob, name)));
+        for (blob, name) in part.called.best.into_iter().chain(others) {
+            self.names.note(&mut self.called, blob, name_of(name));
         }
         self.origins.extend(part.origins);
         self.messages.extend(part.messages);
-        self.allowances += part.allowances;
         self.trees += part.trees;
         self.read += part.read;
         self.loose_blobs.extend(part.loose_blobs);
@@ -108,6 +109,7 @@ struct Surveyor<'a> {
     store: &'a Store,
     hash: gix::hash::Kind,
     key: &'a Key,
+    rules: Option<&'a Rules>,
     survey: Survey,
 }
 
@@ -172,7 +174,7 @@ impl Surveyor<'_> {
                 EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link => {
                     let (blob, name) = (numbers.named(id), survey.names.number(entry.name));
                     survey.origins.push((blob, origin));
-                    survey.names.better(&mut survey.called, blob, name);
+                    survey.names.note(&mut survey.called, blob, name);
                     None
                 }
                 // A submodule.
@@ -203,12 +205,14 @@ impl Surveyor<'_> {
         Some(())
     }
 
+    /// The message, by every rule; signatures, merged tags and other headers by token formats.
     fn message(&mut self, number: u32, time: i64, data: &[u8]) {
-        let at = data.find(b"\n\n").map_or(0, |at| at + 2);
-        let read = content::search("", Content::Text, data.get(at..).unwrap_or_default());
-        if let (false, Some(id)) = (read.hits.is_empty(), self.store.numbers.id(number)) {
-            self.survey.allowances += read.allowances;
-            self.survey.messages.push(Spoken { mark: mark(id, time), caught: catch(&read, self.key) });
+        let (head, message) = data.split_at(data.find(b"\n\n").map_or(0, |at| at + 2));
+        let mut caught = catch(&secrets::detect_tokens(head), head, self.key);
+        let read = content::search("", Content::Text, message, self.rules);
+        caught.extend(catch(&read.hits, &read.text, self.key));
+        if let (false, Some(id)) = (caught.is_empty(), self.store.numbers.id(number)) {
+            self.survey.messages.push(Spoken { mark: mark(id, time), caught });
         }
     }
 }

@@ -23,7 +23,7 @@ const DEEPEST: usize = 200;
 const LONGEST: usize = 64 * 1024;
 
 /// Reads `text` by its form.
-pub(super) fn read(text: &[u8], keywords: &[usize], scale: &mut Scale<'_>) {
+pub(super) fn read(text: &str, keywords: &[usize], scale: &mut Scale<'_>) {
     let structured = match scale.form {
         Form::Code | Form::Shell | Form::Text => false,
         Form::Env
@@ -38,10 +38,9 @@ pub(super) fn read(text: &[u8], keywords: &[usize], scale: &mut Scale<'_>) {
         | Form::Csv => text.len() <= LARGEST,
     };
     if !structured {
-        assign::at(scale.form.syntax(), text, keywords, scale);
+        assign::at(scale.form.syntax(), text.as_bytes(), keywords, scale);
         return;
     }
-    let text = &*valid(text);
     match scale.form {
         Form::Env => lines::read(text, lines::ENV, scale),
         Form::Lines => lines::read(text, lines::INI, scale),
@@ -58,7 +57,7 @@ pub(super) fn read(text: &[u8], keywords: &[usize], scale: &mut Scale<'_>) {
 }
 
 /// The text with a question mark for each byte that is no UTF-8: places stay what they are.
-fn valid(text: &[u8]) -> Cow<'_, str> {
+pub(super) fn valid(text: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(text) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => {
@@ -75,14 +74,16 @@ fn valid(text: &[u8]) -> Cow<'_, str> {
 /// Assignments inside a value: connection strings, command lines.
 fn inner(text: &str, span: Range<usize>, scale: &mut Scale<'_>) {
     let Some(value) = text.get(span.clone()) else { return };
-    if value.len() > 10 && value.bytes().any(|byte| matches!(byte, b'=' | b':' | b'-')) {
+    if value.len() > 10 && scale.mentions(&span) && value.bytes().any(|byte| matches!(byte, b'=' | b':' | b'-')) {
         assign::inside(text.as_bytes(), span, scale);
     }
 }
 
 /// Assignments in a comment or in lines of an unknown form.
 fn loose(syntax: Syntax, text: &str, span: Range<usize>, scale: &mut Scale<'_>) {
-    assign::within(syntax, text.as_bytes(), span, scale);
+    if scale.mentions(&span) {
+        assign::within(syntax, text.as_bytes(), span, scale);
+    }
 }
 
 /// A string with its usual escapes undone, where it has any.
@@ -145,6 +146,10 @@ const VALUES: &[&str] = &[
     "initialvalue",
 ];
 
+fn is_one_of(words: &[&str], key: &str) -> bool {
+    words.iter().any(|word| word.len() == key.len() && word.eq_ignore_ascii_case(key))
+}
+
 /// Members of one object that belong together.
 #[derive(Debug, Default)]
 struct Members {
@@ -163,10 +168,9 @@ impl Members {
         span: &Range<usize>,
         quoted: bool,
     ) -> Option<(String, Range<usize>, bool)> {
-        let lower = key.to_ascii_lowercase();
-        if NAMES.contains(&lower.as_str()) && !self.done {
+        if is_one_of(NAMES, key) && !self.done {
             self.name = Some(value.to_owned());
-        } else if VALUES.contains(&lower.as_str()) {
+        } else if is_one_of(VALUES, key) {
             self.value = Some((span.clone(), quoted));
             self.done = false;
         }
@@ -195,7 +199,7 @@ fn member(
     let value = unescaped(raw);
     let before = scale.hits.len();
     // `db_password: { value: … }`
-    let own = if members.name.is_none() && VALUES.contains(&key.to_ascii_lowercase().as_str()) { around } else { key };
+    let own = if members.name.is_none() && is_one_of(VALUES, key) { around } else { key };
     scale.pair(&Pair::new(own, around, &value, span.clone(), quoted));
     if let Some((name, span, quoted)) = members.take(key, &value, span, quoted)
         && let Some(raw) = text.get(span.clone())

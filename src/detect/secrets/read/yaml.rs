@@ -44,7 +44,10 @@ fn line_end(text: &str, at: usize) -> usize {
 fn is_store(text: &str, at: usize) -> bool {
     let document = text.get(at..).unwrap_or_default();
     let document = document.find("\n---").and_then(|end| document.get(..end)).unwrap_or(document);
-    document.lines().any(|line| matches!(line.trim().trim_start_matches("- "), "kind: Secret" | "kind: \"Secret\""))
+    document.contains("Secret")
+        && document
+            .lines()
+            .any(|line| matches!(line.trim().trim_start_matches("- "), "kind: Secret" | "kind: \"Secret\""))
 }
 
 impl Reader<'_, '_, '_> {
