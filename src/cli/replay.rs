@@ -34,6 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
             Recording::VERSION
         )));
     }
+    emit::note("evidence is not signed: what a replay says holds as far as the file was kept from being changed");
     if let Some(file) = &arguments.policy.policy {
         // Waivers that were too long on the day of the evidence are refused as of that day.
         let today = recording.run.taken_at.date_naive();

@@ -188,7 +188,7 @@ mod tests {
         Policy {
             name: "p".into(),
             sha256: String::new(),
-            source: Source { file: "policy.yaml".into(), trusted: true, withheld: Vec::new() },
+            source: Source { file: "policy.yaml".into(), trusted: true, withheld: Vec::new(), registers: Vec::new() },
             targets: Vec::new(),
             rotations: Vec::new(),
             incidents: Vec::new(),

@@ -23,7 +23,7 @@ use crate::evidence::repo::{CommitMark, Confidence, State};
 use crate::probe::fingerprint::Key;
 
 /// Raised when what is kept, or the way it comes about, changes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// A larger file is not read.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -220,7 +220,7 @@ impl Kept {
                 .occurrences
                 .iter()
                 .map(|place| KeptPlace {
-                    path: place.path.clone(),
+                    path: super::sum::shown(&place.path, 4096),
                     blob: place.blob.to_string(),
                     state: place.state,
                     first: place.first.clone(),
