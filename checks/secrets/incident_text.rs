@@ -11,7 +11,7 @@ pub(super) struct Days {
 }
 
 impl Days {
-    pub(super) fn allow(&self, day: NaiveDate) -> bool {
+    pub(super) fn allow(self, day: NaiveDate) -> bool {
         self.first.is_none_or(|first| day >= first) && day <= self.last
     }
 }

@@ -85,6 +85,7 @@ impl Fault {
 
 impl Fault {
     /// The place alone: what a policy that nobody named says may be a line of a file that is not its writer's to show.
+    #[must_use]
     pub fn untold(&self) -> Self {
         Self {
             file: self.file.clone(),

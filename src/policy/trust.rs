@@ -60,7 +60,7 @@ pub fn restrict(target: &mut Target, root: &Path, withheld: &mut Vec<String>) {
     if let Some(repository) = &mut target.repository
         && repository.path.canonicalize().ok() != root.canonicalize().ok()
     {
-        repository.path = root.to_owned();
+        root.clone_into(&mut repository.path);
         say("another `repository:` than the policy's own directory has no effect; that directory was read".into());
     }
     // Its allowlists would have the repository decide what of it is seen.

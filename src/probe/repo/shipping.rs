@@ -37,11 +37,12 @@ pub(super) fn find(root: &Path, entries: &[Entry], env: &[(&str, &EnvFile)]) -> 
             || lower == "containerfile"
             || lower.starts_with("dockerfile.") && !lower.ends_with(".dockerignore")
             || lower.ends_with(".dockerfile");
-        if !is_docker && lower != "package.json" {
+        if !is_docker && !matches!(lower.as_str(), "package.json" | "cargo.toml") {
             continue;
         }
         match text(&entry.path) {
             Ok(text) if is_docker => docker(root, entry, folder, &text, &secret, &mut shipped),
+            Ok(text) if lower == "cargo.toml" => cargo(entry, folder, &text, &secret, &mut shipped.found),
             Ok(text) => npm(root, entry, folder, &text, &secret, &mut shipped.found),
             Err(why) => shipped.unclear.push(format!(
                 "{} could not be read ({why}), so that it cannot be told what it takes along",
@@ -219,6 +220,27 @@ fn npm(root: &Path, entry: &Entry, folder: &str, text: &str, env: &[&str], found
             (None, Some(_) | None) => continue,
         };
         found.push(Shipping { file: entry.name.clone(), line: 1, env_file: (*name).to_owned(), how: how.into() });
+    }
+}
+
+/// `package.include` takes files along that git ignores (the Cargo book, "The `exclude` and `include` fields").
+fn cargo(entry: &Entry, folder: &str, text: &str, env: &[&str], found: &mut Vec<Shipping>) {
+    let Ok(manifest) = text.parse::<toml::Table>() else { return };
+    let Some(package) = manifest.get("package").and_then(toml::Value::as_table) else { return };
+    if package.get("publish").and_then(toml::Value::as_bool) == Some(false) {
+        return;
+    }
+    let Some(include) = package.get("include").and_then(toml::Value::as_array) else { return };
+    let rules: String = include.iter().filter_map(toml::Value::as_str).map(|rule| format!("{rule}\n")).collect();
+    for name in env {
+        if below(folder, name).is_some_and(|inside| is_docker_ignored(&unrooted(&rules), inside)) {
+            found.push(Shipping {
+                file: entry.name.clone(),
+                line: 1,
+                env_file: (*name).to_owned(),
+                how: "`include` of the package takes it along".into(),
+            });
+        }
     }
 }
 

@@ -17,7 +17,7 @@ const MOST_LEAKS: usize = 1000;
 const MOST_SIGHTS: usize = 50;
 const MOST_PATHS: usize = 50;
 /// Characters of a path that are recorded.
-const LONGEST_PATH: usize = 1000;
+pub(super) const LONGEST_PATH: usize = 1000;
 
 pub(super) struct Sum<'a> {
     pub(super) key: &'a Key,
