@@ -174,9 +174,9 @@ impl Asking<'_> {
         let mut failed: Option<Unseen> = None;
         for (path, send) in catalogue::questions(self.port).into_iter().skip(1) {
             let (product, access, _) = catalogue::judge(self.port, &answers);
-            let wanted = product.is_none_or(|product| {
-                product.usable.iter().chain(&product.identify).any(|mark| mark.path == path && mark.send == send)
-            });
+            let product = product.filter(|product| !product.general);
+            let wanted =
+                product.is_none_or(|product| product.marks().any(|mark| mark.path == path && mark.send == send));
             match access {
                 Access::Open if product.is_some() => break,
                 Access::Open | Access::Denied | Access::Unclear => {}
