@@ -785,3 +785,41 @@ fn a_lockout_after_which_the_valid_token_is_denied_shows_nothing() {
     let verdict = audit(&target, &Deployed::plain(locking));
     assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
 }
+
+#[test]
+fn the_metadata_that_a_server_names_on_itself_is_read_and_told() {
+    let target = deployed("https://mcp.example.com", &["/mcp"]);
+    let naming = |challenge: &'static str| {
+        move |asked: &Conversation| {
+            let mut told = Server::sound(&[EraAsked::Legacy]).answer(asked);
+            if told.opening.exchange.status == 401 {
+                told.opening.exchange.headers = vec![("www-authenticate".into(), challenge.into())];
+            }
+            told
+        }
+    };
+    const NAMED: &str = "/.well-known/oauth-protected-resource/mcp";
+    let described = |request: &Request| match request.path.as_str() {
+        NAMED => Ok(answer(200, r#"{"resource":"https://mcp.example.com/mcp"}"#)),
+        _ => Ok(answer(404, "")),
+    };
+    for (challenge, asks, note) in [
+        (
+            "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"",
+            true,
+            "describes",
+        ),
+        (
+            "Bearer resource_metadata=\"https://elsewhere.example/.well-known/oauth-protected-resource\"",
+            false,
+            "names no",
+        ),
+        ("Bearer", false, "names no resource_metadata"),
+    ] {
+        let deployed = Deployed { http: Box::new(described), ..Deployed::server(naming(challenge)) };
+        let (verdict, asked) = audit_with(&target, &deployed, &AuthEnforced::default());
+        assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+        assert_eq!(asked.iter().any(|ask| matches!(ask, Ask::Http(request) if request.path == NAMED)), asks);
+        assert!(verdict.all_notes().iter().any(|told| told.contains(note)), "{verdict:#?}");
+    }
+}

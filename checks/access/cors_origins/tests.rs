@@ -1,10 +1,12 @@
 //! Which origins a deployment grants, tried on evidence built in code.
 
 use super::*;
-use crate::check::Status;
+use crate::check::{Place, Status};
 use crate::checks::access::stage::{Service, answer, deployed, gathered, no_mcp, transcript, with_header};
+use crate::evidence::Shared;
 use crate::evidence::api::{Operation, Operations};
-use crate::evidence::mcp::Transcript;
+use crate::evidence::limit::{Burst, Measured, Subject};
+use crate::evidence::mcp::{Era, Transcript};
 use crate::target::{Environment, OpenApi};
 
 const APP: &str = "https://app.example.com";
@@ -264,4 +266,25 @@ fn described_endpoints_are_asked_about_within_the_reserves() {
 fn a_service_that_redirects_everyone_shows_nothing() {
     let verdict = judged(&target(), &|_| Ok(answer(302)));
     assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:?}");
+}
+
+#[test]
+fn what_a_refusal_by_the_limiter_grants_is_judged_by_the_origin_that_it_was_sent_from() {
+    let check = CorsOrigins::default();
+    let target = target();
+    let http = |request: &Request| Ok(service(&|origin| when(origin == APP, origin), false, request));
+    let evidence = gathered(&check, &target, &Service { http: &http, mcp: &no_mcp, operations: None });
+    let burst = Burst {
+        limit: 30,
+        window: "60s".parse().unwrap(),
+        subjects: vec![Subject { method: "GET".into(), path: "/api/items".into(), named: true, costly: false }],
+    };
+    for (granted, status) in [("https://elsewhere.example", Status::Fail), (APP, Status::Pass)] {
+        let request = Request::get("/api/items").from_origin("https://elsewhere.example");
+        let exchange = with_header(answer(429), "access-control-allow-origin", granted);
+        let limited = vec![Shared { request, exchange }];
+        let verdict =
+            check.judge(&target, &evidence.clone().with(burst.clone(), Measured { limited, ..Measured::default() }));
+        assert_eq!(verdict.status(), status, "{verdict:?}");
+    }
 }
