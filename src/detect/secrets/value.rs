@@ -1,5 +1,6 @@
 //! What a value looks like by itself: a reference, a stand-in, plain data, ciphertext, or nothing that speaks against a secret.
 
+pub(super) use super::ciphertext::is_ciphertext;
 use super::shape::{is_hex, is_noise, is_word, plain_letters};
 use crate::evidence::repo::ValueKind;
 
@@ -138,35 +139,6 @@ pub(super) fn fallback(value: &str) -> Option<&str> {
     let rest = inside.get(end..)?;
     let default = rest.strip_prefix(":-").or_else(|| rest.strip_prefix([':', '-']))?;
     (end > 0 && !default.starts_with(['?', '+', '=']) && !default.contains(['{', '}', '$'])).then_some(default)
-}
-
-/// Values that sops, dotenvx, ansible-vault, sealed secrets, SOPS' age and the like have encrypted.
-pub(super) fn is_ciphertext(value: &str) -> bool {
-    const STARTS: &[&str] = &[
-        "ENC[",
-        "encrypted:",
-        "$ANSIBLE_VAULT",
-        "!vault",
-        "!encrypted",
-        "ENC(",
-        "Ag",
-        "-----BEGIN AGE ENCRYPTED",
-        "-----BEGIN PGP MESSAGE",
-        "AQICAH",
-        "{cipher}",
-        "{AES",
-        "gAAAAAB",
-        "vault:v",
-        "age1",
-        "CiQA",
-        "{ENC}",
-    ];
-    STARTS.iter().any(|start| match *start {
-        // A sealed secret is long; two letters of a password are not.
-        "Ag" => value.starts_with(start) && value.len() > 300,
-        "CiQA" | "gAAAAAB" => value.starts_with(start) && value.len() > 60,
-        start => value.starts_with(start),
-    })
 }
 
 /// Words that people put where the real value goes.

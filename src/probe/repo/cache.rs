@@ -23,7 +23,7 @@ use crate::evidence::repo::{CommitMark, Confidence, State};
 use crate::probe::fingerprint::Key;
 
 /// Raised when what is kept, or the way it comes about, changes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// A larger file is not read.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -157,6 +157,7 @@ struct Kept {
     messages: Vec<(CommitMark, Vec<KeptHit>)>,
     names: Vec<KeptHit>,
     occurrences: Vec<KeptPlace>,
+    submodules: Vec<String>,
     /// In the order of [`History`]'s own fields.
     counts: [u64; 12],
     cut_short: bool,
@@ -228,6 +229,7 @@ impl Kept {
                     generation: place.generation,
                 })
                 .collect(),
+            submodules: history.submodules.clone(),
             counts: [
                 history.refs.into(),
                 history.commits.into(),
@@ -280,6 +282,7 @@ impl Kept {
                     })
                 })
                 .collect(),
+            submodules: self.submodules,
             refs: count(refs),
             commits: count(commits),
             tags: count(tags),

@@ -33,7 +33,9 @@ pub(super) fn open(path: &Path) -> Result<Found, Unseen> {
     if !path.is_dir() {
         return Err(Unseen::Unreachable(format!("{} is no folder", path.display())));
     }
-    let bare = path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir();
+    // As git does: what has a `.git` is a work tree, though its files look like a repository's.
+    let has_git = path.join(".git").symlink_metadata().is_ok();
+    let bare = !has_git && path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir();
     let root = if bare {
         Some(path.clone())
     } else {

@@ -49,12 +49,7 @@ impl Sum<'_> {
             let path = entry.path(&index).to_str_lossy().into_owned();
             self.coverage.index_entries += 1;
             if entry.mode.is_submodule() {
-                self.gap(
-                    GapKind::Submodules,
-                    "submodules are repositories of their own and were not read",
-                    "audit each submodule by itself, then list it under `accept-unread`",
-                    Some(&path),
-                );
+                gaps::submodule(&path, self);
                 continue;
             }
             for hit in self.rules.map(|own| own.rules.named(&path)).unwrap_or_default() {
@@ -214,7 +209,12 @@ impl Sum<'_> {
         if state != State::Ignored {
             match content {
                 Content::KeyContainer | Content::Archive => gaps::unread(&entry.name, content, false, self),
-                Content::Text | Content::Binary | Content::Media | Content::LfsPointer | Content::Encrypted => {}
+                Content::Text
+                | Content::Binary
+                | Content::Media
+                | Content::Tar
+                | Content::LfsPointer
+                | Content::Encrypted => {}
             }
             for hit in self.rules.map(|own| own.rules.named(&entry.name)).unwrap_or_default() {
                 self.named(hit, &entry.name, state);

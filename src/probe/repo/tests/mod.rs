@@ -2,6 +2,7 @@
 
 mod clones;
 mod env;
+mod hidden;
 mod odd;
 mod places;
 
