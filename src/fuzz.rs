@@ -21,6 +21,8 @@ pub struct Target {
 /// what is kept.
 pub const ALL: &[Target] = &[
     Target { name: "policy", run: policy_file },
+    Target { name: "import", run: written_policy },
+    Target { name: "gitleaks", run: gitleaks },
     Target { name: "http-answer", run: probe::http::fuzz_answer },
     Target { name: "mcp-message", run: probe::mcp::fuzz_message },
     Target { name: "openapi", run: probe::fuzz_description },
@@ -62,6 +64,46 @@ fn policy_file(bytes: &[u8]) {
     };
     if let Err(faults) = policy::file::read(&written) {
         shows(&faults.to_string());
+    }
+}
+
+/// Whatever a SECURITY.md says, its sentences stay whole and in their places, and what is written of it is a policy.
+fn written_policy(bytes: &[u8]) {
+    let Ok(source) = std::str::from_utf8(bytes) else { return };
+    let imported = policy::import::import(source);
+    let lines = source.lines().count().max(1);
+    for item in &imported.items {
+        assert!(!item.quote.trim().is_empty() && !item.quote.contains('\n'), "{:?}", item.quote);
+        assert!(item.block.end <= source.len() && (1..=lines).contains(&(item.line as usize)), "line {}", item.line);
+        assert!(item.bound.is_empty() != item.why_not.is_empty(), "{:?} is bound and not, or neither", item.quote);
+    }
+    let from = policy::import::write::From { imported: &imported, document: "SECURITY.md" };
+    let proposal = policy::import::detect::Proposal { repository: ".".into(), ..Default::default() };
+    let text = policy::import::write::policy(Some(&from), &proposal);
+    shows(&text);
+    let written = policy::file::Written {
+        source: &text,
+        file: "policy.yaml",
+        directory: std::path::Path::new("."),
+        trust: policy::file::Trust::Full,
+        today: chrono::NaiveDate::default(),
+    };
+    let read = policy::file::read(&written);
+    assert!(read.is_ok(), "{}\n{text}", read.err().map(|faults| faults.to_string()).unwrap_or_default());
+}
+
+/// Rules of the user's own find what stands in the text, or are refused with the line of the fault. The file is searched
+/// by its own rules: where else would they fit so often?
+fn gitleaks(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match detect::secrets::gitleaks::Rules::parse(text) {
+        Ok(rules) => {
+            for hit in detect::secrets::detect_with("config.toml", bytes, Some(&rules)) {
+                assert!(hit.span.end <= bytes.len(), "a hit outside the text: {:?}", hit.span);
+            }
+        }
+        // The end of the text lies on the line behind its last break.
+        Err(fault) => assert!((1..=text.split('\n').count()).contains(&(fault.line as usize)), "{fault}"),
     }
 }
 

@@ -443,6 +443,7 @@ pub enum Extent {
 }
 
 impl Extent {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
     fn is_whole(&self) -> bool {
         *self == Self::Whole
     }

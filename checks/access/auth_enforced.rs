@@ -7,6 +7,8 @@
 mod endpoint;
 mod known;
 mod server;
+mod tricks;
+mod unnamed;
 mod variation;
 
 use std::collections::BTreeMap;
@@ -30,6 +32,9 @@ pub struct AuthEnforced {
     pub max_endpoints: u32,
     /// Classes of endpoints that deny alike of which one each gets every altered form of the token.
     pub max_classes: u32,
+    /// Further endpoints of each class that get the first half of the token, too; the others are said to rest on what one
+    /// of them shows.
+    pub max_altered: u32,
     /// Tricks of path, header and method tried on each of these, those that got around real guards first; the rest is
     /// said to be untried.
     pub max_tricks: u32,
@@ -48,6 +53,7 @@ impl Default for AuthEnforced {
         Self {
             max_endpoints: 200,
             max_classes: 4,
+            max_altered: 8,
             max_tricks: 32,
             query_parameters: vec!["access_token".into(), "token".into(), "api_key".into()],
             cookies: vec!["token".into()],
@@ -94,6 +100,7 @@ impl Check for AuthEnforced {
         for request in &surface.requests {
             asks.extend(endpoint::asks(target, request));
         }
+        asks.extend(surface.probes.iter().cloned().map(Ask::from));
         // What comes next rests on all of this: asked once it is answered, so that no class changes under way.
         let open = |ask: &Ask| !seen.answers().contains_key(ask);
         if asks.iter().any(open) {
@@ -135,10 +142,12 @@ impl Check for AuthEnforced {
             sends: asks.iter().map(|ask| ask.ceiling(target)).fold(0, u32::saturating_add),
         };
         let one = |path: &str| endpoint::asks(target, &Request::get(path));
+        // What turns out not to be MCP may answer POST, and that is seen beside a made-up path.
+        let bare = |path: &str| [one(path), one(path), one(path)].concat();
         let mut reserves = Vec::new();
         let candidates = mcp::candidates(target);
         let servers: Vec<Ask> =
-            candidates.iter().flat_map(|path| server::at_most(target, path).into_iter().chain(one(path))).collect();
+            candidates.iter().flat_map(|path| server::at_most(target, path).into_iter().chain(bare(path))).collect();
         if !servers.is_empty() {
             reserves.push(reserve("MCP servers in each protocol era they speak", servers));
         }
@@ -245,6 +254,8 @@ struct Surface<'a> {
     servers: Vec<(String, &'a mcp::Transcript)>,
     /// One request, without a credential, for each endpoint that is judged by plain HTTP.
     requests: Vec<Request>,
+    /// What shows by which methods a bare path answers.
+    probes: Vec<Request>,
     /// Endpoints that must not be tried, with the reason.
     withheld: Vec<Unseen>,
     /// Public endpoints, each with the reason.
@@ -268,11 +279,13 @@ impl<'a> Surface<'a> {
             known: 0,
             servers: Vec::new(),
             requests: Vec::new(),
+            probes: Vec::new(),
             withheld: Vec::new(),
             public: Vec::new(),
             unseen,
         };
         let candidates = mcp::candidates(target);
+        let named = endpoints.clone();
         let most = usize::try_from(check.max_endpoints).unwrap_or(usize::MAX);
         for endpoint in endpoints {
             if let Some(reason) = &endpoint.public {
@@ -305,6 +318,13 @@ impl<'a> Surface<'a> {
                 }
             }
             match endpoint::approach(target, seen, &endpoint) {
+                Ok(_) if !endpoint.method_named => {
+                    let methods = unnamed::methods(target, seen, &endpoint, &named);
+                    surface.probes.extend(methods.probes);
+                    surface.unseen.extend(methods.unseen);
+                    surface.known += methods.requests.len().saturating_sub(1);
+                    surface.requests.extend(methods.requests);
+                }
                 Ok(request) => surface.requests.push(request),
                 Err(why) => surface.withheld.push(why),
             }
@@ -351,37 +371,56 @@ impl<'a> Surface<'a> {
 
 /// Endpoints that deny alike; one of them stands for all.
 struct Class {
-    representative: Representative,
+    representative: Member,
+    others: Vec<Member>,
 }
 
-enum Representative {
+enum Member {
     Plain(Request),
     Server { path: String, era: mcp::EraAsked },
+}
+
+impl Class {
+    /// Of the others, those that get some altered token, too.
+    fn further(&self, check: &AuthEnforced) -> impl Iterator<Item = &Member> {
+        self.others.iter().take(usize::try_from(check.max_altered).unwrap_or(usize::MAX))
+    }
+}
+
+impl Member {
+    fn path(&self) -> &str {
+        match self {
+            Self::Plain(request) => &request.path,
+            Self::Server { path, .. } => path,
+        }
+    }
 }
 
 impl AuthEnforced {
     /// One representative for each way of denying: plain endpoints first, readable ones before others.
     fn classes(target: &Target, evidence: &Evidence, surface: &Surface<'_>) -> Vec<Class> {
-        let mut classes: BTreeMap<String, (u8, Representative)> = BTreeMap::new();
-        let mut offer = |way: String, rank: u8, representative: Representative| {
-            if classes.get(&way).is_none_or(|(known, _)| rank < *known) {
-                classes.insert(way, (rank, representative));
-            }
-        };
+        let mut classes: BTreeMap<String, Vec<(u8, Member)>> = BTreeMap::new();
+        let mut offer = |way: String, rank: u8, member: Member| classes.entry(way).or_default().push((rank, member));
         for request in &surface.requests {
             if let Some((denial, control)) = endpoint::guarded(target, evidence, request) {
                 let rank = u8::from(Says::of(control) != Says::Served)
                     + u8::from(request.method != "GET")
                     + u8::from(is_costly(target, &request.path));
-                offer(way_of_denying(denial), rank, Representative::Plain(request.clone()));
+                offer(way_of_denying(denial), rank, Member::Plain(request.clone()));
             }
         }
         for (path, standard) in &surface.servers {
             for (era, denial) in server::guarded(target, evidence, path, standard) {
-                offer(way_of_denying(denial), 3, Representative::Server { path: path.clone(), era });
+                offer(way_of_denying(denial), 3, Member::Server { path: path.clone(), era });
             }
         }
-        classes.into_values().map(|(_, representative)| Class { representative }).collect()
+        let class = |members: Vec<(u8, Member)>| {
+            let mut members = members;
+            members.sort_by_key(|(rank, _)| *rank);
+            let mut members = members.into_iter().map(|(_, member)| member);
+            Some(Class { representative: members.next()?, others: members.collect() })
+        };
+        classes.into_values().filter_map(class).collect()
     }
 
     fn judged(&self, classes: Vec<Class>) -> impl Iterator<Item = Class> {
@@ -419,7 +458,17 @@ fn way_of_denying(denial: &Exchange) -> String {
     let challenge = header("www-authenticate");
     let scheme = challenge.split([' ', ',']).next().unwrap_or_default();
     let kind = header("content-type");
-    format!("{} {scheme} {} {}", denial.status, kind.split(';').next().unwrap_or_default().trim(), header("server"))
+    let keys: Vec<String> = match serde_json::from_str(&denial.body.text) {
+        Ok(serde_json::Value::Object(fields)) => fields.keys().cloned().collect(),
+        Ok(_) | Err(_) => Vec::new(),
+    };
+    format!(
+        "{} {scheme} {} {} {}",
+        denial.status,
+        kind.split(';').next().unwrap_or_default().trim(),
+        header("server"),
+        keys.join(",")
+    )
 }
 
 fn place(target: &Target, path: &str) -> Place {

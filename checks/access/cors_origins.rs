@@ -305,7 +305,7 @@ fn unauthenticated(endpoint: &Endpoint, origin: &str) -> Request {
 fn denied(target: &Target, endpoint: &Endpoint, origin: &str) -> Request {
     let request = unauthenticated(endpoint, origin);
     let guarded = api::admitted(target) == Credential::Valid && endpoint.public.is_none();
-    if guarded && request.method != "OPTIONS" { request.with(Credential::Wrong) } else { request }
+    if guarded && request.method != "OPTIONS" { request.with(api::mistaken(target)) } else { request }
 }
 
 fn grants(answer: &Exchange) -> Vec<&str> {

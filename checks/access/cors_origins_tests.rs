@@ -19,7 +19,7 @@ fn target() -> Target {
 fn service(grant: &dyn Fn(&str) -> Option<String>, credentials: bool, request: &Request) -> Exchange {
     let status = match request {
         Request { method, .. } if method == "OPTIONS" => 204,
-        Request { credential: Credential::None | Credential::Wrong, .. } => 401,
+        Request { credential: Credential::None | Credential::Wrong | Credential::Mutated(_), .. } => 401,
         Request { path, .. } if !path.starts_with("/api/") => 404,
         Request { method, .. } if method == "POST" => 400,
         _ => 200,
@@ -245,6 +245,7 @@ fn described_endpoints_are_asked_about_within_the_reserves() {
         parameters: Vec::new(),
         body: None,
         body_required: false,
+        media: Vec::new(),
         example: None,
     };
     let operations = Operations {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{extent, unread};
+use super::{extent, unread, whole};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
 use crate::evidence::repo::{
     Coverage, EnvFile, EnvFiles, EnvFilesAsk, EnvKind, GapKind, IgnoredAsk, ScopeAsk, ValueKind,
@@ -91,7 +91,12 @@ impl EnvFilesCheck {
             }
         }
         for shipping in &seen.shipped {
-            let what = format!("{} is shipped: {}", shipping.env_file, shipping.how);
+            let mend = match shipping.file.rsplit('/').next().unwrap_or_default() {
+                "package.json" => format!("echo '{}' >> .npmignore, or take it out of `files`", shipping.env_file),
+                "Cargo.toml" => format!("add \"!{}\" to `include`", shipping.env_file),
+                _ => format!("echo '{}' >> .dockerignore", shipping.env_file),
+            };
+            let what = format!("{} is shipped: {} ({mend})", shipping.env_file, shipping.how);
             verdict.finds(
                 Finding::new(what, Place::file(&shipping.file, Some(shipping.line)))
                     .aspect(format!("ships {}", shipping.env_file)),
@@ -128,7 +133,12 @@ impl EnvFilesCheck {
             return;
         }
         if let Some(first) = &file.first {
-            let what = format!("{} is in the history only, since {}", file.path, first.when.format("%Y-%m-%d"));
+            let what = format!(
+                "{} is in the history only, since {} (replace what it held, then git filter-repo --invert-paths --path {})",
+                file.path,
+                first.when.format("%Y-%m-%d"),
+                file.path
+            );
             let severity = if has_secret(file) { Severity::High } else { Severity::Medium };
             verdict.finds(
                 Finding::new(what, Place::commit(&first.id, &file.path, None)).aspect("history").of_severity(severity),
@@ -226,6 +236,7 @@ fn history(evidence: &Evidence, accepted: &[String], verdict: &mut Verdict) {
                     | GapKind::Unreadable => {}
                 }
             }
+            whole(coverage, verdict);
             verdict.holds(extent(coverage));
         }
         Err(unseen) => verdict.not_seen(unseen),

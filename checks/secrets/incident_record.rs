@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{extent, key_of, title, unread};
+use super::{extent, key_of, title, unread, whole};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::declared::Incident;
 use crate::evidence::http::{Credential, Exchange, Request};
@@ -87,6 +87,7 @@ impl Check for IncidentRecord {
         match evidence.of(&scope()) {
             Ok(coverage) => {
                 unread(coverage, &self.accept_unread, &mut verdict);
+                whole(coverage, &mut verdict);
                 if coverage.commits == 0 && coverage.files == 0 {
                     verdict.not_seen(Unseen::NoEvidence("the repository holds no commit and no file".into()));
                 }

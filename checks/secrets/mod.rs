@@ -75,6 +75,14 @@ pub(crate) fn unread(coverage: &Coverage, accepted: &[String], verdict: &mut Ver
     }
 }
 
+/// A statement about the whole needs the whole.
+pub(crate) fn whole(coverage: &Coverage, verdict: &mut Verdict) {
+    match coverage.extent {
+        Extent::Whole => {}
+        Extent::Staged | Extent::File => verdict.not_seen(Unseen::Partial(extent(coverage))),
+    }
+}
+
 fn shown(paths: &[String]) -> String {
     const MOST: usize = 5;
     let text = paths.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");

@@ -208,6 +208,7 @@ pub(crate) mod testing {
                     certificates: chain.iter().map(|der| STANDARD.encode(der)).collect(),
                     over: Version::Tls12,
                     stapled: false,
+                    staple: None,
                 }),
             }],
             roots: Some(vec![STANDARD.encode(root)]),

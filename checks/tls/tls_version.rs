@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{place, plain_http};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
+use crate::evidence::http::{Listener, Request};
 use crate::evidence::repo::Lines;
 use crate::evidence::tls::{ChosenAt, Greeted, Hello, Outcome, Strictness, Suites, Version, refuses};
 use crate::evidence::{Ask, Evidence, Unseen};
@@ -51,6 +52,7 @@ impl Check for TlsVersion {
         let mut asks = Vec::new();
         if target.deployment().is_ok_and(Deployment::is_https) {
             asks.push(Hello {}.into());
+            asks.extend(target.deployment().ok().map(|deployment| Ask::from(page(deployment))));
             if self.suites != Strictness::Off {
                 asks.push(self.weak_suites().into());
             }
@@ -103,12 +105,7 @@ impl Check for TlsVersion {
             }
         }
         self.compare_with_repository(target, evidence, &mut verdict);
-        let advertised = |(_, exchange): (_, &crate::evidence::http::Exchange)| {
-            exchange.all_headers("alt-svc").any(|value| value.contains("h3"))
-        };
-        if evidence.exchanges().any(advertised) {
-            verdict.notes("HTTP/3 is advertised (Alt-Svc); its TLS was not judged, and QUIC has no version before 1.3");
-        }
+        note_http3(deployment, evidence, &mut verdict);
         verdict
     }
 }
@@ -197,11 +194,7 @@ impl TlsVersion {
                 let refused: Vec<String> =
                     refused.iter().map(|(version, outcome)| format!("{version} {outcome}")).collect();
                 let refused = if refused.is_empty() { String::new() } else { format!("{}; ", refused.join(", ")) };
-                verdict.holds(format!(
-                    "{}: {refused}{} accepted, again afterwards",
-                    at.address,
-                    accepted.join(" and ")
-                ));
+                verdict.holds(format!("{}: {refused}{} accepted after that", at.address, accepted.join(" and ")));
             }
             Some(Outcome::Accepted { .. }) => {}
             Some(other) => verdict.not_seen(Unseen::NotComparable(format!(
@@ -262,6 +255,30 @@ fn configured() -> Lines {
         globs: configuration::GLOBS.iter().map(|glob| (*glob).to_owned()).collect(),
         pattern: configuration::PATTERN.into(),
     }
+}
+
+/// Any answer of the deployment: it says where else the service is to be had.
+fn page(deployment: &Deployment) -> Request {
+    Request::get(deployment.representative())
+}
+
+/// HTTP/3 has its own TLS, over UDP, which no hello here reaches (RFC 9114 section 3.1.1, RFC 7838).
+fn note_http3(deployment: &Deployment, evidence: &Evidence, verdict: &mut Verdict) {
+    let mut answers = evidence.exchanges().filter(|(request, _)| request.listener == Listener::Main).peekable();
+    if answers.peek().is_none() {
+        let why = evidence.of(&page(deployment)).err().unwrap_or(Unseen::NotAsked);
+        verdict.notes(format!("whether HTTP/3 is offered beside it was not seen: {why}"));
+    } else if answers.any(|(_, exchange)| exchange.all_headers("alt-svc").any(offers_http3)) {
+        verdict.notes("HTTP/3 is advertised (Alt-Svc); its TLS was not judged, and QUIC has no version before 1.3");
+    }
+}
+
+/// `h3=":443"; ma=86400`, and the drafts before it (`h3-29`).
+fn offers_http3(value: &str) -> bool {
+    value.split(',').any(|service| {
+        let protocol = service.split('=').next().unwrap_or_default().trim();
+        protocol == "h3" || protocol.starts_with("h3-")
+    })
 }
 
 fn is_absent(at: &Greeted) -> bool {

@@ -1,4 +1,4 @@
-//! `audit`, the main job, and `scan`, its smallest form.
+//! `audit`, the main job.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -27,51 +27,38 @@ use crate::report::drift::Ledger;
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    policy: PolicyArguments,
+    pub(super) policy: PolicyArguments,
     #[command(flatten)]
-    target: TargetArguments,
+    pub(super) target: TargetArguments,
     #[command(flatten)]
-    checks: CheckArguments,
+    pub(super) checks: CheckArguments,
     #[command(flatten)]
-    output: OutputArguments,
+    pub(super) output: OutputArguments,
     /// Keep what was seen, for `watertight replay`. No secret is in it.
     #[arg(long, value_name = "FILE")]
-    evidence: Option<PathBuf>,
+    pub(super) evidence: Option<PathBuf>,
     /// Stop gathering after this time; what was not seen until then is not passed.
     #[arg(long, value_name = "PERIOD", default_value_t = MAX_TIME)]
-    max_time: Period,
+    pub(super) max_time: Period,
     /// Mark the run as scheduled: later runs take it as proof that the schedule is kept.
     #[arg(long)]
-    scheduled: bool,
+    pub(super) scheduled: bool,
     /// Let only findings make the exit code 1 that were not there at the last complete run of the same targets and policy.
     /// They are all shown; each says how it stands.
     #[arg(long, conflicts_with = "no_history")]
-    new_only: bool,
+    pub(super) new_only: bool,
     #[command(flatten)]
-    history: HistoryArguments,
+    pub(super) history: HistoryArguments,
 }
 
 #[derive(Args, Clone, Debug, Default)]
-struct HistoryArguments {
+pub(super) struct HistoryArguments {
     /// Where runs are kept [default: watertight/history.sqlite under XDG_STATE_HOME or ~/.local/state].
     #[arg(long, value_name = "FILE", conflicts_with = "no_history")]
-    history: Option<PathBuf>,
+    pub(super) history: Option<PathBuf>,
     /// Neither look at earlier runs nor keep this one.
     #[arg(long)]
-    no_history: bool,
-}
-
-#[derive(Args, Debug)]
-pub(super) struct ScanArguments {
-    /// The repository.
-    #[arg(default_value = ".")]
-    path: PathBuf,
-    #[command(flatten)]
-    policy: PolicyArguments,
-    #[command(flatten)]
-    checks: CheckArguments,
-    #[command(flatten)]
-    output: OutputArguments,
+    pub(super) no_history: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
@@ -126,37 +113,6 @@ struct Scene<'a> {
     keep: Option<File>,
     /// Where what repositories hold is kept for the next run.
     cache: Option<PathBuf>,
-}
-
-/// The checks on secrets. Those that need the policy's registers come with a policy.
-fn family(arguments: &ScanArguments) -> CheckArguments {
-    let mut checks = arguments.checks.clone();
-    if checks.only.is_empty() {
-        checks.only = ["secrets-committed", "env-files", "gitignore", "incident-record"].map(Into::into).to_vec();
-        if arguments.policy.policy.is_some() {
-            checks.only.extend(["secret-rotation", "secret-reuse"].map(String::from));
-        }
-    }
-    checks
-}
-
-pub(super) fn scan(arguments: &ScanArguments) -> Result<u8, Error> {
-    let checks = family(arguments);
-    run(&Arguments {
-        policy: arguments.policy.clone(),
-        target: TargetArguments {
-            repo: Some(arguments.path.clone()),
-            scope: Some(crate::target::Scope::Repository),
-            ..TargetArguments::default()
-        },
-        checks,
-        output: arguments.output.clone(),
-        evidence: None,
-        max_time: MAX_TIME,
-        scheduled: false,
-        new_only: false,
-        history: HistoryArguments { history: None, no_history: true },
-    })
 }
 
 fn conduct(runtime: Runtime, scene: Scene<'_>, arguments: &Arguments) -> Result<u8, Error> {

@@ -1,5 +1,6 @@
 //! `history` and `diff`: stored runs, and what changed between two of them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -101,15 +102,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
 /// Exits 0 where nothing is new, 1 where something is.
 pub(super) fn diff(arguments: &DiffArguments) -> Result<u8, Error> {
     let runtime = demo::runtime()?;
-    let (older, newer, changes) = runtime.block_on(async {
+    let (older, newer, changes, news) = runtime.block_on(async {
         let file = open(&arguments.file).await?;
         let (older, newer) = pair(&file, arguments).await?;
         let ledgers = file.ledgers(&older.run.id).await.map_err(failed)?;
         let after = file.ledgers(&newer.run.id).await.map_err(failed)?;
         let changes = compared(&ledgers, &after, &newer)?;
-        Ok::<_, Error>((older.run.clone(), newer.run.clone(), changes))
+        // What went together with its rule is told, and is no news to fail for.
+        let stands: BTreeSet<&str> =
+            newer.results.iter().flat_map(|result| &result.findings).map(|finding| finding.id.as_str()).collect();
+        let news = changes.iter().any(|change| change.state.is_news() && stands.contains(change.id.as_str()));
+        Ok::<_, Error>((older.run.clone(), newer.run.clone(), changes, news))
     })?;
-    let news = changes.iter().any(|change| change.state.is_news());
     if arguments.json {
         let text = serde_json::json!({ "older": older, "newer": newer, "changes": changes });
         emit::print(&format!("{}\n", serde_json::to_string_pretty(&text).map_err(Error::json("the changes"))?))?;
@@ -161,11 +165,10 @@ async fn pair(file: &File, arguments: &DiffArguments) -> Result<(Report, Report)
     if let Some(older) = &arguments.older {
         return Ok((file.report(older).await.map_err(failed)?, newer_report));
     }
-    let candidates = lines
-        .iter()
-        .skip_while(|line| line.id != newer.id)
-        .skip(1)
-        .filter(|line| line.complete && line.whole && line.policy == newer.policy);
+    let candidates =
+        lines.iter().skip_while(|line| line.id != newer.id).skip(1).filter(|line| {
+            line.complete && line.whole && line.policy == newer.policy && (line.trusted || !newer.trusted)
+        });
     for line in candidates.take(CANDIDATES) {
         let before = file.ledgers(&line.id).await.map_err(failed)?;
         if after.iter().all(|(key, _)| before.iter().any(|(known, _)| known == key)) {
@@ -241,12 +244,13 @@ fn shown(changes: &[Change], all: bool) -> String {
 fn list(lines: &[Line]) -> String {
     let Some(newest) = lines.first() else { return "no runs are stored yet\n".into() };
     let mut out = String::new();
-    let same: Vec<&Line> =
-        lines.iter().rev().filter(|line| line.policy == newest.policy && line.complete && line.whole).collect();
+    // Other targets have a trend of their own: mixed, they would show changes that never were.
+    let same: Vec<&Line> = lines.iter().rev().filter(|line| line.is_like(newest)).collect();
     if same.len() > 1 {
         let _ = writeln!(
             out,
-            "boxes under `{}`, oldest run first (█ holds, ▄ waived, ▂ not seen, ✗ fails)\n",
+            "boxes of {} under `{}`, oldest run first (█ holds, ▄ waived, ▂ not seen, ✗ fails)\n",
+            terminal(&newest.targets.join(", ")),
             terminal(&newest.policy)
         );
         for (at, tick) in BOXES.iter().enumerate() {
@@ -269,7 +273,7 @@ fn list(lines: &[Line]) -> String {
         let marks = if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) };
         let _ = writeln!(
             out,
-            "{:<16}  {}  {:>4} {:>6} {:>4} {:>6}  {}{marks}",
+            "{:<16}  {}  {:>4} {:>6} {:>4} {:>6}  {}{marks}{}",
             line.id,
             line.started.format("%Y-%m-%d %H:%M"),
             line.summary.fail,
@@ -277,6 +281,11 @@ fn list(lines: &[Line]) -> String {
             line.summary.pass,
             line.summary.waived,
             terminal(&line.policy),
+            if line.targets == newest.targets {
+                String::new()
+            } else {
+                format!(", on {}", terminal(&line.targets.join(", ")))
+            },
         );
     }
     out

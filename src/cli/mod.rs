@@ -3,12 +3,14 @@
 mod audit;
 mod checks;
 mod demo;
+mod dumps;
 mod emit;
 mod fingerprint;
 mod history;
 mod init;
 mod plan;
 mod replay;
+mod scan;
 mod schema;
 mod select;
 mod setup;
@@ -89,8 +91,14 @@ enum Command {
         pass show mcp-token | watertight fingerprint")]
     Fingerprint(fingerprint::Arguments),
     /// Audit the secrets of a repository or a folder alone: the work tree, the index and the whole history, env files,
-    /// ignore rules, incident records; with --policy also rotation and reuse.
-    Scan(audit::ScanArguments),
+    /// ignore rules, incident records; with --policy also rotation and reuse. Of one file, or with --staged of what the next
+    /// commit would add, only the secrets.
+    #[command(after_help = "Examples:\n  \
+        watertight scan                      the repository here, whole\n  \
+        watertight scan --staged             what the next commit would add: for a pre-commit hook\n  \
+        watertight scan notes.txt            one file\n  \
+        watertight scan . --format sarif=secrets.sarif")]
+    Scan(scan::Arguments),
     /// List the stored runs and how the boxes stood; `history show RUN` prints a report again, `history prune` drops old ones.
     #[command(after_help = "Examples:\n  \
         watertight history\n  \
@@ -169,6 +177,9 @@ struct TargetArguments {
     /// Who allows the audit; needed for a public address.
     #[arg(long, value_name = "NAME")]
     authorised_by: Option<String>,
+    /// How much of the repository is in question; `scan` alone asks for less than the whole.
+    #[arg(skip)]
+    extent: crate::target::Extent,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -257,6 +268,7 @@ impl Error {
 
 /// Parses, runs, and says how it ended. Bad arguments end the process with code 2 before this returns.
 pub fn main() -> ExitCode {
+    dumps::forbid();
     let result = match Cli::parse().command {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
@@ -266,7 +278,7 @@ pub fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Selftest(arguments) => demo::selftest(&arguments),
         Command::Fingerprint(arguments) => fingerprint::run(&arguments),
-        Command::Scan(arguments) => audit::scan(&arguments),
+        Command::Scan(arguments) => scan::run(&arguments),
         Command::History(arguments) => history::run(&arguments),
         Command::Diff(arguments) => history::diff(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),

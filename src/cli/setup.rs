@@ -217,6 +217,9 @@ fn complete(policy: &mut Policy, arguments: &TargetArguments) -> Result<(), Erro
             Some(known) => known.path.clone_from(repo),
             None => target.repository = Some(Repository::at(repo)),
         }
+        if let Some(known) = &mut target.repository {
+            known.extent = arguments.extent;
+        }
     }
     let Some(deployment) = &mut target.deployment else {
         if arguments.token_env.is_none()

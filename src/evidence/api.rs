@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::http::{Credential, Listener, Request};
+use super::http::{Credential, Listener, Mutation, Request};
 use super::{Evidence, Question, Unseen};
 use crate::seen_as;
 use crate::target::{Deployment, Endpoint, OpenApi, Target};
@@ -81,6 +81,9 @@ pub struct Operation {
     pub body: Option<serde_json::Value>,
     #[serde(default)]
     pub body_required: bool,
+    /// The media types that the body may have, as described.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<String>,
     /// An example body from the description, or one built from the schema.
     #[serde(default)]
     pub example: Option<serde_json::Value>,
@@ -149,6 +152,13 @@ pub fn text_of(value: &serde_json::Value) -> Option<String> {
 pub fn admitted(target: &Target) -> Credential {
     let named = target.deployment.as_ref().is_some_and(Deployment::has_credential);
     if named { Credential::Valid } else { Credential::None }
+}
+
+/// The credential that looks most like the one that is admitted and is not: the token with one character changed; a made-up
+/// one where there is no token to change.
+pub fn mistaken(target: &Target) -> Credential {
+    let named = target.deployment.as_ref().is_some_and(|deployment| deployment.token.is_some());
+    if named { Credential::Mutated(Mutation::OneCharacter) } else { Credential::Wrong }
 }
 
 /// A path that no deployment has: what a 404 looks like. Shared by every check that needs one.

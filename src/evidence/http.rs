@@ -216,6 +216,8 @@ pub enum Mutation {
     /// unused bits.
     OneCharacter,
     Truncated,
+    /// Every letter in the other case.
+    SwappedCase,
     /// Needs `disposable`: a log may keep the valid prefix.
     Suffixed,
     /// `Authorization: Bearer ` and nothing more.
@@ -257,6 +259,7 @@ impl Mutation {
             Self::Suffixed | Self::Query(_) | Self::Form(_) => true,
             Self::OneCharacter
             | Self::Truncated
+            | Self::SwappedCase
             | Self::EmptyBearer
             | Self::ShortBearer
             | Self::BasicScheme
@@ -279,6 +282,7 @@ impl fmt::Display for Mutation {
         match self {
             Self::OneCharacter => f.write_str("the token with one character changed"),
             Self::Truncated => f.write_str("the first half of the token"),
+            Self::SwappedCase => f.write_str("the token with its letters in the other case"),
             Self::Suffixed => f.write_str("the token with a suffix"),
             Self::EmptyBearer => f.write_str("an empty bearer token"),
             Self::ShortBearer => f.write_str("the bearer token `x`"),

@@ -73,8 +73,8 @@ impl fmt::Display for Version {
 /// Addresses of one host that are looked at; further ones are named as not judged.
 pub const ADDRESSES: u32 = 8;
 
-/// One ClientHello a version on every address of the target's host, each offering every suite of its age; then an
-/// accepted version once more, to show that the refusals were no firewall's.
+/// One ClientHello a version on every address of the target's host, each offering every suite of its age. The newest come
+/// last, so that a good hello follows the refusals and shows that they were no firewall's.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Hello {}
 
@@ -94,7 +94,7 @@ pub struct Greeted {
     pub address: String,
     /// In the order of [`Version::ALL`].
     pub hellos: Vec<(Version, Outcome)>,
-    /// An accepted version asked once more after the others were refused; `None` where nothing was accepted.
+    /// What the good hello met that came after every refusal; `None` where nothing was accepted.
     pub control: Option<Outcome>,
 }
 
@@ -187,7 +187,7 @@ impl Question for Hello {
     seen_as!(Hello => Greeting);
 
     /// Five versions and the odd suites of two of them, each asked again once after silence or a wordless refusal, and
-    /// the control likewise.
+    /// the control, where it needs a hello of its own, likewise.
     fn ceiling(&self, target: &Target) -> u32 {
         16 * addresses_at_most(target)
     }
@@ -301,12 +301,15 @@ pub struct Sent {
     pub over: Version,
     /// Whether an OCSP response came with it.
     pub stapled: bool,
+    /// That response; DER, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staple: Option<String>,
 }
 
 impl Question for Chain {
     seen_as!(Chain => Presented);
 
-    /// A hello in clear or a TLS 1.3 handshake, one of each for a second kind of key, each once more on silence.
+    /// A hello in clear and a TLS 1.3 handshake, one of either for a second kind of key, each once more on silence.
     fn ceiling(&self, target: &Target) -> u32 {
         8 * addresses_at_most(target)
     }

@@ -21,6 +21,9 @@ pub struct TokenFacts {
     pub alphabet: u32,
     /// Different characters.
     pub distinct: u32,
+    /// Whether it has letters of both cases and is more than hexadecimal digits, which may be written in either.
+    #[serde(default)]
+    pub mixed_case: bool,
     /// Where the whole is one piece over and over: the length of the piece.
     pub period: Option<u32>,
     /// Characters that lie in runs, sequences and words, or repeat what went before.

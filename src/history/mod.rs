@@ -58,6 +58,20 @@ pub struct Line {
     /// A letter a box ([`crate::report::drift::letter`]).
     pub boxes: String,
     pub summary: Summary,
+    /// The keys of its targets ([`key`]), sorted.
+    pub targets: Vec<String>,
+}
+
+impl Line {
+    /// Whether the two can stand in one trend: the whole checklist, on the same targets, under the same policy. Runs
+    /// under a policy that was not trusted stand only with their like.
+    pub fn is_like(&self, newer: &Self) -> bool {
+        self.belongs(&newer.policy, &newer.targets, newer.trusted)
+    }
+
+    fn belongs(&self, policy: &str, targets: &[String], trusted: bool) -> bool {
+        self.complete && self.whole && self.policy == policy && self.targets == targets && (self.trusted || !trusted)
+    }
 }
 
 /// Runs of the trend at most, this one included.
@@ -88,11 +102,13 @@ pub async fn compare(
         ledgers.push((key(target), next));
     }
     let (name, trusted) = (report.policy.name.clone(), report.policy.trusted);
+    let mut targets: Vec<String> = policy.targets.iter().map(key).collect();
+    targets.sort();
     let mut trend: Vec<Point> = store
         .runs(TRENDING)
         .await?
         .into_iter()
-        .filter(|line| line.policy == name && line.complete && line.whole && (line.trusted || !trusted))
+        .filter(|line| line.belongs(&name, &targets, trusted))
         .take(TREND - 1)
         .map(|line| Point { run: line.id, started: line.started, boxes: line.boxes })
         .collect();

@@ -28,12 +28,14 @@ pub struct File {
 }
 
 impl File {
-    /// Opens the file, and makes it (mode 0600 by its directory's 0700) where there is none.
+    /// Opens the file, and makes it (mode 0600, its directory 0700) where there is none: it tells where a deployment is
+    /// weak. SQLite gives the files beside it the mode of the file.
     pub async fn open(path: &Path) -> Result<Self, Failure> {
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
             make_private(directory)
                 .map_err(|source| Failure::Directory { file: path.display().to_string(), source })?;
         }
+        make_own(path).map_err(|source| Failure::Directory { file: path.display().to_string(), source })?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -169,8 +171,9 @@ impl File {
 
     async fn newest(&self, most: u32) -> Result<Vec<Line>, Failure> {
         let rows = sqlx::query(
-            "SELECT id, started, name, complete, whole, scheduled, trusted, boxes, summary FROM run \
-             ORDER BY finished DESC, id DESC LIMIT ?",
+            "SELECT id, started, name, complete, whole, scheduled, trusted, boxes, summary, \
+             (SELECT json_group_array(target) FROM (SELECT target FROM seen WHERE seen.run = run.id ORDER BY target)) AS \
+             targets FROM run ORDER BY finished DESC, id DESC LIMIT ?",
         )
         .bind(most)
         .fetch_all(&self.pool)
@@ -188,6 +191,7 @@ impl File {
                     scheduled: row.get("scheduled"),
                     trusted: row.get("trusted"),
                     boxes: row.get("boxes"),
+                    targets: serde_json::from_str(row.get("targets")).map_err(|source| self.unreadable(source))?,
                     // A run of an older version has no summary of its own.
                     summary: if summary.is_empty() {
                         Summary::default()
@@ -248,8 +252,13 @@ impl File {
                 .bind(keep)
                 .execute(&self.pool)
                 .await
-                .map_err(|source| self.wrong(source))?;
-        Ok(gone.rows_affected())
+                .map_err(|source| self.wrong(source))?
+                .rows_affected();
+        if gone > 0 {
+            // The rows are gone; this gives their room back.
+            sqlx::query("VACUUM").execute(&self.pool).await.map_err(|source| self.wrong(source))?;
+        }
+        Ok(gone)
     }
 }
 
@@ -339,6 +348,22 @@ pub fn own_path() -> Option<PathBuf> {
 fn make_private(directory: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+#[cfg(unix)]
+fn make_own(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        // An empty file is an empty database.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same shape as where files have modes")]
+fn make_own(_file: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 #[cfg(not(unix))]

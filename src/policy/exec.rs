@@ -53,7 +53,7 @@ pub enum Meaning {
     Inconclusive,
 }
 
-pub const KEYS: [&str; 13] = [
+pub const KEYS: [&str; 14] = [
     "id",
     "title",
     "statements",
@@ -67,6 +67,7 @@ pub const KEYS: [&str; 13] = [
     "scope",
     "targets",
     "sha256",
+    "waivable",
 ];
 const SEVERITIES: [(&str, Severity); 4] =
     [("low", Severity::Low), ("medium", Severity::Medium), ("high", Severity::High), ("critical", Severity::Critical)];
@@ -75,10 +76,15 @@ const MEANINGS: [(&str, Meaning); 3] =
 /// A check that takes longer is a job of its own.
 const LONGEST: Period = Period::seconds(300);
 
-pub(super) fn read(reader: &mut Reader<'_>, node: &Node, targets: &[String]) -> Vec<Definition> {
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    targets: &[String],
+    unwaivable: &mut Vec<String>,
+) -> Vec<Definition> {
     let mut known: Vec<Definition> = Vec::new();
     for item in reader.list(node, "checks of your own") {
-        let Some(definition) = definition(reader, item, targets) else { continue };
+        let Some(definition) = definition(reader, item, targets, unwaivable) else { continue };
         if known.iter().any(|other| other.id == definition.id) {
             reader.fault(item.span, format!("a second check is named `{}`", definition.id), "give each its own id");
         }
@@ -87,7 +93,12 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node, targets: &[String]) -> 
     known
 }
 
-fn definition(reader: &mut Reader<'_>, node: &Node, targets: &[String]) -> Option<Definition> {
+fn definition(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    targets: &[String],
+    unwaivable: &mut Vec<String>,
+) -> Option<Definition> {
     let fields = reader.fields(node, "a check of your own", &KEYS)?;
     for (key, what) in [
         ("id", "how the report calls it"),
@@ -105,6 +116,10 @@ fn definition(reader: &mut Reader<'_>, node: &Node, targets: &[String]) -> Optio
     let speaks = fields
         .of("speaks")
         .and_then(|node| reader.choice(node, "a way to speak", &[("json", Speaks::Json), ("plugin", Speaks::Plugin)]));
+    let waivable = fields.of("waivable").is_none_or(|node| reader.flag(node) != Some(false));
+    if let Some(id) = id.as_ref().filter(|_| !waivable) {
+        unwaivable.push(id.clone());
+    }
     let exit = exit(reader, &fields, speaks);
     let errors = errors(reader, &fields);
     let deadline = match fields.of("deadline") {

@@ -106,7 +106,7 @@ fn policy(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Option
         .and_then(|node| reader.number(node, "a number of days"))
         .unwrap_or(MAX_WAIVER_DAYS);
     let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
-    let exec = fields.of("exec").map(|node| exec::read(reader, node, &names)).unwrap_or_default();
+    let exec = fields.of("exec").map(|node| exec::read(reader, node, &names, &mut unwaivable)).unwrap_or_default();
     let own: Vec<String> = exec.iter().map(|definition| definition.id.clone()).collect();
     let limits = waiver::Limits {
         targets: &names,

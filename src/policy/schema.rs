@@ -108,6 +108,7 @@ fn own() -> Value {
             "scope": { "enum": ["deployment", "repository", "both"], "default": "deployment" },
             "targets": list(json!({ "type": "string" })),
             "sha256": { "type": "string", "pattern": "^[0-9a-fA-F]{64}$" },
+            "waivable": { "type": "boolean", "default": true },
         }),
         &["id", "title", "command", "speaks"],
     )

@@ -165,6 +165,7 @@ fn operation(
         parameters: Vec::new(),
         body: None,
         body_required: false,
+        media: Vec::new(),
         example: None,
     };
     // An operation's own parameter replaces that of its path (OpenAPI 3.1, Operation Object).
@@ -187,6 +188,8 @@ fn operation(
         }
     }
     if let Some(body) = raw.get("requestBody") {
+        let content = target_of(root, body).and_then(|body| body.get("content")).and_then(Value::as_object);
+        operation.media = content.into_iter().flatten().take(8).map(|(name, _)| bounded(name)).collect();
         match body_of(root, body) {
             Some(Some((schema, example))) => {
                 operation.example = example.or_else(|| schema::sample(&schema));

@@ -44,7 +44,8 @@ async fn run(ask: &Exec) -> Result<Said, Unseen> {
     let folder = tempfile::tempdir().map_err(|error| {
         Unseen::NotConfigured(format!("no empty folder could be made to run {program} in: {error}"))
     })?;
-    tokio::time::timeout(ask.deadline.duration(), running::to_its_end(program, arguments, folder.path()))
+    let deadline = ask.deadline.duration();
+    tokio::time::timeout(deadline, running::to_its_end(program, arguments, folder.path(), deadline))
         .await
         .map_err(|_| Unseen::TimedOut(format!("{program}: no end in {}; it was ended", ask.deadline)))?
 }
@@ -80,6 +81,27 @@ mod running {
     use crate::evidence::Unseen;
     use crate::evidence::exec::{Ending, Said};
 
+    /// Open files, bytes of memory that is written to, and bytes of one file at most; no core dumps, which would keep
+    /// what the program knew.
+    #[cfg(target_os = "linux")]
+    fn bound(pid: Pid, deadline: Duration) {
+        use rustix::process::{Resource, Rlimit, prlimit};
+        for (resource, most) in [
+            (Resource::Core, 0),
+            (Resource::Nofile, 256),
+            (Resource::Data, 2 * 1024 * 1024 * 1024),
+            (Resource::Fsize, 64 * 1024 * 1024),
+            // Beside the deadline, which ends it sooner: for children that left the group.
+            (Resource::Cpu, deadline.as_secs() + 2),
+        ] {
+            // A program that has ended already needs no bound.
+            let _ = prlimit(Some(pid), resource, Rlimit { current: Some(most), maximum: Some(most) });
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn bound(_pid: Pid, _deadline: Duration) {}
+
     /// Between two looks at whether the program has ended.
     const LOOK: Duration = Duration::from_millis(5);
 
@@ -102,7 +124,12 @@ mod running {
         }
     }
 
-    pub(super) async fn to_its_end(program: &str, arguments: &[String], folder: &Path) -> Result<Said, Unseen> {
+    pub(super) async fn to_its_end(
+        program: &str,
+        arguments: &[String],
+        folder: &Path,
+        deadline: Duration,
+    ) -> Result<Said, Unseen> {
         let mut child = tokio::process::Command::new(program)
             .args(arguments)
             .env_clear()
@@ -120,6 +147,7 @@ mod running {
         let (Some(pid), Some(mut pipe)) = (pid, child.stdout.take()) else {
             return Err(Unseen::Bug(format!("{program} was started without a number or an output")));
         };
+        bound(pid, deadline);
         let mut output = Vec::new();
         let mut chunk = vec![0; 8192];
         loop {
@@ -157,7 +185,12 @@ mod running {
     use crate::evidence::exec::Said;
 
     #[expect(clippy::unused_async, reason = "the same shape as where process groups exist")]
-    pub(super) async fn to_its_end(program: &str, _arguments: &[String], _folder: &Path) -> Result<Said, Unseen> {
+    pub(super) async fn to_its_end(
+        program: &str,
+        _arguments: &[String],
+        _folder: &Path,
+        _deadline: std::time::Duration,
+    ) -> Result<Said, Unseen> {
         Err(Unseen::NotAllowed(format!("{program}: without process groups it could not be ended for sure")))
     }
 }
@@ -187,6 +220,15 @@ mod tests {
         .await
         .unwrap();
         assert_eq!(said, Said { ending: Ending::Exited(3), output: String::new() });
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn memory_files_and_cores_are_bounded() {
+        // The bounds come right after the start, so the program waits for them.
+        let said = run(&ask(&["/bin/sh", "-c", "/bin/sleep 0.3; ulimit -d; ulimit -n; ulimit -c; ulimit -f"])).await;
+        // Kilobytes, files, and blocks of 512 bytes.
+        assert_eq!(said.unwrap().output, "2097152\n256\n0\n131072\n");
     }
 
     #[tokio::test]

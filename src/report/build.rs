@@ -14,6 +14,7 @@ use crate::checks::ALL;
 use crate::evidence::api::endpoints;
 use crate::evidence::{Ask, Recorded, Recording, Seen};
 use crate::policy::Policy;
+use crate::target::Target;
 
 /// Questions listed per result at most.
 const EVIDENCE: usize = 200;
@@ -123,6 +124,7 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
             place: finding.place.clone(),
             id: identity(about.id, &target.name, finding),
             waived: false,
+            waiver: None,
             standing: None,
         })
         .collect();
@@ -165,7 +167,27 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
         attestation: None,
         evidence,
         rule: rule(&recording.tool.version, about.id, &check.knobs()),
+        scope: scope(target),
     }
+}
+
+/// What is looked at. Where it lies, how it is reached and who allowed it change nothing of that.
+fn scope(target: &Target) -> String {
+    let repository = target.repository.is_some();
+    let seen = match &target.deployment {
+        Some(of) => serde_json::json!({
+            "endpoints": of.endpoints, "openapi": of.openapi, "origins": of.origins, "hosts": of.hosts, "tools": of.tools,
+            "logs": of.logs, "monitoring": of.monitoring, "pins": of.pins, "never": of.never, "costly": of.costly,
+        }),
+        None => serde_json::Value::Null,
+    };
+    let whole = serde_json::json!([target.environment, target.scope, repository, seen]).to_string();
+    short(Sha256::digest(whole.as_bytes()).as_slice())
+}
+
+/// Twelve digits tell a handful of rules or scopes apart.
+fn short(digest: &[u8]) -> String {
+    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Two findings of one kind in one place are two: the later ones are numbered, in the order in which the check found them.
@@ -187,7 +209,7 @@ fn rule(version: &str, check: &str, knobs: &str) -> String {
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part.as_bytes());
     }
-    digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    short(digest.finalize().as_slice())
 }
 
 /// What stays when texts and lines change: check, target, place, aspect.

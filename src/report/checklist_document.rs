@@ -146,7 +146,8 @@ fn line(result: &ResultLine) -> String {
 /// Text of the audited system inside a Markdown document: shown, and never markup.
 fn shown(text: &str) -> String {
     let text = escape::bounded(&escape::terminal(text), LONGEST);
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+    let next = text.chars().skip(1).map(Some).chain([None]);
+    text.chars().zip(next).fold(String::with_capacity(text.len()), |mut shown, (character, next)| {
         match character {
             '<' => shown.push_str("&lt;"),
             '&' => shown.push_str("&amp;"),
@@ -155,6 +156,9 @@ fn shown(text: &str) -> String {
                 shown.push(character);
             }
             character => shown.push(character),
+        }
+        if escape::refers(character, next) {
+            shown.push_str(escape::SPLIT);
         }
         shown
     })

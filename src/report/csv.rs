@@ -36,7 +36,11 @@ pub fn render(report: &Report) -> String {
 
 fn row(result: &ResultLine, finding: Option<&FindingLine>) -> [String; 14] {
     let standing = finding.and_then(|finding| finding.standing.as_ref());
-    let waiver = result.waiver.as_ref().filter(|_| finding.is_none_or(|finding| finding.waived));
+    let waiver = match finding {
+        Some(finding) if finding.waived => finding.waiver.as_ref().or(result.waiver.as_ref()),
+        Some(_) => None,
+        None => result.waiver.as_ref(),
+    };
     let status = match finding {
         Some(finding) if finding.waived => Status::Waived,
         Some(_) | None => result.status,

@@ -4,7 +4,7 @@
 //! fixed only where its check saw enough to say so: what could not be seen, or was not run, carries the old state forward.
 //! Pure: the history hands over the [`Ledger`] of the run before, and keeps the one that follows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -22,7 +22,8 @@ pub enum State {
     Reopened,
     /// Its waiver covered it at the last run, and does no longer.
     WaiverExpired,
-    /// It is new, and so is the rule that finds it: another version of the tool, or other knobs.
+    /// It came or went together with the rule that finds it (another version of the tool, other knobs), or went with
+    /// what is looked at: that says nothing about the system.
     RuleChanged,
     Still,
     NewlyWaived,
@@ -134,6 +135,9 @@ pub struct Ledger {
     pub entries: BTreeMap<String, Entry>,
     /// The rule that each check was last judged by.
     pub rules: BTreeMap<String, String>,
+    /// What each check last looked at.
+    #[serde(default)]
+    pub scopes: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -168,15 +172,16 @@ impl Ledger {
                 changes.push(next.meet(finding, result, report.run.started));
             }
         }
+        let found: BTreeSet<&str> =
+            results.iter().flat_map(|result| &result.findings).map(|finding| finding.id.as_str()).collect();
         for (id, entry) in &mut next.entries {
-            let result = results.iter().copied().find(|result| result.check == entry.check);
-            if entry.was == Was::Fixed || result.is_some_and(|result| has(result, id)) {
+            if entry.was == Was::Fixed || found.contains(id.as_str()) {
                 continue;
             }
-            let state = match result {
+            let state = match results.iter().copied().find(|result| result.check == entry.check) {
                 Some(result) if saw_all(result) => {
                     entry.was = Was::Fixed;
-                    State::Fixed
+                    if self.is_judged_alike(result) { State::Fixed } else { State::RuleChanged }
                 }
                 Some(_) | None => State::NotEvaluated,
             };
@@ -185,10 +190,17 @@ impl Ledger {
         for result in results {
             if saw_all(result) || !result.findings.is_empty() {
                 next.rules.insert(result.check.clone(), result.rule.clone());
+                next.scopes.insert(result.check.clone(), result.scope.clone());
             }
         }
         next.forget();
         (next, changes)
+    }
+
+    /// Whether the check judges by the rule it was last judged by, and looks at the same.
+    fn is_judged_alike(&self, result: &ResultLine) -> bool {
+        let same = |known: Option<&String>, now: &String| known.is_none_or(|known| known == now);
+        same(self.rules.get(&result.check), &result.rule) && same(self.scopes.get(&result.check), &result.scope)
     }
 
     /// What stands of a target that a run did not look at.
@@ -253,10 +265,6 @@ impl Entry {
     }
 }
 
-fn has(result: &ResultLine, id: &str) -> bool {
-    result.findings.iter().any(|finding| finding.id == id)
-}
-
 /// Whether a finding that the result does not have is gone, and not only unseen.
 fn saw_all(result: &ResultLine) -> bool {
     match result.status {
@@ -274,9 +282,10 @@ impl Report {
         changes.sort_by(|one, other| {
             (order(one.state), &one.check, &one.id).cmp(&(order(other.state), &other.check, &other.id))
         });
+        let known: BTreeMap<&str, (State, DateTime<Utc>)> =
+            changes.iter().map(|change| (change.id.as_str(), (change.state, change.since))).collect();
         for finding in self.results.iter_mut().flat_map(|result| &mut result.findings) {
-            let change = changes.iter().find(|change| change.id == finding.id);
-            let (state, since) = change.map_or((State::New, now), |change| (change.state, change.since));
+            let (state, since) = known.get(finding.id.as_str()).copied().unwrap_or((State::New, now));
             finding.standing = Some(Standing { state, since });
         }
         let here = Point { run: self.run.id.clone(), started: now, boxes: boxes(self) };
@@ -379,6 +388,19 @@ mod tests {
             }),
         ];
         assert_eq!(states(&runs)[1], [State::RuleChanged]);
+    }
+
+    #[test]
+    fn what_goes_with_the_rule_or_the_scope_is_not_called_fixed() {
+        for change in [(|result: &mut ResultLine| result.rule = "laxer".into()) as fn(&mut ResultLine), |result| {
+            result.scope = "narrower".into()
+        }] {
+            let gone = run(3, |result| {
+                holds(result);
+                change(result);
+            });
+            assert_eq!(states(&[run(2, fails), gone])[1], [State::RuleChanged]);
+        }
     }
 
     #[test]

@@ -57,29 +57,54 @@ pub fn xml(text: &str) -> String {
     })
 }
 
-/// Text inside a Markdown paragraph, list item or table cell, with no markup, no link, no mention and no HTML of its own.
+/// Text inside a Markdown paragraph, list item or table cell, with no markup, no link, no mention, no reference to an
+/// issue and no HTML of its own.
 pub fn markdown(text: &str) -> String {
-    log(text)
-        .chars()
-        .fold(String::with_capacity(text.len()), |mut shown, character| {
-            match character {
-                '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '~' | '+' | '$' => {
-                    shown.push('\\');
-                    shown.push(character);
-                }
-                '&' => shown.push_str("&amp;"),
-                '<' => shown.push_str("&lt;"),
-                '>' => shown.push_str("&gt;"),
-                '|' => shown.push_str("&#124;"),
-                '@' => shown.push_str("&#64;"),
-                character => shown.push(character),
+    let text = log(text);
+    let mut shown = String::with_capacity(text.len() * 2);
+    for (at, character) in text.char_indices() {
+        let rest = text.get(at + character.len_utf8()..).unwrap_or_default();
+        let next = rest.chars().next();
+        match character {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '!' | '~' | '+' | '$' | '^' => {
+                shown.push('\\');
+                shown.push(character);
             }
-            shown
-        })
-        // A bare address would become a link to wherever the audited system says.
-        .replace("://", "&#58;//")
-        .replace("www.", "www&#46;")
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '|' => shown.push_str("&#124;"),
+            '@' => shown.push_str("&#64;"),
+            character => shown.push(character),
+        }
+        // A bare address would become a link to wherever the audited system says; `GH-1` is an issue, too.
+        let ends = |word: &str| {
+            let from = at.saturating_sub(word.len());
+            text.get(from..at).is_some_and(|found| found.eq_ignore_ascii_case(word))
+        };
+        let links = character == ':' && rest.starts_with("//") || character == '.' && ends("www");
+        let issue = character == '-' && ends("gh") && next.is_some_and(|next| next.is_ascii_digit());
+        if refers(character, next) || links || issue {
+            shown.push_str(SPLIT);
+        }
+    }
+    shown
 }
+
+/// Whether a forge would take the character and what follows it for a mention or a reference (`@name`, `#1`, `!1`,
+/// `~label`). It looks at the text that Markdown leaves, where an escape is gone again; [`SPLIT`] in between splits that
+/// text.
+pub(super) fn refers(character: char, next: Option<char>) -> bool {
+    let named = |next: char| next.is_alphanumeric() || matches!(next, '_' | '"' | '-');
+    match character {
+        '@' | '#' | '!' | '~' | '$' | '%' | '^' => next.is_some_and(named),
+        '&' => next.is_some_and(|next| next.is_ascii_digit()),
+        _ => false,
+    }
+}
+
+/// Renders as nothing.
+pub(super) const SPLIT: &str = "<!-- -->";
 
 /// A cell of a CSV file (RFC 4180), which no spreadsheet takes for a formula (CWE-1236).
 pub fn csv(text: &str) -> String {
@@ -152,8 +177,10 @@ mod tests {
         assert_eq!(xml("<b a='x'>&\u{1}"), "&lt;b a=&#39;x&#39;&gt;&amp;\\u{1}");
         assert_eq!(
             markdown("[x](https://evil.example) @all |"),
-            "\\[x\\]\\(https&#58;//evil.example\\) &#64;all &#124;"
+            "\\[x\\]\\(https:<!-- -->//evil.example\\) &#64;<!-- -->all &#124;"
         );
+        assert_eq!(markdown("see #12, o/r#3, GH-4"), "see \\#<!-- -->12, o/r\\#<!-- -->3, GH-<!-- -->4");
+        assert_eq!(markdown("www.evil.example"), "www.<!-- -->evil.example");
         assert_eq!(markdown("```"), "\\`\\`\\`");
         assert_eq!(csv("=cmd|' /C calc'!A0"), "\"'=cmd|' /C calc'!A0\"");
         assert_eq!(csv("a \"b\"\nc"), "\"a \"\"b\"\"\\nc\"");

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{AttestationLine, ResultLine, WaiverLine};
+use super::{AttestationLine, FindingLine, ResultLine, WaiverLine};
 use crate::check::Status;
 use crate::checks::ALL;
 use crate::policy::{Attestation, Covers, Policy, Waiver};
@@ -72,10 +72,10 @@ fn waive(policy: &Policy, today: NaiveDate, result: &mut ResultLine, used: &mut 
             continue;
         }
         if covers_faults(waiver.covers) {
-            for finding in result.findings.iter_mut().filter(|finding| {
-                waiver.place.as_ref().is_none_or(|place| *place == finding.id || *place == finding.place.to_string())
-            }) {
+            for finding in result.findings.iter_mut().filter(|finding| is_placed(waiver, finding)) {
                 finding.waived = true;
+                // The first waiver that covers it stands for it.
+                finding.waiver.get_or_insert_with(|| shown(waiver));
                 *used = true;
                 excuses_finding = Some(waiver);
             }
@@ -106,11 +106,11 @@ fn waive(policy: &Policy, today: NaiveDate, result: &mut ResultLine, used: &mut 
         unchanged @ (Status::Inconclusive | Status::Pass | Status::NotApplicable | Status::Waived) => (unchanged, None),
     };
     result.status = status;
-    result.waiver = waiver.map(|waiver| WaiverLine {
-        reason: waiver.reason.clone(),
-        owner: waiver.owner.clone(),
-        until: waiver.until,
-    });
+    result.waiver = waiver.map(shown);
+}
+
+fn shown(waiver: &Waiver) -> WaiverLine {
+    WaiverLine { reason: waiver.reason.clone(), owner: waiver.owner.clone(), until: waiver.until }
 }
 
 fn covers_faults(covers: Covers) -> bool {
@@ -127,21 +127,30 @@ fn covers_unseen(covers: Covers) -> bool {
     }
 }
 
-/// What one waiver without a place covers beyond the one fault that somebody had in mind.
+/// What one waiver covers beyond the one fault that somebody had in mind.
 fn over_broad(waiver: &Waiver, results: &[ResultLine]) -> Option<String> {
-    if waiver.place.is_some() {
-        return None;
-    }
     let target = waiver.target.as_deref()?;
     let result = results.iter().find(|result| result.check == waiver.check && result.target == target)?;
-    let covered = result.findings.iter().filter(|finding| finding.waived).count();
+    let covered = covered(waiver, result).count();
+    let (and, name) = match waiver.place {
+        Some(_) => ("all at one place", "the id of each that is borne as the `place`"),
+        None => ("and every new one", "the `place` of each that is borne"),
+    };
     (covered > 1).then(|| {
         format!(
-            "the waiver for {} on {target} (owner {}) is over-broad: it covers {covered} findings, and every new one; name \
-             the `place` of each that is borne",
+            "the waiver for {} on {target} (owner {}) is over-broad: it covers {covered} findings, {and}; name {name}",
             waiver.check, waiver.owner
         )
     })
+}
+
+/// The findings that the waiver speaks of.
+fn covered<'a>(waiver: &'a Waiver, result: &'a ResultLine) -> impl Iterator<Item = &'a FindingLine> {
+    result.findings.iter().filter(move |finding| covers_faults(waiver.covers) && is_placed(waiver, finding))
+}
+
+fn is_placed(waiver: &Waiver, finding: &FindingLine) -> bool {
+    waiver.place.as_ref().is_none_or(|place| *place == finding.id || *place == finding.place.to_string())
 }
 
 /// Why the waiver did nothing, if it did nothing.
@@ -174,7 +183,7 @@ mod tests {
     use super::*;
     use crate::check::{Place, Severity};
     use crate::policy::{FingerprintKey, Source};
-    use crate::report::{FindingLine, sample};
+    use crate::report::sample;
 
     fn date(text: &str) -> NaiveDate {
         text.parse().unwrap()
@@ -224,6 +233,7 @@ mod tests {
             place: Place::url(format!("https://a.test{path}")),
             id: format!("id{path}"),
             waived: false,
+            waiver: None,
             standing: None,
         }
     }
@@ -272,6 +282,27 @@ mod tests {
             assert_eq!(after(&policy, result(&["/a", "/b"], &[])).0, Status::Fail);
             assert_eq!(after(&policy, result(&["/a"], &["timed out"])).0, Status::Inconclusive);
         }
+    }
+
+    #[test]
+    fn two_waivers_of_one_item_are_both_shown_and_what_covers_much_is_told() {
+        let mut other = waiver(Covers::Fail, Some("id/b"));
+        other.owner = "data".into();
+        let two = policy(vec![waiver(Covers::Fail, Some("id/a")), other], vec![]);
+        let mut results = vec![result(&["/a", "/b"], &[])];
+        assert_eq!(apply(&two, today(), &mut results), Vec::<String>::new());
+        let owners: Vec<_> =
+            results[0].waivers().iter().map(|(waiver, count)| (waiver.owner.as_str(), *count)).collect();
+        assert_eq!((results[0].status, owners), (Status::Waived, vec![("platform", 1), ("data", 1)]));
+
+        let broad = policy(vec![waiver(Covers::Fail, None)], vec![]);
+        let (_, notices) = after(&broad, result(&["/a", "/b"], &[]));
+        assert!(notices[0].contains("over-broad: it covers 2 findings, and every new one"), "{notices:?}");
+        let placed = policy(vec![waiver(Covers::Fail, Some("https://a.test/a"))], vec![]);
+        let mut twice = result(&["/a", "/a"], &[]);
+        twice.findings[1].id = "another".into();
+        let (_, notices) = after(&placed, twice);
+        assert!(notices[0].contains("over-broad: it covers 2 findings, all at one place"), "{notices:?}");
     }
 
     #[test]

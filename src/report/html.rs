@@ -8,7 +8,7 @@ use super::csv::word as class;
 use super::drift::{Drift, Point, State};
 use super::escape::{bounded, terminal};
 use super::markdown::word;
-use super::{FindingLine, Report, ResultLine};
+use super::{FindingLine, Report, ResultLine, WaiverLine};
 use crate::check::Status;
 
 const STYLE: &str = include_str!("html.css");
@@ -178,7 +178,12 @@ fn changed(drift: &Drift) -> Markup {
 }
 
 fn waivers(report: &Report) -> Markup {
-    let waived: Vec<&ResultLine> = report.results.iter().filter(|result| result.waiver.is_some()).collect();
+    let mut waived: Vec<(&ResultLine, &WaiverLine, usize)> = report
+        .results
+        .iter()
+        .flat_map(|result| result.waivers().into_iter().map(move |(waiver, count)| (result, waiver, count)))
+        .collect();
+    waived.sort_by_key(|(_, waiver, _)| waiver.until);
     if waived.is_empty() {
         return html! {};
     }
@@ -187,16 +192,15 @@ fn waivers(report: &Report) -> Markup {
             h2 id="waivers" { "What is waived, by whom, until when" }
             div.scroll tabindex="0" role="region" aria-label="Waivers" {
                 table {
-                    thead { tr { th { "Item" } th { "Owner" } th { "Until" } th { "Reason" } } }
+                    thead { tr { th { "Item" } th { "Owner" } th { "Until" } th { "Covers" } th { "Reason" } } }
                     tbody {
-                        @for result in waived {
-                            @if let Some(waiver) = &result.waiver {
-                                tr {
-                                    td { (shown(&result.check)) br; span.soft.small { (shown(&result.target)) } }
-                                    td { (shown(&waiver.owner)) }
-                                    td { (waiver.until) }
-                                    td { (shown(&waiver.reason)) }
-                                }
+                        @for (result, waiver, count) in waived {
+                            tr {
+                                td { (shown(&result.check)) br; span.soft.small { (shown(&result.target)) } }
+                                td { (shown(&waiver.owner)) }
+                                td { (waiver.until) }
+                                td { @if count == 0 { "what was not seen" } @else { (count) " findings" } }
+                                td { (shown(&waiver.reason)) }
                             }
                         }
                     }
@@ -269,11 +273,12 @@ fn item(result: &ResultLine) -> Markup {
         article data-status=(class(result.status)) {
             header {
                 (badge(result.status))
+                @if result.attestation.is_some() { span.soft { "attested, not measured" } }
                 h3 { (shown(&result.title)) }
                 span.soft.small { code { (shown(&result.check)) } " on " (shown(&result.target)) ", " (result.severity) ", "
                     (shown(&result.statements.join(", "))) }
             }
-            @if let Some(waiver) = &result.waiver {
+            @for (waiver, _) in result.waivers() {
                 p { "Waived by " (shown(&waiver.owner)) " until " (waiver.until) ": " (shown(&waiver.reason)) }
             }
             @if let Some(attestation) = &result.attestation {

@@ -22,6 +22,7 @@ pub fn render(report: &Report) -> String {
     );
     for target in targets(report) {
         let results: Vec<&ResultLine> = report.results.iter().filter(|result| result.target == target).collect();
+        let attested = results.iter().filter(|result| result.attestation.is_some()).count();
         let count = |wanted: &[Status]| results.iter().filter(|result| wanted.contains(&result.status)).count();
         let _ = writeln!(
             out,
@@ -30,7 +31,7 @@ pub fn render(report: &Report) -> String {
             results.len(),
             count(&[Status::Fail]),
             count(&[Status::Inconclusive]),
-            count(&[Status::NotApplicable, Status::Waived]),
+            count(&[Status::NotApplicable, Status::Waived]) + attested,
             report.run.started.format("%Y-%m-%dT%H:%M:%S"),
         );
         for result in results {
@@ -45,6 +46,18 @@ pub fn render(report: &Report) -> String {
 fn case(out: &mut String, result: &ResultLine) {
     let name = format!("name=\"{}\" classname=\"watertight.{}\"", xml(&result.check), xml(&result.target));
     let (element, kind, message, lines) = match result.status {
+        Status::Pass if let Some(attestation) = &result.attestation => {
+            let said = format!(
+                "attested, not measured, by {} on {}: {}",
+                attestation.by, attestation.on, attestation.statement
+            );
+            let _ = writeln!(
+                out,
+                "    <testcase {name}>\n      <skipped type=\"attested\" message=\"{}\"/>\n    </testcase>",
+                xml(&said)
+            );
+            return;
+        }
         Status::Pass => {
             let _ = writeln!(out, "    <testcase {name}/>");
             return;
@@ -59,11 +72,12 @@ fn case(out: &mut String, result: &ResultLine) {
         }
         Status::NotApplicable => ("skipped", "not applicable".to_owned(), result.notes.join("; "), Vec::new()),
         Status::Waived => {
-            let until = result
-                .waiver
-                .as_ref()
-                .map(|waiver| format!("waived by {} until {}: {}", waiver.owner, waiver.until, waiver.reason));
-            ("skipped", "waived".to_owned(), until.unwrap_or_else(|| "waived".into()), Vec::new())
+            let said: Vec<String> = result
+                .waivers()
+                .iter()
+                .map(|(waiver, _)| format!("waived by {} until {}: {}", waiver.owner, waiver.until, waiver.reason))
+                .collect();
+            ("skipped", "waived".to_owned(), said.join("; "), Vec::new())
         }
     };
     let text: Vec<String> = lines.iter().map(|line| xml(line)).collect();
@@ -100,7 +114,14 @@ mod tests {
     #[test]
     fn every_status_has_its_element() {
         let text = render(&crate::report::sample::report());
-        for element in ["<failure ", "<error ", "<skipped type=\"waived\"", "<skipped type=\"not applicable\"", "/>"] {
+        for element in [
+            "<skipped type=\"attested\" message=\"attested, not measured, by security lead",
+            "<failure ",
+            "<error ",
+            "<skipped type=\"waived\"",
+            "<skipped type=\"not applicable\"",
+            "/>",
+        ] {
             assert!(text.contains(element), "{element}: {text}");
         }
         assert!(text.contains("tests=\"6\" failures=\"1\" errors=\"1\""), "{text}");

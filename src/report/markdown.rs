@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::drift::State;
 use super::escape::{bounded, markdown};
-use super::{FindingLine, Report, ResultLine};
+use super::{FindingLine, Report, ResultLine, WaiverLine};
 use crate::check::Status;
 
 /// Characters of one text from outside.
@@ -19,13 +19,15 @@ pub fn render(report: &Report) -> String {
     head(&mut out, report);
     boxes(&mut out, report);
     changes(&mut out, report);
+    waivers(&mut out, report);
     failing(&mut out, report);
     unseen(&mut out, report);
     waived(&mut out, report);
     holding(&mut out, report);
     if out.chars().count() > COMMENT {
         out = out.chars().take(COMMENT).collect();
-        // Whatever the cut left open ends here.
+        // At the end of a line, so that no mark is cut in two; whatever section the cut left open ends here.
+        out.truncate(out.rfind('\n').unwrap_or(0));
         out.push_str("\n\n</details>\n\n**Cut here: the report is longer than a comment may be.**\n");
     }
     out
@@ -109,9 +111,40 @@ fn changes(out: &mut String, report: &Report) {
     let _ = writeln!(out, "\n{} others stand as they did.", drift.changes.len() - shown.len());
 }
 
+/// Who owns what is waived, and until when, the first to end first.
+fn waivers(out: &mut String, report: &Report) {
+    let mut waivers: Vec<(&ResultLine, &WaiverLine, usize)> = report
+        .results
+        .iter()
+        .flat_map(|result| result.waivers().into_iter().map(move |(waiver, count)| (result, waiver, count)))
+        .collect();
+    if waivers.is_empty() {
+        return;
+    }
+    waivers.sort_by_key(|(_, waiver, _)| waiver.until);
+    out.push_str(
+        "\n### Who bears what, until when\n\n| item | owner | until | covers | reason |\n|---|---|---|---|---|\n",
+    );
+    for (result, waiver, count) in waivers.iter().take(FINDINGS) {
+        let covers = if *count == 0 { "what was not seen".to_owned() } else { format!("{count} findings") };
+        let _ = writeln!(
+            out,
+            "| {} on {} | {} | {} | {covers} | {} |",
+            text(&result.check),
+            text(&result.target),
+            text(&waiver.owner),
+            waiver.until,
+            text(&waiver.reason)
+        );
+    }
+    if waivers.len() > FINDINGS {
+        let _ = writeln!(out, "\nand {} more", waivers.len() - FINDINGS);
+    }
+}
+
 fn failing(out: &mut String, report: &Report) {
     section(out, report, Status::Fail, "Fails", |out, result| {
-        findings(out, result, false);
+        findings(out, report, result, false);
         let _ = writeln!(out, "\n  Remedy: {}", text(&result.remediation));
     });
 }
@@ -126,10 +159,10 @@ fn unseen(out: &mut String, report: &Report) {
 
 fn waived(out: &mut String, report: &Report) {
     section(out, report, Status::Waived, "Waived", |out, result| {
-        if let Some(waiver) = &result.waiver {
+        for (waiver, _) in result.waivers() {
             let _ = writeln!(out, "  - by {} until {}: {}", text(&waiver.owner), waiver.until, text(&waiver.reason));
         }
-        findings(out, result, true);
+        findings(out, report, result, true);
     });
 }
 
@@ -184,7 +217,7 @@ fn section(
     }
 }
 
-fn findings(out: &mut String, result: &ResultLine, waived: bool) {
+fn findings(out: &mut String, report: &Report, result: &ResultLine, waived: bool) {
     let findings: Vec<&FindingLine> = result.findings.iter().filter(|finding| finding.waived == waived).collect();
     for finding in findings.iter().take(FINDINGS) {
         let since = finding.standing.as_ref().map_or_else(String::new, |standing| match standing.state {
@@ -192,7 +225,8 @@ fn findings(out: &mut String, result: &ResultLine, waived: bool) {
                 format!(" (**{}**)", standing.state.word())
             }
             State::Still | State::NewlyWaived | State::Fixed | State::NotEvaluated => {
-                format!(" (since {})", standing.since.format("%Y-%m-%d"))
+                let days = (report.run.started - standing.since).num_days().max(0);
+                format!(" (since {}, {days} days)", standing.since.format("%Y-%m-%d"))
             }
         });
         let _ = writeln!(out, "  - {} at {}{since}", text(&finding.what), text(&finding.place.to_string()));

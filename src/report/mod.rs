@@ -138,6 +138,30 @@ pub struct ResultLine {
     /// may be the rule's doing, not the system's.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rule: String,
+    /// What was looked at: a hash of what the target names (endpoints, hosts, tools, …). A finding that is gone under
+    /// another scope may only be out of sight.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+}
+
+impl ResultLine {
+    /// The waivers in effect, each once, with how many findings it covers; one of the unseen covers none.
+    pub fn waivers(&self) -> Vec<(&WaiverLine, usize)> {
+        let mut waivers: Vec<(&WaiverLine, usize)> = Vec::new();
+        for waiver in self.findings.iter().filter_map(|finding| finding.waiver.as_ref()) {
+            match waivers.iter_mut().find(|(known, _)| *known == waiver) {
+                Some((_, count)) => *count += 1,
+                None => waivers.push((waiver, 1)),
+            }
+        }
+        if let Some(waiver) = &self.waiver
+            && waivers.iter().all(|(known, _)| *known != waiver)
+        {
+            // A report of an older version says it for the result alone.
+            waivers.push((waiver, self.findings.iter().filter(|finding| finding.waived).count()));
+        }
+        waivers
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -150,6 +174,9 @@ pub struct FindingLine {
     /// Whether a waiver covers it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waived: bool,
+    /// The waiver that covers it: several may share the findings of one result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<WaiverLine>,
     /// How it stands against earlier runs, where there is a history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<drift::Standing>,

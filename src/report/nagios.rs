@@ -3,7 +3,7 @@
 use chrono::Days;
 
 use super::escape::log;
-use super::{Outcome, Report};
+use super::{Outcome, Report, ResultLine};
 use crate::check::{Severity, Status};
 
 /// A waiver that ends within so many days is a warning: its owner has to hear of it in time.
@@ -58,8 +58,8 @@ fn warns(report: &Report, fail_on: Severity) -> bool {
     let ends = report
         .results
         .iter()
-        .filter_map(|result| result.waiver.as_ref())
-        .any(|waiver| today.checked_add_days(Days::new(SOON)).is_none_or(|soon| waiver.until <= soon));
+        .flat_map(ResultLine::waivers)
+        .any(|(waiver, _)| today.checked_add_days(Days::new(SOON)).is_none_or(|soon| waiver.until <= soon));
     below || ends
 }
 

@@ -19,14 +19,20 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
         Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
     };
     let time = |time: chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    let of = |kind: &str, result: &ResultLine| id(&[kind, &result.target, &result.check]);
+    let of = |kind: &str, at: usize, result: &ResultLine| {
+        // A report that was read back may name a check twice on one target; two things under one UUID are refused.
+        let before = report.results.iter().take(at);
+        let twins = before.filter(|other| other.check == result.check && other.target == result.target).count();
+        id(&[kind, &result.target, &result.check, &twins.to_string()])
+    };
     let plan = id(&["assessment plan"]);
     let observations: Vec<Value> = report
         .results
         .iter()
-        .map(|result| {
+        .enumerate()
+        .map(|(at, result)| {
             json!({
-                "uuid": of("observation", result),
+                "uuid": of("observation", at, result),
                 "title": text(&result.title),
                 "description": text(&described(result)),
                 "methods": [method(result)],
@@ -38,18 +44,20 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
     let risks: Vec<Value> = report
         .results
         .iter()
-        .filter(|result| matches!(result.status, Status::Fail | Status::Waived))
-        .map(|result| {
+        .enumerate()
+        .filter(|(_, result)| matches!(result.status, Status::Fail | Status::Waived))
+        .map(|(at, result)| {
             let mut risk = json!({
-                "uuid": of("risk", result),
+                "uuid": of("risk", at, result),
                 "title": text(&result.title),
                 "description": text(&described(result)),
                 "statement": text(&format!("The requirement does not hold on {}. {}", result.target, result.remediation)),
                 "status": if result.status == Status::Waived { "deviation-approved" } else { "open" },
-                "related-observations": [{ "observation-uuid": of("observation", result) }],
+                "related-observations": [{ "observation-uuid": of("observation", at, result) }],
             });
-            if let Some(waiver) = &result.waiver {
-                risk["deadline"] = json!(format!("{}T23:59:59Z", waiver.until));
+            // The first of the waivers that ends is when the risk has to be looked at again.
+            if let Some(until) = result.waivers().iter().map(|(waiver, _)| waiver.until).min() {
+                risk["deadline"] = json!(format!("{until}T23:59:59Z"));
             }
             risk
         })
@@ -57,7 +65,8 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
     let findings: Vec<Value> = report
         .results
         .iter()
-        .map(|result| {
+        .enumerate()
+        .map(|(at, result)| {
             let (state, reason) = match result.status {
                 Status::Pass if result.attestation.is_some() => ("satisfied", "other"),
                 Status::Pass => ("satisfied", "pass"),
@@ -65,7 +74,7 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
                 Status::Inconclusive | Status::NotApplicable | Status::Waived => ("not-satisfied", "other"),
             };
             let mut finding = json!({
-                "uuid": of("finding", result),
+                "uuid": of("finding", at, result),
                 "title": text(&format!("{} on {}", result.check, result.target)),
                 "description": text(&described(result)),
                 "target": {
@@ -74,10 +83,10 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
                     "status": { "state": state, "reason": reason },
                 },
                 "props": props(result),
-                "related-observations": [{ "observation-uuid": of("observation", result) }],
+                "related-observations": [{ "observation-uuid": of("observation", at, result) }],
             });
             if matches!(result.status, Status::Fail | Status::Waived) {
-                finding["related-risks"] = json!([{ "risk-uuid": of("risk", result) }]);
+                finding["related-risks"] = json!([{ "risk-uuid": of("risk", at, result) }]);
             }
             finding
         })
@@ -140,7 +149,10 @@ fn described(result: &ResultLine) -> String {
         .attestation
         .as_ref()
         .map(|attestation| format!("attested by {} on {}: {}", attestation.by, attestation.on, attestation.statement));
-    let waived = result.waiver.as_ref().map(|waiver| format!("waived by {}: {}", waiver.owner, waiver.reason));
+    let waivers = result.waivers();
+    let waived = waivers
+        .iter()
+        .map(|(waiver, _)| format!("waived by {} until {}: {}", waiver.owner, waiver.until, waiver.reason));
     let all: Vec<String> = lines.into_iter().chain(attested).chain(waived).collect();
     if all.is_empty() { format!("{}: nothing more to say", result.title) } else { all.join("; ") }
 }

@@ -56,11 +56,27 @@ pub fn render(report: &Report) -> String {
     }
     family(&mut out, "waiver_expiry_timestamp_seconds", "When the waiver in effect ends.");
     for result in &report.results {
-        if let Some(waiver) = &result.waiver {
-            let labels = [("check", result.check.as_str()), ("target", &result.target), ("owner", &waiver.owner)];
+        // Of several by one owner, the first to end counts: two samples under the same labels are refused.
+        let mut ends: std::collections::BTreeMap<&str, chrono::NaiveDate> = std::collections::BTreeMap::new();
+        for (waiver, _) in result.waivers() {
+            let end = ends.entry(waiver.owner.as_str()).or_insert(waiver.until);
+            *end = (*end).min(waiver.until);
+        }
+        for (owner, until) in ends {
+            let labels = [("check", result.check.as_str()), ("target", result.target.as_str()), ("owner", owner)];
             // A waiver holds through its last day.
-            let end = waiver.until.succ_opt().unwrap_or(waiver.until).and_time(chrono::NaiveTime::MIN).and_utc();
+            let end = until.succ_opt().unwrap_or(until).and_time(chrono::NaiveTime::MIN).and_utc();
             sample(&mut out, "waiver_expiry_timestamp_seconds", &labels, &end.timestamp().to_string());
+        }
+    }
+    family(&mut out, "attestation_expiry_timestamp_seconds", "When somebody's word that decides a check ends.");
+    for result in &report.results {
+        if let Some(attestation) = &result.attestation {
+            let labels =
+                [("check", result.check.as_str()), ("target", result.target.as_str()), ("by", attestation.by.as_str())];
+            let end = attestation.until.succ_opt().unwrap_or(attestation.until);
+            let end = end.and_time(chrono::NaiveTime::MIN).and_utc();
+            sample(&mut out, "attestation_expiry_timestamp_seconds", &labels, &end.timestamp().to_string());
         }
     }
     family(&mut out, "run_last_completion_timestamp_seconds", "When the run ended.");

@@ -20,6 +20,7 @@ pub(crate) fn report() -> Report {
         ),
         id: "0123456789abcdef".into(),
         waived: false,
+        waiver: None,
         standing: None,
     }];
     let mut unseen = result("certificate-trust", Status::Inconclusive);
@@ -31,6 +32,7 @@ pub(crate) fn report() -> Report {
         place: Place::url("https://mcp.example.test/mcp"),
         id: "fedcba9876543210".into(),
         waived: true,
+        waiver: None,
         standing: None,
     }];
     waived.waiver = Some(WaiverLine {
@@ -114,5 +116,6 @@ fn result(check: &str, status: Status) -> ResultLine {
         attestation: None,
         evidence: vec!["GET /api/items with the valid token".into()],
         rule: "a1b2c3d4e5f6".into(),
+        scope: "0f1e2d3c4b5a".into(),
     }
 }

@@ -35,7 +35,25 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
             Status::Pass | Status::NotApplicable => {}
         }
     }
+    let left_out = results.len().saturating_sub(RESULTS);
     results.truncate(RESULTS);
+    let mut invocation = json!({
+        "executionSuccessful": report.run.complete,
+        "startTimeUtc": report.run.started.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+        "endTimeUtc": report.run.finished.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
+    });
+    let mut said: Vec<(String, &str)> = report.notices.iter().map(|notice| (notice.clone(), "warning")).collect();
+    if left_out > 0 {
+        said.push((
+            format!("{left_out} results are left out: GitHub takes {RESULTS} a run; the JSON report has all"),
+            "error",
+        ));
+    }
+    if !said.is_empty() {
+        let said: Vec<Value> =
+            said.iter().map(|(text, level)| json!({ "message": { "text": message(text) }, "level": level })).collect();
+        invocation["toolExecutionNotifications"] = json!(said);
+    }
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -44,16 +62,11 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
                 "name": report.tool.name,
                 "version": report.tool.version,
                 "semanticVersion": report.tool.version,
-                "informationUri": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html",
                 "rules": rules.iter().map(|result| rule(result)).collect::<Vec<_>>(),
             } },
             "automationDetails": { "id": format!("watertight/{}/", relative_uri(&report.policy.name)) },
             "columnKind": "unicodeCodePoints",
-            "invocations": [{
-                "executionSuccessful": report.run.complete,
-                "startTimeUtc": report.run.started.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-                "endTimeUtc": report.run.finished.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-            }],
+            "invocations": [invocation],
             "results": results,
         }],
     });
@@ -70,9 +83,9 @@ fn rule(result: &ResultLine) -> Value {
         "id": result.check,
         "name": pascal(&result.check),
         "shortDescription": { "text": sentence(&result.title) },
-        "fullDescription": { "text": sentence(&result.title) },
+        "fullDescription": { "text": sentence(&format!("{} ({})", result.title, result.statements.join(", "))) },
         "help": {
-            "text": format!("{} ({})", result.remediation, result.references.join(", ")),
+            "text": terminal(&format!("{} ({})", result.remediation, result.references.join(", "))),
             "markdown": format!("{}\n\n{}", markdown(&result.remediation), references.join(", ")),
         },
         "defaultConfiguration": { "level": level(severity) },
@@ -139,10 +152,10 @@ fn location(report: &Report, place: &Place) -> Value {
     });
     match place {
         Place::Url { url: name } | Place::Host { host: name } => {
-            value["logicalLocations"] = json!([{ "fullyQualifiedName": message(name), "kind": "resource" }]);
+            value["logicalLocations"] = json!([{ "fullyQualifiedName": named(name), "kind": "resource" }]);
         }
         Place::Commit { commit, .. } => {
-            value["logicalLocations"] = json!([{ "fullyQualifiedName": message(commit), "kind": "commit" }]);
+            value["logicalLocations"] = json!([{ "fullyQualifiedName": named(commit), "kind": "commit" }]);
         }
         Place::File { .. } | Place::Policy { .. } => {}
     }
@@ -159,6 +172,12 @@ fn below(path: &str) -> String {
 fn message(text: &str) -> String {
     // Braces would be placeholders, square brackets links (SARIF 2.1.0, 3.11).
     bounded(&terminal(text), TEXT).replace('{', "{{").replace('}', "}}").replace('[', "\\[").replace(']', "\\]")
+}
+
+/// A name is no message: nothing in it is a placeholder or a link, so `[::1]` stays as it is.
+fn named(name: &str) -> String {
+    let name = bounded(&terminal(name), TEXT);
+    if name.is_empty() { "unknown".into() } else { name }
 }
 
 fn sentence(text: &str) -> String {
@@ -218,6 +237,29 @@ mod tests {
         let rules = document["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap().clone();
         assert_eq!(rules.len(), 6);
         assert!(!document["runs"][0]["results"].to_string().contains("fedcba9876543210"));
+    }
+
+    #[test]
+    fn an_address_of_ipv6_is_a_name_as_it_stands() {
+        let mut report = sample::report();
+        report.results[0].findings[0].place = Place::url("https://[::1]:8443/{id}");
+        let document: Value = serde_json::from_str(&render(&report).unwrap()).unwrap();
+        let result = &document["runs"][0]["results"][0];
+        assert_eq!(result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"], "https://[::1]:8443/{id}");
+        assert!(result["message"]["text"].as_str().unwrap().ends_with("https://\\[::1\\]:8443/{{id}}"));
+    }
+
+    #[test]
+    fn results_that_are_left_out_are_said_to_be() {
+        let mut report = sample::report();
+        let finding = report.results[0].findings[0].clone();
+        report.results[0].findings = vec![finding; RESULTS + 7];
+        let document: Value = serde_json::from_str(&render(&report).unwrap()).unwrap();
+        let run = &document["runs"][0];
+        assert_eq!(run["results"].as_array().unwrap().len(), RESULTS);
+        let said = run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"].as_str().unwrap();
+        // One result more: what could not be seen stands at the end.
+        assert!(said.starts_with("8 results are left out"), "{said}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use super::escape::{bounded, log};
-use super::{Report, ResultLine};
+use super::{FindingLine, Report, ResultLine};
 use crate::check::Status;
 
 /// How it may look.
@@ -266,18 +266,20 @@ fn not_seen(out: &mut Page, report: &Report) {
 
 fn excepted(out: &mut Page, report: &Report) {
     let excepted: Vec<&ResultLine> =
-        report.results.iter().filter(|result| result.waiver.is_some() || result.attestation.is_some()).collect();
+        report.results.iter().filter(|result| !result.waivers().is_empty() || result.attestation.is_some()).collect();
     if excepted.is_empty() {
         return;
     }
     out.title("WAIVED AND ATTESTED");
     for result in excepted {
-        if let Some(waiver) = &result.waiver {
+        for (waiver, _) in result.waivers() {
             out.paragraph(
                 &format!("~ {}: ", name(report, result)),
                 &format!("waived until {} by {}: {}", waiver.until, waiver.owner, waiver.reason),
             );
-            for finding in result.findings.iter().filter(|finding| finding.waived).take(FINDINGS) {
+            let its =
+                |finding: &&FindingLine| finding.waived && finding.waiver.as_ref().is_none_or(|its| its == waiver);
+            for finding in result.findings.iter().filter(its).take(FINDINGS) {
                 out.paragraph("  - ", &format!("{} at {}", finding.what, finding.place));
             }
         }

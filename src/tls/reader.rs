@@ -25,8 +25,8 @@ pub struct Flight {
     pub hello: Option<ServerHello>,
     /// DER, in the order sent.
     pub chain: Option<Vec<Vec<u8>>>,
-    /// Whether an OCSP response came with the chain.
-    pub stapled: bool,
+    /// The OCSP response that came with the chain; DER.
+    pub staple: Option<Vec<u8>>,
     /// Bits of the finite-field Diffie-Hellman group.
     pub group_bits: Option<usize>,
     /// The number of a fatal alert, or of a warning that closes.
@@ -165,8 +165,7 @@ impl Reader {
                 None => self.seen.malformed = true,
             },
             12 => self.seen.group_bits = self.uses_finite_field().then(|| prime_bits(body)).flatten(),
-            // CertificateStatus, RFC 6066 section 8: a type, and a response that is not empty.
-            22 => self.seen.stapled = body.len() > 4,
+            22 if self.seen.staple.is_none() => self.seen.staple = staple(body),
             14 => self.seen.done = true,
             _ => {}
         }
@@ -249,6 +248,13 @@ fn certificates(body: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(chain)
 }
 
+/// CertificateStatus, RFC 6066 section 8: the type `ocsp`, and a response that is not empty.
+fn staple(body: &[u8]) -> Option<Vec<u8>> {
+    let mut cursor = Cursor(body);
+    (cursor.number(1)? == 1).then_some(())?;
+    cursor.block(3).filter(|response| !response.is_empty()).map(<[u8]>::to_vec)
+}
+
 /// The length of dh_p in ServerDHParams (RFC 5246 section 7.4.3).
 fn prime_bits(body: &[u8]) -> Option<usize> {
     Cursor(body).block(2).map(bits_of)
@@ -267,8 +273,8 @@ pub(crate) fn fuzz_flight(bytes: &[u8]) {
     }
     assert!(whole.seen.chain.as_ref().is_none_or(|chain| chain.len() <= CERTIFICATES));
     let said = |reader: &Reader| {
-        let Flight { hello, chain, stapled, group_bits, alert, done, malformed, stranger: _ } = reader.seen.clone();
-        (hello, chain, stapled, group_bits, alert, done, malformed)
+        let Flight { hello, chain, staple, group_bits, alert, done, malformed, stranger: _ } = reader.seen.clone();
+        (hello, chain, staple, group_bits, alert, done, malformed)
     };
     assert_eq!(said(&whole), said(&pieces), "a flight in pieces says something else");
 }

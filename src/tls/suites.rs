@@ -290,10 +290,14 @@ pub fn has_forward_secrecy(number: u16) -> bool {
     is_of_tls13(number) || find(number).is_some_and(|suite| EPHEMERAL.iter().any(|kind| suite.name.starts_with(kind)))
 }
 
-/// What a hello of the version offers: every suite of its age, up to TLS 1.1 the rare ones, too.
+/// What a hello of the version offers: every suite of its age, up to TLS 1.1 the rare ones, too. In TLS 1.2 the sound ones
+/// over finite-field Diffie-Hellman come first: a server that leaves the choice to its client shows its group at once.
 pub fn common(version: Version) -> Vec<u16> {
     let rare = if version < Version::Tls12 { RARE } else { &[] };
-    ALL.iter().chain(rare).filter(|suite| suite.is_for(version)).map(|suite| suite.number).collect()
+    let all = ALL.iter().chain(rare).filter(|suite| suite.is_for(version)).map(|suite| suite.number);
+    let first = if version == Version::Tls12 { sound_finite_field() } else { Vec::new() };
+    let rest: Vec<u16> = all.filter(|number| !first.contains(number)).collect();
+    [first, rest].concat()
 }
 
 /// Sound suites up to TLS 1.2 over finite-field Diffie-Hellman, whose group the server chooses.

@@ -18,6 +18,30 @@ fn small(stage: &Stage) {
 const AUDIT: [&str; 5] = ["audit", "--repo", ".", "--scope", "repository"];
 
 #[test]
+fn case_44_the_memory_that_holds_the_token_is_dumped_nowhere() {
+    let stage = Stage::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_watertight"));
+    stage.dress(&mut command);
+    let mut child =
+        command.args(["audit", "--demo"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let limits = std::path::PathBuf::from(format!("/proc/{}/limits", child.id()));
+    let began = Instant::now();
+    let none = |limits: &str| {
+        let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+        core.is_some_and(|line| line.split_whitespace().filter(|word| *word == "0").count() == 2)
+    };
+    // The limit is the first thing that the process sets, but it needs a moment to begin.
+    let mut forbidden = false;
+    while !forbidden && began.elapsed() < WITHIN && child.try_wait().unwrap().is_none() {
+        forbidden = std::fs::read_to_string(&limits).is_ok_and(|limits| none(&limits));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(forbidden, "a core file may be written");
+}
+
+#[test]
 fn case_45_names_that_talk_sql_are_kept_as_names() {
     let stage = Stage::new();
     small(&stage);

@@ -37,6 +37,11 @@ const PAIRS: &[(&str, &[&str])] = &[
     ("limiter-off+half-token", &["auth-enforced", "rate-limit"]),
     // A firewall's 403 for whoever sends no token: the token in a cookie never gets there.
     ("body-unvalidated+challenge-for-bots", &["input-validation"]),
+    // No answer is like another, so that none is like what the valid token gets.
+    ("half-token+volatile-answers", &["auth-enforced"]),
+    ("slashes-open+volatile-answers", &["auth-enforced"]),
+    // And that alone is no fault.
+    ("volatile-answers", &[]),
 ];
 
 struct Variant {
@@ -64,7 +69,8 @@ fn variants() -> Vec<Variant> {
 #[test]
 fn every_single_fault_and_every_masking_pair_fails_exactly_its_item() {
     let folder = folder();
-    let token = format!("{:x}{:x}", random(folder.path()), random(folder.path()));
+    // Letters of both cases, so that they tell it from others.
+    let token = format!("Wt{:x}Q{:x}", random(folder.path()), random(folder.path()));
     let variants = variants();
     // Port 0: the service takes what is free and says which.
     let served: Vec<String> = variants.iter().map(|variant| format!("0={}", variant.name)).collect();

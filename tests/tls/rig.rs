@@ -20,7 +20,7 @@ use watertight::probe::World;
 use watertight::probe::secret::Vault;
 use watertight::target::Target;
 
-/// One look at a deployment: what was seen, and how many connections it took.
+/// One look at a deployment: what was seen, and how many connections it took, each request counted as one.
 pub(crate) struct Looked {
     pub(crate) target: Target,
     pub(crate) evidence: Evidence,
@@ -83,7 +83,7 @@ pub(crate) fn look_with(versions: &TlsVersion, port: u16, ca: Option<PathBuf>) -
     let world = World::new(run.clone(), Vault::default(), Duration::from_mins(2), stopped);
     let mut answers = BTreeMap::new();
     tokio::runtime::Runtime::new().unwrap().block_on(world.answer(&target, asks.clone(), &mut answers));
-    let connections = asks.iter().map(|ask| world.sent(&target.name, ask).connections).sum();
+    let connections = asks.iter().map(|ask| world.sent(&target.name, ask).total()).sum();
     for ask in &asks {
         assert!(world.sent(&target.name, ask).total() <= ask.ceiling(&target), "{ask}");
     }

@@ -6,7 +6,7 @@ use super::place;
 use crate::check::{Finding, Severity, Verdict};
 use crate::detect::answer::{Says, alike, same_content};
 use crate::detect::schema;
-use crate::evidence::api::{Description, Operation};
+use crate::evidence::api::{self, Description, Operation};
 use crate::evidence::http::{Credential, Exchange, Request};
 use crate::evidence::{Ask, Evidence, Unseen};
 use crate::target::{Deployment, Endpoint, Environment, Target, Writes};
@@ -59,7 +59,7 @@ fn operation<'a>(target: &Target, seen: &'a Evidence, endpoint: &Endpoint) -> Op
 }
 
 pub(super) fn asks(target: &Target, request: &Request) -> Vec<Ask> {
-    let mut asks = vec![bare(request).into(), wrong(request).into()];
+    let mut asks = vec![bare(request).into(), stranger(target, request).into()];
     if has_token(target) {
         asks.push(valid(request).into());
     }
@@ -71,7 +71,13 @@ pub(super) fn asks(target: &Target, request: &Request) -> Vec<Ask> {
 pub(super) fn controls(target: &Target, seen: &Evidence, request: &Request) -> Vec<Request> {
     let says = |asked: &Request| seen.of(asked).ok().map(Says::of);
     let mut controls = Vec::new();
-    if [bare(request), wrong(request)].iter().any(|asked| says(asked) == Some(Says::Served)) {
+    let near = stranger(target, request);
+    // A guard that admits a token with one character changed may admit any; and where that one must not be sent, another may.
+    let unanswered = matches!(seen.of(&near), Err(unseen) if unseen != Unseen::NotAsked);
+    if near.credential != Credential::Wrong && (unanswered || says(&near) == Some(Says::Served)) {
+        controls.push(wrong(request));
+    }
+    if [bare(request), near, wrong(request)].iter().any(|asked| says(asked) == Some(Says::Served)) {
         controls.push(made_up(seen, request));
         controls.extend(has_token(target).then(|| valid(&made_up(seen, request))));
     }
@@ -107,10 +113,10 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
     let by_certificate = target.deployment().is_ok_and(Deployment::is_known_by_certificate);
     let what = if by_certificate { "client certificate" } else { "token" };
     let (mut denied, mut refused_in_tls) = (0, false);
-    for (asked, aspect, who) in [
-        (bare(request), "no-credential", "without a credential".to_owned()),
-        (wrong(request), "wrong-token", format!("to a wrong {what}")),
-    ] {
+    let (near, aspect, who) = told_stranger(target, evidence, request, what);
+    for (asked, aspect, who) in
+        [(bare(request), "no-credential", "without a credential".to_owned()), (near, aspect, who.clone())]
+    {
         match evidence.of(&asked) {
             Err(unseen) if is_refused_handshake(target, &unseen) => {
                 denied += 1;
@@ -160,7 +166,7 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
             match refused(target, evidence, request, control) {
                 Some(why) => verdict.not_seen(of_endpoint(request, why)),
                 None if denied == 2 => verdict.holds(format!(
-                    "{} {}: denied without and with a wrong {what}{}, {} with the valid one",
+                    "{} {}: denied without a credential and {who}{}, {} with the valid {what}",
                     request.method,
                     request.path,
                     if refused_in_tls { " (in the TLS handshake)" } else { "" },
@@ -176,6 +182,24 @@ pub(super) fn judge(verdict: &mut Verdict, target: &Target, evidence: &Evidence,
                 .into(),
         )),
     }
+}
+
+/// The request of somebody with a credential of the right form that is not the right one, and what to call it.
+fn told_stranger(
+    target: &Target,
+    evidence: &Evidence,
+    request: &Request,
+    what: &str,
+) -> (Request, &'static str, String) {
+    let near = stranger(target, request);
+    let any = wrong(request);
+    let served = |asked: &Request| evidence.of(asked).is_ok_and(|answer| Says::of(answer) == Says::Served);
+    let stands_in = evidence.of(&near).is_err() && evidence.of(&any).is_ok();
+    if near == any || stands_in || (served(&near) && served(&any)) {
+        return (any, "wrong-token", format!("to a wrong {what}"));
+    }
+    let who = format!("to {}", near.credential);
+    (near, "one-character", who)
 }
 
 /// Whether the server ended the TLS handshake for want of the client certificate that is the credential.
@@ -350,7 +374,7 @@ fn missing(target: &Target, evidence: &Evidence, request: &Request, control: &Ex
 /// Whether nobody is served at the path, with or without a credential: nothing is there.
 pub(super) fn is_nowhere(target: &Target, evidence: &Evidence, request: &Request) -> bool {
     let hidden = |asked: &Request| evidence.of(asked).is_ok_and(|answer| Says::of(answer) == Says::Hidden);
-    hidden(&bare(request)) && hidden(&wrong(request)) && (!has_token(target) || hidden(&valid(request)))
+    hidden(&bare(request)) && hidden(&stranger(target, request)) && (!has_token(target) || hidden(&valid(request)))
 }
 
 /// Whether the same described operation answered another input as only an endpoint does.
@@ -392,7 +416,7 @@ pub(super) fn guarded<'a>(
     }
     let control = evidence.of(&valid(request)).ok()?;
     let denial = evidence.of(&bare(request)).ok()?;
-    let both_denied = [denial, evidence.of(&wrong(request)).ok()?]
+    let both_denied = [denial, evidence.of(&stranger(target, request)).ok()?]
         .into_iter()
         .all(|exchange| matches!(weigh(exchange, Some(&Ok(control)), request, evidence), Weight::Denied { .. }));
     (both_denied && refused(target, evidence, request, control).is_none()).then_some((denial, control))
@@ -416,7 +440,13 @@ pub(super) fn bare(request: &Request) -> Request {
     request.clone().with(Credential::None)
 }
 
-pub(super) fn wrong(request: &Request) -> Request {
+/// The valid token with one character changed where there is a token: who denies that denies any wrong one, and a guard that
+/// compares a part of the token does not.
+pub(super) fn stranger(target: &Target, request: &Request) -> Request {
+    request.clone().with(api::mistaken(target))
+}
+
+fn wrong(request: &Request) -> Request {
     request.clone().with(Credential::Wrong)
 }
 

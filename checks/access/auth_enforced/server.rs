@@ -5,7 +5,7 @@ use crate::check::{Finding, Severity, Verdict};
 use crate::detect::answer::Says;
 use crate::evidence::http::{Credential, Exchange};
 use crate::evidence::mcp::{Conversation, Era, EraAsked, Outcome, Reply, Session, Step, Transcript};
-use crate::evidence::{Ask, Evidence, Unseen};
+use crate::evidence::{Ask, Evidence, Unseen, api};
 use crate::target::Target;
 
 /// A tool that no server has: whoever calls it shows whether calls are let in, and nothing runs.
@@ -127,7 +127,7 @@ fn mistaken(target: &Target, path: &str, era: Spoken) -> Conversation {
         Spoken::Modern => vec![Step::ListTools],
         Spoken::Legacy { .. } | Spoken::Sse => Vec::new(),
     };
-    without(target, path, era).with(Credential::Wrong).taking(steps)
+    without(target, path, era).with(api::mistaken(target)).taking(steps)
 }
 
 fn stolen(target: &Target, path: &str, era: Spoken) -> Conversation {

@@ -76,7 +76,7 @@ fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Ve
             let seen = match &ask {
                 Ask::Http(request) => (deployed.http)(request).map(Seen::from),
                 Ask::Mcp(asked) => (deployed.mcp)(asked).map(Seen::from),
-                Ask::Token(_) => Ok(Seen::from(TokenFacts::default())),
+                Ask::Token(_) => Ok(Seen::from(TokenFacts { mixed_case: true, ..TokenFacts::default() })),
                 Ask::Lines(asked) => Ok(Seen::from((deployed.lines)(asked))),
                 other => panic!("{other}"),
             };
@@ -196,8 +196,9 @@ fn every_altered_or_misplaced_token_that_is_admitted_fails() {
     let mut target = items();
     target.deployment.as_mut().unwrap().token.as_mut().unwrap().disposable = true;
     for (mutation, aspect) in [
-        (Mutation::OneCharacter, "one-character"),
+        (Mutation::OneCharacter, "GET one-character"),
         (Mutation::Truncated, "truncated"),
+        (Mutation::SwappedCase, "swapped-case"),
         (Mutation::Suffixed, "suffixed"),
         (Mutation::EmptyBearer, "empty-bearer"),
         (Mutation::BasicScheme, "basic-scheme"),
@@ -225,7 +226,7 @@ fn the_token_is_put_in_a_query_only_where_it_is_disposable_and_is_unseen_elsewhe
 fn tricks_of_path_and_header_that_get_in_fail() {
     let local = |request: &Request| {
         let claims = request.headers.iter().any(|(name, _)| name == "X-Forwarded-For");
-        if claims { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
+        if claims && is_straight(request) { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
     };
     assert_eq!(aspects(&audit(&items(), &Deployed::plain(local))), ["header-forwarded-for"]);
     let bodiless = |request: &Request| match (request.method.as_str(), is_straight(request)) {
@@ -234,7 +235,7 @@ fn tricks_of_path_and_header_that_get_in_fail() {
     };
     assert_eq!(aspects(&audit(&items(), &Deployed::plain(bodiless))), ["method-head"]);
     let doubled = |request: &Request| {
-        if request.path.starts_with("//") { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
+        if request.path == "//api/items" { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
     };
     assert_eq!(aspects(&audit(&items(), &Deployed::plain(doubled))), ["path-double-slash"]);
 }
@@ -273,7 +274,7 @@ fn hiding_is_noted_and_no_fault() {
 #[test]
 fn a_redirect_to_a_login_is_a_fault_of_an_api_and_other_redirects_show_nothing() {
     let verdict = audit(&items(), &denying(|| with(answer(302, ""), "location", "/login?next=%2Fapi%2Fitems")));
-    assert_eq!(aspects(&verdict), ["GET no-credential", "GET wrong-token"]);
+    assert_eq!(aspects(&verdict), ["GET no-credential", "GET one-character"]);
     assert!(verdict.findings()[0].what.contains("a redirect to /login, where an API answers 401"), "{verdict:#?}");
     for location in ["/api/items/", "https://api.example.com/api/items"] {
         let verdict = audit(&items(), &denying(move || with(answer(308, ""), "location", location)));
@@ -309,10 +310,19 @@ fn guard_before(there: impl Fn(&Request) -> Option<Exchange> + 'static) -> Deplo
 #[test]
 fn a_mistyped_path_behind_a_guard_passes_nothing() {
     assert_eq!(audit(&items(), &guard_before(|_| None)).status(), Status::Inconclusive);
-    let missing_item =
-        |words: &'static str| guard_before(move |request| (request.path == "/api/items").then(|| answer(404, words)));
-    assert_eq!(audit(&items(), &missing_item(r#"{"error":"no such item"}"#)).status(), Status::Pass);
-    assert_eq!(audit(&items(), &missing_item(r#"{"code":7}"#)).status(), Status::Pass);
+    // An item that is not there, beside an endpoint that shows what tricks get.
+    let both = deployed("https://api.example.com", &["GET /api/items", "GET /api/list"]);
+    let missing_item = |words: &'static str| {
+        guard_before(move |request| match request.path.as_str() {
+            "/api/items" => Some(answer(404, words)),
+            "/api/list" => Some(answer(200, r#"{"items":[]}"#)),
+            _ => None,
+        })
+    };
+    assert_eq!(audit(&both, &missing_item(r#"{"error":"no such item"}"#)).status(), Status::Pass);
+    assert_eq!(audit(&both, &missing_item(r#"{"code":7}"#)).status(), Status::Pass);
+    let alone = audit(&items(), &missing_item(r#"{"code":7}"#));
+    assert_eq!(alone.status(), Status::Inconclusive, "nothing shows what a trick gets: {alone:#?}");
     let wrong_method = guard_before(|request| (request.path == "/api/items").then(|| answer(405, "")));
     assert_eq!(audit(&items(), &wrong_method).status(), Status::Inconclusive);
     // Made-up paths that are echoed differ by themselves: nothing can be told then.
@@ -647,4 +657,131 @@ fn routes_that_are_not_found_or_cannot_be_tried_are_unseen_by_name() {
         let check = AuthEnforced { elsewhere: vec!["src/".into()], ..AuthEnforced::default() };
         assert_eq!(audit_with(&with_repository(), &deployed(), &check).0.status(), Status::Pass);
     }
+}
+
+/// An endpoint of which no answer is like another.
+fn volatile(admits: impl Fn(&Request) -> bool + 'static) -> impl Fn(&Request) -> Exchange + 'static {
+    let count = std::cell::Cell::new(0);
+    move |request| match (request.path.starts_with("/api/items"), admits(request)) {
+        (true, true) => {
+            count.set(count.get() + 1);
+            answer(200, &format!("{{\"key{}\":[{}]}}", count.get(), "1,".repeat(count.get()) + "1"))
+        }
+        (true, false) => answer(401, r#"{"error":"unauthorized"}"#),
+        (false, _) => answer(404, r#"{"error":"nothing here"}"#),
+    }
+}
+
+#[test]
+fn an_altered_token_is_no_better_denied_where_every_answer_differs() {
+    let sound = audit(&items(), &Deployed::plain(volatile(|request| only_valid(&request.credential))));
+    assert_eq!(sound.status(), Status::Pass, "{sound:#?}");
+    let half = |request: &Request| {
+        only_valid(&request.credential) || request.credential == Credential::Mutated(Mutation::Truncated)
+    };
+    assert_eq!(aspects(&audit(&items(), &Deployed::plain(volatile(half)))), ["truncated"]);
+    let slash = |request: &Request| only_valid(&request.credential) || request.path == "/api/items/";
+    assert_eq!(aspects(&audit(&items(), &Deployed::plain(volatile(slash)))), ["path-slash"]);
+}
+
+#[test]
+fn an_altered_token_that_is_served_something_else_is_not_denied() {
+    let other = |request: &Request| match &request.credential {
+        Credential::Mutated(Mutation::Truncated) => answer(200, r#"{"welcome":"whoever"}"#),
+        _ => guarding(only_valid)(request),
+    };
+    let verdict = audit(&items(), &Deployed::plain(other));
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
+}
+
+#[test]
+fn every_endpoint_of_a_class_is_tried_with_a_token_that_is_nearly_right() {
+    let target = deployed("https://api.example.com", &["GET /api/items", "GET /api/items/1"]);
+    for (form, aspect) in [(Mutation::OneCharacter, "GET one-character"), (Mutation::Truncated, "truncated")] {
+        let second = move |request: &Request| {
+            let careless = request.path == "/api/items/1" && request.credential == Credential::Mutated(form.clone());
+            if careless { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
+        };
+        let verdict = audit(&target, &Deployed::plain(second));
+        assert_eq!(aspects(&verdict), [aspect], "{verdict:#?}");
+    }
+    let check = AuthEnforced { max_altered: 0, ..AuthEnforced::default() };
+    let (verdict, _) = audit_with(&target, &Deployed::plain(guarding(only_valid)), &check);
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+    assert!(verdict.grounds().iter().any(|ground| ground.contains("further forms and tricks on /api/items alone")));
+}
+
+#[test]
+fn what_only_takes_bodies_is_tried_with_tricks_by_its_refusals() {
+    let target = deployed("https://api.example.com", &["POST /api/items"]);
+    let doubled = |request: &Request| {
+        if request.path.starts_with("//api/items") {
+            answer(400, r#"{"error":"invalid"}"#)
+        } else {
+            guarding(only_valid)(request)
+        }
+    };
+    assert_eq!(aspects(&audit(&target, &Deployed::plain(doubled))), ["path-double-slash"]);
+    // A parser that comes before every route refuses the body wherever it is sent, and lets nobody in.
+    let parsed = |request: &Request| {
+        let guarded = request.path.starts_with("/api");
+        if guarded { guarding(only_valid)(request) } else { answer(400, r#"{"error":"invalid"}"#) }
+    };
+    assert_eq!(audit(&target, &Deployed::plain(parsed)).status(), Status::Pass);
+    let mut deletes = deployed("https://api.example.com", &["DELETE /api/items"]);
+    deletes.deployment.as_mut().unwrap().writes = Writes::Allow;
+    let verdict = audit(&deletes, &Deployed::plain(guarding(only_valid)));
+    assert_eq!(verdict.status(), Status::Inconclusive, "no trick can be told there: {verdict:#?}");
+}
+
+#[test]
+fn an_mcp_server_alone_is_tried_with_tricks_too() {
+    let target = deployed("https://mcp.example.com", &["/mcp"]);
+    let open = Deployed {
+        http: Box::new(|request| match request.path.as_str() {
+            "/mcp/" => Ok(answer(200, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#)),
+            _ => Ok(answer(401, "")),
+        }),
+        ..Deployed::server(|asked| Server::sound(&[EraAsked::Legacy]).answer(asked))
+    };
+    assert_eq!(aspects(&audit(&target, &open)), ["path-slash"]);
+}
+
+#[test]
+fn a_path_without_a_method_is_judged_by_each_that_it_answers() {
+    let target = deployed("https://api.example.com", &["/api/items"]);
+    let verdict = audit(&target, &Deployed::plain(guarding(only_valid)));
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+    assert!(verdict.grounds().iter().any(|ground| ground.starts_with("POST /api/items: denied")), "{verdict:#?}");
+    let open = |request: &Request| match (request.method.as_str(), is_straight(request)) {
+        ("POST", true) => answer(200, r#"{"made":1}"#),
+        _ => guarding(only_valid)(request),
+    };
+    assert_eq!(aspects(&audit(&target, &Deployed::plain(open))), ["POST no-credential", "POST wrong-token"]);
+    let read = |request: &Request| match (request.method.as_str(), is_straight(request)) {
+        ("POST", true) => answer(405, ""),
+        _ => guarding(only_valid)(request),
+    };
+    assert_eq!(audit(&target, &Deployed::plain(read)).status(), Status::Pass);
+    let more = move |request: &Request| match request.method.as_str() {
+        "POST" => with(read(request), "allow", "GET, PUT, DELETE"),
+        _ => read(request),
+    };
+    let verdict = audit(&target, &Deployed::plain(more));
+    assert!(verdict.unseen()[0].to_string().contains("answers DELETE, PUT, too"), "{verdict:#?}");
+}
+
+#[test]
+fn a_lockout_after_which_the_valid_token_is_denied_shows_nothing() {
+    let target = deployed("https://api.example.com", &["POST /api/items"]);
+    let failures = std::cell::Cell::new(0);
+    let locking = move |request: &Request| {
+        if !only_valid(&request.credential) {
+            failures.set(failures.get() + 1);
+        }
+        let locked = failures.get() > 4;
+        guarding(move |credential| only_valid(credential) && !locked)(request)
+    };
+    let verdict = audit(&target, &Deployed::plain(locking));
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
 }

@@ -373,14 +373,14 @@ pub fn masked(path: &str, text: &str) -> String {
 pub fn rules() -> String {
     let mut hash = Sha256::new();
     hash.update(VERSION.to_le_bytes());
-    for format in formats::FORMATS {
+    for format in formats::all() {
         hash.update(format!("{format:?}").as_bytes());
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn line_at(text: &[u8]) -> u32 {
-    u32::try_from(text.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(u32::MAX)
+    u32::try_from(memchr::memchr_iter(b'\n', text).count()).unwrap_or(u32::MAX)
 }
 
 pub(crate) fn bounded(text: &str, characters: usize) -> String {

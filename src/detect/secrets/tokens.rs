@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use super::formats::{Class, FORMATS, Format, Part};
-use super::{Hit, assign, calls, keys, line_at, shape, value, web};
+use super::formats::{Class, Format, Part};
+use super::{Hit, assign, calls, formats, keys, line_at, shape, value, web};
 use crate::evidence::repo::ValueKind;
 
 /// What the automaton's needles mean.
 #[derive(Clone, Copy, Debug)]
 enum Needle {
-    Format(usize),
+    Format(&'static Format),
     Pem,
     EncodedPem,
     Putty,
@@ -47,8 +47,8 @@ struct Finder {
 }
 
 static FINDER: LazyLock<Finder> = LazyLock::new(|| {
-    let mut literals: Vec<String> = FORMATS.iter().map(|format| format.prefix.to_owned()).collect();
-    let mut needles: Vec<Needle> = (0..FORMATS.len()).map(Needle::Format).collect();
+    let mut literals: Vec<String> = formats::all().map(|format| format.prefix.to_owned()).collect();
+    let mut needles: Vec<Needle> = formats::all().map(Needle::Format).collect();
     let mut add = |literal: String, needle: Needle| {
         literals.push(literal);
         needles.push(needle);
@@ -171,7 +171,7 @@ pub(super) fn weigh(text: &[u8], spots: &[Spot], hits: &mut Vec<Hit>, marks: &mu
         let Some(needle) = FINDER.needles.get(usize::from(spot.needle)) else { continue };
         let (start, end) = (spot.start as usize, spot.end as usize);
         let hit = match needle {
-            Needle::Format(index) => FORMATS.get(*index).and_then(|format| token(format, text, start..end)),
+            Needle::Format(format) => token(format, text, start..end),
             Needle::Pem => keys::pem(text, start..end),
             // What was decoded from the same letter on shows every block that it holds.
             Needle::EncodedPem => match decoded.get_mut(start % 4) {
@@ -237,7 +237,9 @@ fn token(format: &Format, text: &[u8], prefix: Range<usize>) -> Option<Hit> {
     if text.get(at).is_some_and(|byte| is_word(*byte) || last.holds(*byte)) {
         return None;
     }
-    let body = std::str::from_utf8(text.get(prefix.end..at)?).ok()?;
+    // Where the fixed part comes last, what stands before it is the body.
+    let body = if format.lead.is_some() { start } else { prefix.end };
+    let body = std::str::from_utf8(text.get(body..at)?).ok()?;
     if value::looks(body) == ValueKind::Placeholder || shape::entropy(body) < 2.5 {
         return None;
     }

@@ -38,11 +38,18 @@ pub(super) struct Break {
     pub(super) each: bool,
 }
 
+/// What came from the server on counted connections, in bytes.
+#[derive(Default)]
+pub(super) struct Sent {
+    pub(super) in_all: AtomicUsize,
+    pub(super) at_most_on_one: AtomicUsize,
+}
+
 /// Relays to a server for as long as it is kept.
 pub(super) struct Relay {
     pub(super) address: SocketAddr,
     /// Bytes of the server's on counted connections.
-    pub(super) sent: Arc<AtomicUsize>,
+    pub(super) sent: Arc<Sent>,
     task: JoinHandle<()>,
 }
 
@@ -51,7 +58,7 @@ impl Relay {
     pub(super) async fn new(upstream: SocketAddr, broken: Break) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let sent = Arc::new(AtomicUsize::new(0));
+        let sent = Arc::<Sent>::default();
         let counter = Arc::clone(&sent);
         let task = tokio::spawn(async move {
             let mut carried = JoinSet::new();
@@ -71,14 +78,14 @@ impl Drop for Relay {
     }
 }
 
-async fn carry(mut client: TcpStream, upstream: SocketAddr, broken: Break, total: &AtomicUsize) -> std::io::Result<()> {
+async fn carry(mut client: TcpStream, upstream: SocketAddr, broken: Break, sent: &Sent) -> std::io::Result<()> {
     let mut server = TcpStream::connect(upstream).await?;
     let mut first = vec![0; 16 * 1024];
     let length = client.read(&mut first).await?;
     stir();
     server.write_all(&first[..length]).await?;
     let counts = (broken.counted)(&first[..length]);
-    let own = AtomicUsize::new(0);
+    let mut own = 0;
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
     let up = async {
@@ -98,9 +105,10 @@ async fn carry(mut client: TcpStream, upstream: SocketAddr, broken: Break, total
                 to_client.write_all(piece).await?;
                 continue;
             }
-            let all = total.fetch_add(read, Ordering::SeqCst);
-            let here = own.fetch_add(read, Ordering::SeqCst);
-            let before = if broken.each { here } else { all };
+            let all = sent.in_all.fetch_add(read, Ordering::SeqCst);
+            let before = if broken.each { own } else { all };
+            own += read;
+            sent.at_most_on_one.fetch_max(own, Ordering::SeqCst);
             if broken.at < before || broken.at >= before + read {
                 if broken.fault == Fault::Garbage && before > broken.at {
                     garble(piece);
@@ -146,17 +154,17 @@ fn stir() {
     STIRRED.store(now(), Ordering::SeqCst);
 }
 
-/// Runs `conversations` on the paused clock of their test (`start_paused`): wherever nothing has moved for a while, half a second passes at once. So a
+/// Runs `conversations` on the paused clock of their test (`start_paused`): wherever nothing has moved for a while, a second passes at once. So a
 /// deadline comes due as it would, and nobody waits for it.
-pub(super) async fn in_virtual_time<T>(conversations: impl Future<Output = T>) -> T {
-    /// Longer than loopback and a loaded machine need between two bytes.
-    const QUIET: Duration = Duration::from_millis(60);
+///
+/// `quiet` is that while. Where a machine needs longer for a byte, a deadline comes due early: one more stall.
+pub(super) async fn in_virtual_time<T>(quiet: Duration, conversations: impl Future<Output = T>) -> T {
     let passing = async {
         loop {
             // Never idle: an idle runtime would move the paused clock whenever a byte is under way.
             tokio::task::yield_now().await;
-            if now().saturating_sub(STIRRED.load(Ordering::SeqCst)) > u64::try_from(QUIET.as_micros()).unwrap_or(0) {
-                tokio::time::advance(Duration::from_millis(500)).await;
+            if now().saturating_sub(STIRRED.load(Ordering::SeqCst)) > u64::try_from(quiet.as_micros()).unwrap_or(0) {
+                tokio::time::advance(Duration::from_secs(1)).await;
                 stir();
             }
         }

@@ -104,6 +104,7 @@ fn mutated(mutation: &Mutation, name: &str, token: &str, other: &str) -> Result<
     Ok(match mutation {
         Mutation::OneCharacter => usual(&one_character(token)),
         Mutation::Truncated => usual(first_half(token)),
+        Mutation::SwappedCase => usual(&other_case(token)),
         Mutation::Suffixed => usual(&format!("{token}x")),
         Mutation::EmptyBearer => Carried::header(name, bearer),
         Mutation::ShortBearer => usual("x"),
@@ -131,6 +132,7 @@ fn hide(world: &World, mutation: &Mutation, carried: &Carried) {
         Mutation::EmptyBearer | Mutation::ShortBearer => {}
         Mutation::OneCharacter
         | Mutation::Truncated
+        | Mutation::SwappedCase
         | Mutation::Suffixed
         | Mutation::BasicScheme
         | Mutation::NoScheme
@@ -173,6 +175,14 @@ fn one_character(token: &str) -> String {
     let changed: String =
         changed.chars().enumerate().map(|(at, letter)| if at == middle { change(letter) } else { letter }).collect();
     format!("{kept}{changed}")
+}
+
+fn other_case(token: &str) -> String {
+    let swap = |letter: char| match letter {
+        letter if letter.is_ascii_lowercase() => letter.to_ascii_uppercase(),
+        letter => letter.to_ascii_lowercase(),
+    };
+    token.chars().map(swap).collect()
 }
 
 fn first_half(token: &str) -> &str {
@@ -303,6 +313,7 @@ mod tests {
         let token = "tokentokentoken";
         assert_eq!(value(&Mutation::EmptyBearer, token), "Bearer ");
         assert_eq!(value(&Mutation::Truncated, token), "Bearer tokento");
+        assert_eq!(value(&Mutation::SwappedCase, "aB3-c"), "Bearer Ab3-C");
         assert_eq!(value(&Mutation::DoubleSpace, token), "Bearer  tokentokentoken");
         assert_eq!(value(&Mutation::Cookie("token".into()), token), "token=tokentokentoken");
         assert_eq!(value(&Mutation::CommaJoined, token), "Bearer other, Bearer tokentokentoken");

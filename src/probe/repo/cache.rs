@@ -4,22 +4,18 @@
 //! shows them, by keyed fingerprint. Each file carries a code made with the fingerprint key, which the audited repository
 //! does not have; what was altered, cut or made under another key, other rules or another version is as good as absent.
 
-use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use gix::ObjectId;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Settings;
-use super::content::Content;
-use super::history::{Blob, Caught, History, Occurrence, Spoken};
+use super::history::History;
+use super::kept::Kept;
 use super::open::Opened;
 use super::reach::Tips;
 use crate::detect::secrets;
-use crate::evidence::repo::{CommitMark, Confidence, State};
 use crate::probe::fingerprint::Key;
 
 /// Raised when what is kept, or the way it comes about, changes.
@@ -93,6 +89,7 @@ fn basis(opened: &Opened, tips: &Tips, settings: &Settings<'_>) -> Option<[u8; 3
     let mut hash = Sha256::new();
     hash.update(VERSION.to_le_bytes());
     hash.update(env!("CARGO_PKG_VERSION"));
+    hash.update(program());
     hash.update(secrets::rules());
     // The user's own rules are part of what is looked for.
     match settings.rules {
@@ -124,6 +121,16 @@ fn basis(opened: &Opened, tips: &Tips, settings: &Settings<'_>) -> Option<[u8; 3
     Some(hash.finalize().into())
 }
 
+/// This program's own file: a build that changes the rules and not the version must not believe an older one.
+fn program() -> Vec<u8> {
+    let own = std::env::current_exe().and_then(|path| path.metadata());
+    let told = own.ok().and_then(|own| {
+        let modified = own.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
+        Some([own.len().to_le_bytes().as_slice(), modified.to_le_bytes().as_slice()].concat())
+    });
+    told.unwrap_or_default()
+}
+
 /// Name, size and times of each file of a folder, where there is one.
 fn list(folder: &Path, files: &mut Vec<Vec<u8>>) -> Option<()> {
     let listing = match std::fs::read_dir(folder) {
@@ -150,213 +157,18 @@ fn list(folder: &Path, files: &mut Vec<Vec<u8>>) -> Option<()> {
     Some(())
 }
 
-/// [`History`] without a value.
-#[derive(Deserialize, Serialize)]
-struct Kept {
-    blobs: Vec<(String, KeptBlob)>,
-    messages: Vec<(CommitMark, Vec<KeptHit>)>,
-    names: Vec<KeptHit>,
-    occurrences: Vec<KeptPlace>,
-    submodules: Vec<String>,
-    /// In the order of [`History`]'s own fields.
-    counts: [u64; 12],
-    cut_short: bool,
-    too_deep: bool,
-}
-
-#[derive(Deserialize, Serialize)]
-struct KeptBlob {
-    content: Content,
-    oversize: bool,
-    hits: Vec<KeptHit>,
-    env: Option<super::env::Assignments>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct KeptHit {
-    rule: String,
-    what: String,
-    confidence: Confidence,
-    in_fixture: Confidence,
-    anywhere: Confidence,
-    listed: bool,
-    line: u32,
-    name: Option<String>,
-    allowed: bool,
-    random: bool,
-    hint: String,
-    fingerprint: String,
-}
-
-#[derive(Deserialize, Serialize)]
-struct KeptPlace {
-    path: String,
-    blob: String,
-    state: State,
-    first: Option<CommitMark>,
-    removed: Option<CommitMark>,
-    generation: u32,
-}
-
-impl Kept {
-    fn of(history: &History) -> Self {
-        let hits = |caught: &[Caught]| caught.iter().map(KeptHit::of).collect::<Vec<_>>();
-        Self {
-            blobs: history
-                .blobs
-                .iter()
-                .map(|(id, blob)| {
-                    let kept = KeptBlob {
-                        content: blob.content,
-                        oversize: blob.oversize,
-                        hits: hits(&blob.caught),
-                        env: blob.env.clone(),
-                    };
-                    (id.to_string(), kept)
-                })
-                .collect(),
-            messages: history.messages.iter().map(|spoken| (spoken.mark.clone(), hits(&spoken.caught))).collect(),
-            names: hits(&history.names),
-            occurrences: history
-                .occurrences
-                .iter()
-                .map(|place| KeptPlace {
-                    path: place.path.clone(),
-                    blob: place.blob.to_string(),
-                    state: place.state,
-                    first: place.first.clone(),
-                    removed: place.removed.clone(),
-                    generation: place.generation,
-                })
-                .collect(),
-            submodules: history.submodules.clone(),
-            counts: [
-                history.refs.into(),
-                history.commits.into(),
-                history.tags.into(),
-                history.trees.into(),
-                history.blob_count.into(),
-                history.bytes,
-                history.binaries.into(),
-                history.media.into(),
-                history.missing.into(),
-                history.damaged.into(),
-                history.broken_refs.into(),
-                0,
-            ],
-            cut_short: history.cut_short,
-            too_deep: history.too_deep,
-        }
-    }
-
-    fn history(self) -> History {
-        let mut rules = Rules::default();
-        let mut hits = |kept: Vec<KeptHit>| kept.into_iter().map(|hit| hit.caught(&mut rules)).collect::<Vec<_>>();
-        let id = |text: &str| ObjectId::from_hex(text.as_bytes()).ok();
-        let mut blobs = HashMap::new();
-        for (text, kept) in self.blobs {
-            if let Some(id) = id(&text) {
-                let blob =
-                    Blob { content: kept.content, oversize: kept.oversize, caught: hits(kept.hits), env: kept.env };
-                blobs.insert(id, blob);
-            }
-        }
-        let [refs, commits, tags, trees, blob_count, bytes, binaries, media, missing, damaged, broken_refs, _] =
-            self.counts;
-        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        History {
-            blobs,
-            messages: self.messages.into_iter().map(|(mark, kept)| Spoken { mark, caught: hits(kept) }).collect(),
-            names: hits(self.names),
-            occurrences: self
-                .occurrences
-                .into_iter()
-                .filter_map(|kept| {
-                    Some(Occurrence {
-                        blob: id(&kept.blob)?,
-                        path: kept.path,
-                        state: kept.state,
-                        first: kept.first,
-                        removed: kept.removed,
-                        generation: kept.generation,
-                    })
-                })
-                .collect(),
-            submodules: self.submodules,
-            refs: count(refs),
-            commits: count(commits),
-            tags: count(tags),
-            trees: count(trees),
-            blob_count: count(blob_count),
-            bytes,
-            binaries: count(binaries),
-            media: count(media),
-            missing: count(missing),
-            damaged: count(damaged),
-            broken_refs: count(broken_refs),
-            cut_short: self.cut_short,
-            too_deep: self.too_deep,
-        }
-    }
-}
-
-impl KeptHit {
-    fn of(caught: &Caught) -> Self {
-        let hit = &caught.hit;
-        Self {
-            rule: hit.rule.to_string(),
-            what: hit.what.clone(),
-            confidence: hit.confidence,
-            in_fixture: hit.in_fixture,
-            anywhere: hit.anywhere,
-            listed: hit.listed,
-            line: hit.line,
-            name: hit.name.clone(),
-            allowed: hit.allowed,
-            random: hit.random,
-            hint: hit.hint.clone(),
-            fingerprint: caught.fingerprint.clone(),
-        }
-    }
-
-    fn caught(self, rules: &mut Rules) -> Caught {
-        let hit = secrets::Hit {
-            rule: rules.named(self.rule),
-            what: self.what,
-            confidence: self.confidence,
-            in_fixture: self.in_fixture,
-            anywhere: self.anywhere,
-            listed: self.listed,
-            line: self.line,
-            span: 0..0,
-            name: self.name,
-            allowed: self.allowed,
-            random: self.random,
-            hint: self.hint,
-        };
-        Caught { hit, fingerprint: self.fingerprint, value: None }
-    }
-}
-
-/// The ids of rules live as long as the process; there are a few hundred of them.
-#[derive(Default)]
-struct Rules(HashMap<String, &'static str>);
-
-impl Rules {
-    fn named(&mut self, rule: String) -> &'static str {
-        if let Some(known) = self.0.get(&rule) {
-            return known;
-        }
-        let kept: &'static str = Box::leak(rule.clone().into_boxed_str());
-        self.0.insert(rule, kept);
-        kept
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use gix::ObjectId;
+
+    use super::super::content::Content;
+    use super::super::history::{Blob, Caught};
     use super::super::open;
+    use super::super::rules::OwnRules;
     use super::*;
+    use crate::evidence::repo::Confidence;
 
     fn made() -> (tempfile::TempDir, Key) {
         let folder = tempfile::tempdir().unwrap();
@@ -437,5 +249,29 @@ mod tests {
         let key = Key::ephemeral();
         let settings = Settings { key: &key, cache: None, values: false, rules: None };
         assert!(Cache::of(folder.path(), &opened, &Tips::of(&opened), &settings).is_none());
+    }
+
+    #[test]
+    fn what_was_found_under_other_rules_is_as_good_as_absent() {
+        let (folder, key) = made();
+        kept(folder.path(), &key, |cache| cache.store(&History::default()));
+        let open::Found::Git(opened) = open::open(folder.path()).unwrap() else { panic!("a repository") };
+        let file = folder.path().join("rules.toml");
+        let rules = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            OwnRules::read(&file).unwrap()
+        };
+        let loaded = |own: Option<&OwnRules>| {
+            let settings = Settings { key: &key, cache: None, values: false, rules: own };
+            let cache = Cache::of(&folder.path().join("cache"), &opened, &Tips::of(&opened), &settings).unwrap();
+            let known = cache.load().is_some();
+            cache.store(&History::default());
+            known
+        };
+        assert!(loaded(None));
+        let (one, other) =
+            (rules("[[rules]]\nid = \"a\"\nregex = '''a'''\n"), rules("[[rules]]\nid = \"a\"\nregex = '''b'''\n"));
+        assert!(!loaded(Some(&one)) && loaded(Some(&one)), "kept once, found again");
+        assert!(!loaded(Some(&other)) && !loaded(None));
     }
 }

@@ -97,13 +97,13 @@ pub(super) fn changed(text: &[u8], copies: &[Copied], base: usize, reach: usize)
 
 pub(super) fn line_start(text: &[u8], at: usize) -> usize {
     let before = text.get(..at.min(text.len())).unwrap_or_default();
-    before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+    memchr::memrchr(b'\n', before).map_or(0, |end| end + 1)
 }
 
 pub(super) fn line_end(text: &[u8], at: usize) -> usize {
     let at = at.min(text.len());
     let after = text.get(at..).unwrap_or_default();
-    after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |length| at + length + 1)
+    memchr::memchr(b'\n', after).map_or(text.len(), |length| at + length + 1)
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ mod folder;
 mod gaps;
 mod history;
 mod ignore;
+mod kept;
 mod lines;
 mod names;
+mod narrow;
 mod numbers;
 mod open;
 mod pack;
@@ -45,7 +47,7 @@ use super::secret::Secret;
 use super::{Sink, World, pick};
 use crate::evidence::repo::{Coverage, EnvFiles, EnvFilesAsk, IgnoredAsk, Leaks, Lines, ScopeAsk, SecretsAsk};
 use crate::evidence::{Ask, Unseen};
-use crate::target::Target;
+use crate::target::{Extent, Target};
 
 /// The questions of one round about one repository.
 #[derive(Default)]
@@ -140,7 +142,11 @@ pub(super) async fn answer(world: &World, target: &Target, asks: Asks, sink: &Si
     let (quick, whole) = (
         blocking(repository.path.clone(), &cancel, most, {
             let (ignored, lines) = (asks.ignored.clone(), asks.lines.clone());
-            move |found, budget| {
+            move |path, budget| {
+                if ignored.is_empty() && lines.is_empty() {
+                    return Ok((Vec::new(), Vec::new()));
+                }
+                let found = &open::open(path)?;
                 let ignored: Vec<_> = ignored.iter().map(|ask| ignore::answer(found, ask)).collect();
                 let lines: Vec<_> = lines.iter().map(|ask| lines::find(found, ask, budget)).collect();
                 Ok((ignored, lines))
@@ -152,10 +158,15 @@ pub(super) async fn answer(world: &World, target: &Target, asks: Asks, sink: &Si
             }
             let (key, cache, values) = (world.vault.key(), world.cache.clone(), target.deployment.is_some());
             let gitleaks = repository.gitleaks.clone();
-            let work = move |found: &open::Found, budget: &Budget| {
+            let extent = repository.extent;
+            let work = move |path: &Path, budget: &Budget| {
                 let own = gitleaks.as_deref().map(OwnRules::read).transpose()?;
                 let settings = Settings { key: &key, cache: cache.as_deref(), values, rules: own.as_ref() };
-                scan::scan(found, &settings, budget)
+                match extent {
+                    Extent::Whole => scan::scan(&open::open(path)?, &settings, budget),
+                    Extent::Staged => narrow::staged(path, &settings),
+                    Extent::File => narrow::file(path, &settings, budget),
+                }
             };
             Some(blocking(repository.path.clone(), &cancel, most, work).await)
         },
@@ -192,6 +203,11 @@ pub(super) async fn answer(world: &World, target: &Target, asks: Asks, sink: &Si
         sink.put(ask, whole.as_ref().map(|scan| scan.leaks.clone()).map_err(Clone::clone));
     }
     for ask in &asks.env {
+        if repository.extent != Extent::Whole {
+            let why = "only a part of the repository was in question (--staged, or one file)";
+            sink.put(ask, Err::<EnvFiles, _>(Unseen::NotConfigured(why.into())));
+            continue;
+        }
         sink.put(ask, whole.as_ref().map(|scan| scan.env.clone()).map_err(Clone::clone));
     }
 }
@@ -200,10 +216,10 @@ async fn blocking<T: Send + 'static>(
     path: std::path::PathBuf,
     cancel: &Cancel,
     most: Duration,
-    work: impl FnOnce(&open::Found, &Budget) -> Result<T, Unseen> + Send + 'static,
+    work: impl FnOnce(&Path, &Budget) -> Result<T, Unseen> + Send + 'static,
 ) -> Result<T, Unseen> {
     let budget = Budget::new(Arc::clone(&cancel.0), most);
-    tokio::task::spawn_blocking(move || work(&open::open(&path)?, &budget))
+    tokio::task::spawn_blocking(move || work(&path, &budget))
         .await
         .unwrap_or_else(|_| Err(Unseen::Bug("reading the repository broke off".into())))
 }

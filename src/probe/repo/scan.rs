@@ -14,6 +14,7 @@ use super::{Budget, Scan, Settings, shipping};
 use crate::detect::secrets;
 use crate::evidence::Unseen;
 use crate::evidence::repo::{Coverage, EnvFile, EnvFiles, GapKind, State};
+use crate::target::Extent;
 
 pub(super) fn scan(found: &Found, settings: &Settings<'_>, budget: &Budget) -> Result<Scan, Unseen> {
     let key = settings.key;
@@ -134,7 +135,7 @@ impl Sum<'_> {
         if opened.is_bare() {
             return Ok(None);
         }
-        let staged = self.index(opened)?;
+        let staged = self.index(opened, Extent::Whole)?;
         self.work_tree(opened, &staged, budget).map(Some)
     }
 }

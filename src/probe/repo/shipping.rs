@@ -37,6 +37,10 @@ pub(super) fn find(root: &Path, entries: &[Entry], env: &[&EnvFile]) -> Vec<Ship
             && let Some(text) = read()
         {
             npm(root, entry, folder, &text, &secret, &mut found);
+        } else if lower == "cargo.toml"
+            && let Some(text) = read()
+        {
+            cargo(entry, folder, &text, &secret, &mut found);
         }
     }
     found.truncate(MOST);
@@ -164,6 +168,27 @@ fn npm(root: &Path, entry: &Entry, folder: &str, text: &str, env: &[&str], found
             (None, Some(_) | None) => continue,
         };
         found.push(Shipping { file: entry.name.clone(), line: 1, env_file: (*name).to_owned(), how: how.into() });
+    }
+}
+
+/// `package.include` takes files along that git ignores (the Cargo book, "The `exclude` and `include` fields").
+fn cargo(entry: &Entry, folder: &str, text: &str, env: &[&str], found: &mut Vec<Shipping>) {
+    let Ok(manifest) = text.parse::<toml::Table>() else { return };
+    let Some(package) = manifest.get("package").and_then(toml::Value::as_table) else { return };
+    if package.get("publish").and_then(toml::Value::as_bool) == Some(false) {
+        return;
+    }
+    let Some(include) = package.get("include").and_then(toml::Value::as_array) else { return };
+    let rules: String = include.iter().filter_map(toml::Value::as_str).map(|rule| format!("{rule}\n")).collect();
+    for name in env {
+        if below(folder, name).is_some_and(|inside| is_docker_ignored(&unrooted(&rules), inside)) {
+            found.push(Shipping {
+                file: entry.name.clone(),
+                line: 1,
+                env_file: (*name).to_owned(),
+                how: "`include` of the package takes it along".into(),
+            });
+        }
     }
 }
 

@@ -19,7 +19,7 @@ const MOST_PATHS: usize = 5000;
 /// Stands for the paths beyond [`MOST_PATHS`]; no file has this name.
 const MORE: &str = "(more than are listed)";
 /// Characters of a path that are recorded.
-const LONGEST_PATH: usize = 1000;
+pub(super) const LONGEST_PATH: usize = 1000;
 
 pub(super) struct Sum<'a> {
     pub(super) key: &'a Key,

@@ -16,6 +16,7 @@ use super::{Budget, gaps};
 use crate::detect::secrets;
 use crate::evidence::Unseen;
 use crate::evidence::repo::{GapKind, State};
+use crate::target::Extent;
 
 /// What the index says of the work tree's files.
 pub(super) struct Staged {
@@ -23,6 +24,9 @@ pub(super) struct Staged {
     blobs: HashMap<String, ObjectId>,
     /// Blobs that are not there, and so were not read.
     missing: HashSet<ObjectId>,
+    /// Files that `HEAD` does not have as they are staged, and their bytes.
+    pub(super) new: u32,
+    pub(super) bytes: u64,
 }
 
 /// What git holds of a file of the work tree.
@@ -37,17 +41,24 @@ pub(super) enum Held {
 }
 
 impl Sum<'_> {
-    /// The index: what is staged and not committed is read by the form of its file.
-    pub(super) fn index(&mut self, opened: &Opened) -> Result<Staged, Unseen> {
+    /// The index: what is staged and not committed is read by the form of its file. Where nothing but that is in question,
+    /// what is committed already is passed over.
+    pub(super) fn index(&mut self, opened: &Opened, extent: Extent) -> Result<Staged, Unseen> {
         let malformed = |what: &str, error: &dyn std::fmt::Display| {
             Unseen::Malformed(format!("{what} cannot be read: {}", super::bounded(&error.to_string(), 200)))
         };
         let index = opened.repo.index_or_empty().map_err(|error| malformed("the index", &error))?;
         let committed = committed(opened);
-        let mut staged = Staged { blobs: HashMap::new(), missing: HashSet::new() };
+        let mut staged = Staged { blobs: HashMap::new(), missing: HashSet::new(), new: 0, bytes: 0 };
+        let mut pointers = 0;
         for entry in index.entries() {
             let path = entry.path(&index).to_str_lossy().into_owned();
             self.coverage.index_entries += 1;
+            let in_head = committed.get(entry.path(&index)) == Some(&entry.id);
+            if extent == Extent::Staged && (in_head || entry.mode.is_submodule()) {
+                pointers += u32::from(!in_head);
+                continue;
+            }
             if entry.mode.is_submodule() {
                 gaps::submodule(&path, self);
                 continue;
@@ -56,16 +67,23 @@ impl Sum<'_> {
                 self.named(hit, &path, State::Index);
             }
             let name = path.rsplit('/').next().unwrap_or_default();
-            let in_head = committed.get(entry.path(&index)) == Some(&entry.id);
             if (secrets::is_env_name(name) || !in_head) && !entry.mode.contains(gix::index::entry::Mode::DIR) {
                 match opened.repo.find_blob(entry.id) {
-                    Ok(blob) => self.staged(&path, &blob.data, !in_head),
+                    Ok(blob) => {
+                        staged.new += u32::from(!in_head);
+                        staged.bytes += blob.data.len() as u64;
+                        self.staged(&path, &blob.data, !in_head);
+                    }
                     Err(_) => {
                         staged.missing.insert(entry.id);
                     }
                 }
             }
             staged.blobs.insert(path, entry.id);
+        }
+        if pointers > 0 {
+            let what = format!("{pointers} submodules are staged: a commit takes their pointers, not their content");
+            self.coverage.notes.push(what);
         }
         if !staged.missing.is_empty() {
             let what = format!("{} blobs that the index names are missing or cannot be read", staged.missing.len());

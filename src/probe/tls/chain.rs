@@ -23,7 +23,12 @@ use crate::tls::reader::Flight;
 pub(super) fn of(flight: &Flight) -> Option<Sent> {
     let over = Version::of_wire(flight.hello.as_ref()?.version)?;
     let chain = flight.chain.as_ref()?;
-    Some(Sent { certificates: chain.iter().map(|der| STANDARD.encode(der)).collect(), over, stapled: flight.stapled })
+    Some(Sent {
+        certificates: chain.iter().map(|der| STANDARD.encode(der)).collect(),
+        over,
+        stapled: flight.staple.is_some(),
+        staple: flight.staple.as_ref().map(|staple| STANDARD.encode(staple)),
+    })
 }
 
 /// Whether the server's own certificate has an RSA key; `None` where it has neither that nor one on a curve.
@@ -43,9 +48,29 @@ pub(super) enum Keys {
     Curves,
 }
 
-/// A handshake of TLS 1.3, for servers that send no chain in clear. It needs no client certificate: the server's comes
-/// before ours is asked for.
-pub(super) async fn shake_hands(address: SocketAddr, host: &str, keys: Keys) -> Result<Sent, Unseen> {
+/// What a handshake showed.
+pub(super) struct Shown {
+    pub(super) sent: Sent,
+    /// The suite that was chosen; `None` where the handshake broke after the certificate.
+    pub(super) suite: Option<u16>,
+}
+
+/// Why a handshake showed no certificate.
+pub(super) struct Failed {
+    /// The alert that refused it.
+    pub(super) alert: Option<u8>,
+    pub(super) unseen: Unseen,
+}
+
+impl From<Unseen> for Failed {
+    fn from(unseen: Unseen) -> Self {
+        Self { alert: None, unseen }
+    }
+}
+
+/// A handshake of TLS 1.3, whose chain is never in clear. It needs no client certificate: the server's comes before ours is
+/// asked for.
+pub(super) async fn shake_hands(address: SocketAddr, host: &str, keys: Keys) -> Result<Shown, Failed> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Unseen::NotComparable(format!("`{host}` is no name that TLS can ask for")))?;
     let recorder = Arc::new(Recorder { sent: Mutex::default(), keys });
@@ -59,9 +84,21 @@ pub(super) async fn shake_hands(address: SocketAddr, host: &str, keys: Keys) -> 
         TcpStream::connect(address).await.map_err(|error| Unseen::Unreachable(format!("{address}: {error}")))?;
     let shaken = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
     match (recorder.take(), shaken) {
-        (Some(sent), _) => Ok(sent),
-        (None, Ok(_)) => Err(Unseen::Malformed(format!("{address} finished a handshake without a certificate"))),
-        (None, Err(error)) => Err(Unseen::Malformed(format!("{address}: {error}"))),
+        (Some(sent), shaken) => {
+            let suite = shaken.ok().and_then(|stream| stream.get_ref().1.negotiated_cipher_suite());
+            Ok(Shown { sent, suite: suite.map(|suite| suite.suite().into()) })
+        }
+        (None, Ok(_)) => Err(Unseen::Malformed(format!("{address} finished a handshake without a certificate")).into()),
+        (None, Err(error)) => {
+            Err(Failed { alert: alert(&error), unseen: Unseen::Malformed(format!("{address}: {error}")) })
+        }
+    }
+}
+
+fn alert(error: &std::io::Error) -> Option<u8> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(description) => Some((*description).into()),
+        _ => None,
     }
 }
 
@@ -90,7 +127,8 @@ impl ServerCertVerifier for Recorder {
         if let Ok(mut sent) = self.sent.lock() {
             let certificates =
                 std::iter::once(end_entity).chain(intermediates).map(|der| STANDARD.encode(der)).collect();
-            *sent = Some(Sent { certificates, over: Version::Tls13, stapled: !ocsp_response.is_empty() });
+            let staple = (!ocsp_response.is_empty()).then(|| STANDARD.encode(ocsp_response));
+            *sent = Some(Sent { certificates, over: Version::Tls13, stapled: staple.is_some(), staple });
         }
         Ok(ServerCertVerified::assertion())
     }

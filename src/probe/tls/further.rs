@@ -2,38 +2,36 @@
 //! offered in one hello, and again without what was chosen, until the server refuses: a sound one does so at once.
 
 use super::line::Line;
-use super::{Asked, chain};
-use crate::evidence::tls::{ChosenAt, Outcome, Sent, Strictness, Suites, Version};
+use super::{Asked, Chains, chain};
+use crate::evidence::tls::{ChosenAt, Outcome, Strictness, Suites, Version};
 use crate::evidence::{Ask, Unseen};
 use crate::tls::suites;
 
 /// What one address took.
-#[derive(Default)]
 pub(super) struct Further {
     pub(super) chosen: Vec<ChosenAt>,
-    /// An accepted hello after which nothing was refused but by an alert: it shows that the server still answers.
-    pub(super) good: Option<Outcome>,
-    /// Why it is not known whether there is a second chain.
-    pub(super) unseen_chain: Option<Unseen>,
+    /// Whether everything here was answered in TLS, be it with a refusal: nothing in it looks like a firewall's.
+    pub(super) answered: bool,
 }
 
-pub(super) async fn look(line: &Line<'_>, asked: &Asked, chains: &mut Vec<Sent>) -> Further {
-    let mut further = Further::default();
+/// `group` is what showed the server's Diffie-Hellman group already, with its bits.
+pub(super) async fn look(
+    line: &Line<'_>,
+    asked: &Asked,
+    group: Option<(&Outcome, u32)>,
+    chains: &mut Chains,
+) -> Further {
+    let mut further = Further { chosen: Vec::new(), answered: true };
     // A second key is looked for once, beside the first question about suites.
-    let rsa = if asked.chain.is_some() { chains.first().and_then(chain::is_rsa) } else { None };
+    let rsa = if asked.chain.is_some() { chains.sent.first().and_then(chain::is_rsa) } else { None };
     let mut other = rsa.map(|rsa| suites::sound_with(!rsa)).unwrap_or_default();
     for question in &asked.suites {
-        let mut offer = Offered::of(question, std::mem::take(&mut other));
-        further.chosen.push(offer.settle(line, &question.clone().into(), chains, &mut further.good).await);
-        further.unseen_chain = further.unseen_chain.take().or(offer.unseen_chain);
+        let mut offer = Offered::of(question, group, std::mem::take(&mut other));
+        further.chosen.push(offer.settle(line, &question.clone().into(), chains, &mut further.answered).await);
     }
     if let (false, Some(ask)) = (other.is_empty(), &asked.chain) {
         let mut offer = Offered { other, ..Offered::default() };
-        offer.settle(line, &ask.clone().into(), chains, &mut further.good).await;
-        further.unseen_chain = offer.unseen_chain;
-    }
-    if chains.is_empty() {
-        further.unseen_chain = None;
+        offer.settle(line, &ask.clone().into(), chains, &mut further.answered).await;
     }
     further
 }
@@ -49,13 +47,6 @@ pub(super) fn unasked(question: &Suites, address: &str, why: &Outcome) -> Chosen
     }
 }
 
-/// Keeps a chain that is not there yet.
-pub(super) fn keep(chains: &mut Vec<Sent>, sent: Sent) {
-    if !chains.iter().any(|known| known.certificates == sent.certificates) {
-        chains.push(sent);
-    }
-}
-
 /// What is still on offer.
 #[derive(Default)]
 struct Offered {
@@ -64,19 +55,20 @@ struct Offered {
     finite_field: Vec<u16>,
     /// Sound suites for the kind of key that was not shown.
     other: Vec<u16>,
+    /// What showed the group before, with its bits.
+    group: Option<(Outcome, u32)>,
     asks_for_group: bool,
-    unseen_chain: Option<Unseen>,
 }
 
 impl Offered {
-    fn of(question: &Suites, other: Vec<u16>) -> Self {
+    fn of(question: &Suites, group: Option<(&Outcome, u32)>, other: Vec<u16>) -> Self {
         let asks_for_group = question.strictness == Strictness::Sane;
         Self {
             forbidden: suites::forbidden(question.strictness),
-            finite_field: if asks_for_group { suites::sound_finite_field() } else { Vec::new() },
+            finite_field: if asks_for_group && group.is_none() { suites::sound_finite_field() } else { Vec::new() },
+            group: group.filter(|_| asks_for_group).map(|(outcome, bits)| (outcome.clone(), bits)),
             other,
             asks_for_group,
-            unseen_chain: None,
         }
     }
 
@@ -91,19 +83,13 @@ impl Offered {
         whole
     }
 
-    async fn settle(
-        &mut self,
-        line: &Line<'_>,
-        ask: &Ask,
-        chains: &mut Vec<Sent>,
-        good: &mut Option<Outcome>,
-    ) -> ChosenAt {
+    async fn settle(&mut self, line: &Line<'_>, ask: &Ask, chains: &mut Chains, answered: &mut bool) -> ChosenAt {
         let mut at = ChosenAt {
             address: line.address.to_string(),
             suites: Vec::new(),
             last: Outcome::Closed,
-            group_bits: None,
-            group: None,
+            group_bits: self.group.as_ref().map(|(_, bits)| *bits),
+            group: self.group.as_ref().map(|(outcome, _)| outcome.clone()),
         };
         loop {
             let whole = self.whole();
@@ -132,8 +118,8 @@ impl Offered {
             if let Some(bits) = met.flight.group_bits.and_then(|bits| u32::try_from(bits).ok()) {
                 at.group_bits = Some(at.group_bits.map_or(bits, |known: u32| known.min(bits)));
             }
-            if let Some(sent) = chain::of(&met.flight).filter(|_| !chains.is_empty()) {
-                keep(chains, sent);
+            if let Some(sent) = chain::of(&met.flight).filter(|_| !chains.sent.is_empty()) {
+                chains.keep(sent);
             }
             if self.take_away(suite) {
                 at.suites.push(suite);
@@ -141,15 +127,12 @@ impl Offered {
             if suites::is_finite_field(suite) {
                 at.group = Some(met.outcome.clone());
             }
-            if met.outcome.is_accepted() {
-                *good = Some(met.outcome.clone());
-            }
             at.last = met.outcome;
         }
         if self.asks_for_group && at.group.is_none() {
             at.group = Some(at.last.clone());
         }
-        self.conclude(line, &at.last, good);
+        self.conclude(line, &at.last, chains, answered);
         at
     }
 
@@ -171,21 +154,21 @@ impl Offered {
     }
 
     /// What the ending leaves open.
-    fn conclude(&mut self, line: &Line<'_>, last: &Outcome, good: &mut Option<Outcome>) {
+    fn conclude(&mut self, line: &Line<'_>, last: &Outcome, chains: &mut Chains, answered: &mut bool) {
         match last {
             Outcome::Accepted { .. } | Outcome::Downgraded { .. } | Outcome::Alert(_) => {}
             // Nothing shows that this was not a firewall: the good hello has to come after it.
-            Outcome::Closed => *good = None,
+            Outcome::Closed => *answered = false,
             Outcome::Reset
             | Outcome::PlainHttp
             | Outcome::NotTls(_)
             | Outcome::Silent(_)
             | Outcome::NotListening
             | Outcome::Unreachable(_) => {
-                *good = None;
-                if !self.other.is_empty() {
+                *answered = false;
+                if !self.other.is_empty() && !chains.sent.is_empty() {
                     let what = format!("{}: whether it has a second certificate: {last}", line.address);
-                    self.unseen_chain = Some(Unseen::NotComparable(what));
+                    chains.unseen.push(Unseen::NotComparable(what));
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
@@ -10,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::chain;
-use crate::evidence::tls::{Outcome, Sent, Version};
+use crate::evidence::tls::{Outcome, Version};
 use crate::evidence::{Ask, Unseen};
 use crate::probe::World;
 use crate::probe::meter::Kind;
@@ -51,12 +52,14 @@ pub(super) struct Line<'a> {
     /// `host:port`, as the plan has it.
     pub(super) host: &'a str,
     pub(super) address: SocketAddr,
+    /// Whether this server was met that answers, and takes longer than [`PROMPT`] for it.
+    pub(super) slow: AtomicBool,
 }
 
 impl Line<'_> {
     /// A hello, and once more with patience where it met no word, or was cut in the middle of one.
     pub(super) async fn insist(&self, ask: &Ask, version: Version, suites: &[u16]) -> Met {
-        let met = self.send(ask, version, suites, PROMPT).await;
+        let met = self.send(ask, version, suites, self.prompt()).await;
         if is_wordless(&met.outcome) {
             tokio::time::sleep(PAUSE).await;
             return self.send(ask, version, suites, PATIENT).await;
@@ -65,6 +68,11 @@ impl Line<'_> {
             return self.send(ask, version, suites, PATIENT).await;
         }
         met
+    }
+
+    /// How long the first try waits: no one waits in vain twice for a server that is known to be slow.
+    fn prompt(&self) -> Duration {
+        if self.slow.load(Ordering::Relaxed) { PATIENT } else { PROMPT }
     }
 
     /// One connection, one hello, and the server's first flight.
@@ -86,23 +94,28 @@ impl Line<'_> {
         let ended = timeout(within, exchange(&mut stream, &hello, &mut reader)).await.ok();
         let waited = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let cut = ended.is_none() && reader.is_cut();
+        if ended.is_some() && started.elapsed() > PROMPT {
+            self.slow.store(true, Ordering::Relaxed);
+        }
         Met { outcome: outcome(version, &reader, ended, waited), flight: reader.seen, cut }
     }
 
     /// The chain through a handshake of TLS 1.3, with patience where it needs some.
-    pub(super) async fn shake_hands(&self, ask: &Ask, keys: chain::Keys) -> Result<Sent, Unseen> {
-        match self.handshake(ask, keys, PROMPT).await {
-            Err(Unseen::TimedOut(_)) => self.handshake(ask, keys, PATIENT).await,
+    pub(super) async fn shake_hands(&self, ask: &Ask, keys: chain::Keys) -> Result<chain::Shown, chain::Failed> {
+        match self.handshake(ask, keys, self.prompt()).await {
+            Err(chain::Failed { unseen: Unseen::TimedOut(_), .. }) => self.handshake(ask, keys, PATIENT).await,
             shaken => shaken,
         }
     }
 
-    async fn handshake(&self, ask: &Ask, keys: chain::Keys, within: Duration) -> Result<Sent, Unseen> {
+    async fn handshake(&self, ask: &Ask, keys: chain::Keys, within: Duration) -> Result<chain::Shown, chain::Failed> {
         self.world.meter.send(self.target, ask, Kind::Connection, self.host)?;
         let host = self.name.map_or_else(|| self.address.ip().to_string(), ToOwned::to_owned);
         match timeout(within, chain::shake_hands(self.address, &host, keys)).await {
             Ok(chain) => chain,
-            Err(_) => Err(Unseen::TimedOut(format!("{} shook no hands within {} s", self.address, within.as_secs()))),
+            Err(_) => {
+                Err(Unseen::TimedOut(format!("{} shook no hands within {} s", self.address, within.as_secs())).into())
+            }
         }
     }
 

@@ -7,6 +7,7 @@ mod sweep;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::AtomicBool;
 
 use futures_util::stream::{self, StreamExt as _};
 
@@ -18,6 +19,7 @@ use crate::evidence::tls::{
 use crate::evidence::{Ask, Unseen};
 use crate::probe::{Sink, World, address, pick};
 use crate::target::Target;
+use chain::Failed;
 use line::Line;
 use sweep::Sweep;
 
@@ -47,6 +49,13 @@ struct Asked {
 }
 
 impl Asked {
+    /// On whose account a hello goes that serves all of them.
+    fn first(&self) -> Option<Ask> {
+        let hello = self.hello.iter().map(|hello| Ask::from(hello.clone()));
+        let chain = self.chain.iter().map(|chain| Ask::from(chain.clone()));
+        hello.chain(chain).chain(self.suites.iter().map(|suites| suites.clone().into())).next()
+    }
+
     fn refuse(&self, unseen: &Unseen, sink: &Sink) {
         if let Some(hello) = &self.hello {
             sink.put(hello, Err(unseen.clone()));
@@ -76,7 +85,7 @@ async fn look(world: &World, target: &Target, asked: &Asked, sink: &Sink) -> Res
     let host = Listener::Main.host(target).unwrap_or_default();
     let looked: Vec<Looked> = stream::iter(addresses)
         .map(|address| {
-            let line = Line { world, target, name, host: &host, address };
+            let line = Line { world, target, name, host: &host, address, slow: AtomicBool::new(false) };
             async move { look_at(&line, asked).await }
         })
         .buffered(ABREAST)
@@ -117,10 +126,35 @@ struct Looked {
     presented: Vec<PresentedAt>,
 }
 
-/// The versions, then what else the server takes, then the chain where it was not in clear, then a good hello.
+/// The old versions, TLS 1.2, what else the server takes up to it, and TLS 1.3 last, with the chains on the way.
 async fn look_at(line: &Line<'_>, asked: &Asked) -> Looked {
     let address = line.address.to_string();
-    let sweep = sweep::conduct(line, asked).await;
+    let Some(ask) = asked.first() else {
+        return Looked { greeted: None, chosen: Vec::new(), presented: Vec::new() };
+    };
+    let mut sweep = Sweep::default();
+    match &asked.hello {
+        Some(hello) => sweep = sweep::up_to_1_2(line, &hello.clone().into()).await,
+        None => sweep.ask(line, &ask, Version::Tls12).await,
+    }
+    let mut chains = Chains::default();
+    if asked.chain.is_some() {
+        sweep.chains().into_iter().for_each(|sent| chains.keep(sent));
+    }
+    let mut answered = true;
+    let mut chosen = Vec::new();
+    if sweep.speaks_up_to_1_2() {
+        let further = further::look(line, asked, sweep.group(), &mut chains).await;
+        answered = further.answered;
+        chosen = further.chosen;
+    } else {
+        // Every suite of the version was offered and none taken: the forbidden ones among them.
+        let refused = sweep.outcome(Version::Tls12).cloned().unwrap_or(Outcome::Closed);
+        chosen.extend(asked.suites.iter().map(|suites| further::unasked(suites, &address, &refused)));
+    }
+    if sweep.mute().is_none_or(|outcome| outcome != Outcome::NotListening) {
+        newest(line, asked, &mut sweep, &mut chains).await;
+    }
     if let Some(outcome) = sweep.mute() {
         let unseen = why_mute(&outcome, line.address);
         return Looked {
@@ -133,39 +167,9 @@ async fn look_at(line: &Line<'_>, asked: &Asked) -> Looked {
                 .collect(),
         };
     }
-    let mut chains = Vec::new();
-    let mut good = None;
-    if asked.chain.is_some() {
-        sweep.chains().into_iter().for_each(|sent| further::keep(&mut chains, sent));
-    }
-    let mut chosen = Vec::new();
-    let mut unseen_chains = Vec::new();
-    if sweep.speaks_up_to_1_2() {
-        let looked = further::look(line, asked, &mut chains).await;
-        chosen = looked.chosen;
-        good = looked.good;
-        unseen_chains.extend(looked.unseen_chain);
-    } else {
-        // Every suite of the version was offered and none taken: the forbidden ones among them.
-        let refused = sweep.outcome(Version::Tls12).cloned().unwrap_or(Outcome::Closed);
-        chosen.extend(asked.suites.iter().map(|suites| further::unasked(suites, &address, &refused)));
-    }
-    if let Some(ask) = &asked.chain
-        && chains.is_empty()
-        && unseen_chains.is_empty()
-    {
-        match encrypted(line, &ask.clone().into(), &sweep).await {
-            Ok((sent, other)) => {
-                good = sweep.outcome(Version::Tls13).filter(|outcome| outcome.is_accepted()).cloned();
-                chains.extend(sent);
-                unseen_chains.extend(other);
-            }
-            Err(unseen) => unseen_chains.push(unseen),
-        }
-    }
     let greeted = match &asked.hello {
         Some(hello) => {
-            let control = match good {
+            let control = match sweep.last_good(answered) {
                 Some(good) => Some(good),
                 None => sweep.control(line, &hello.clone().into()).await,
             };
@@ -173,35 +177,97 @@ async fn look_at(line: &Line<'_>, asked: &Asked) -> Looked {
         }
         None => None,
     };
-    let seen = chains.into_iter().map(Ok).chain(unseen_chains.into_iter().map(Err));
-    let presented = seen.map(|chain| PresentedAt { address: address.clone(), chain }).collect();
+    let presented = if asked.chain.is_some() { chains.presented(&address) } else { Vec::new() };
     Looked { greeted, chosen, presented }
 }
 
-/// The chains of a server that shows none in clear: one for each kind of key that it has, and what was not seen of the
-/// second kind.
-async fn encrypted(line: &Line<'_>, ask: &Ask, sweep: &Sweep) -> Result<(Vec<Sent>, Option<Unseen>), Unseen> {
-    let why = |what: String| Unseen::Malformed(format!("no chain from {}: {what}", line.address));
-    let in_clear = sweep.outcome(Version::Tls12).map_or("not asked".into(), ToString::to_string);
-    match sweep.outcome(Version::Tls13) {
-        Some(Outcome::Accepted { .. }) | None => {}
-        Some(newest) => {
-            return Err(why(format!("TLS 1.2 {in_clear}, without a certificate; TLS 1.3 {newest}")));
+/// The chains of one address, and what was not seen of them.
+#[derive(Default)]
+struct Chains {
+    sent: Vec<Sent>,
+    unseen: Vec<Unseen>,
+    /// Why a handshake of TLS 1.3 showed none.
+    failed: Option<Unseen>,
+}
+
+impl Chains {
+    /// Keeps a chain that is not there yet; of a response that comes with it the last one counts.
+    fn keep(&mut self, sent: Sent) {
+        match self.sent.iter_mut().find(|known| known.certificates == sent.certificates) {
+            Some(known) if sent.stapled => (known.stapled, known.staple) = (true, sent.staple),
+            Some(_) => {}
+            None => self.sent.push(sent),
         }
     }
-    let first = line.shake_hands(ask, chain::Keys::Any).await.map_err(|unseen| match unseen {
-        Unseen::Malformed(what) => why(format!("TLS 1.2 {in_clear}; TLS 1.3: {what}")),
-        other => other,
-    })?;
-    let Some(rsa) = chain::is_rsa(&first) else { return Ok((vec![first], None)) };
-    let other = if rsa { chain::Keys::Curves } else { chain::Keys::Rsa };
-    Ok(match line.shake_hands(ask, other).await {
-        Ok(second) if second.certificates == first.certificates => (vec![first], None),
-        Ok(second) => (vec![first, second], None),
-        // Refused: it has no other key.
-        Err(Unseen::Malformed(_)) => (vec![first], None),
-        Err(unseen) => (vec![first], Some(unseen)),
-    })
+
+    /// What the failed handshake leaves open: everything, where nothing was in clear; where something was, the chain of TLS
+    /// 1.3, unless that version is refused.
+    fn conclude(&mut self, address: SocketAddr, sweep: &Sweep) {
+        let Some(failed) = self.failed.take() else { return };
+        let newest = sweep.outcome(Version::Tls13);
+        let refused = match newest {
+            None => matches!(failed, Unseen::Malformed(_)),
+            Some(outcome) => !outcome.is_accepted(),
+        };
+        if !self.sent.is_empty() && refused {
+            return;
+        }
+        self.unseen.push(match failed {
+            Unseen::Malformed(what) => {
+                let older = sweep.outcome(Version::Tls12).map_or("not asked".into(), ToString::to_string);
+                Unseen::Malformed(format!("no chain over TLS 1.3 from {address}: TLS 1.2 {older}; TLS 1.3: {what}"))
+            }
+            other => other,
+        });
+    }
+
+    fn presented(self, address: &str) -> Vec<PresentedAt> {
+        let seen = self.sent.into_iter().map(Ok).chain(self.unseen.into_iter().map(Err));
+        seen.map(|chain| PresentedAt { address: address.to_owned(), chain }).collect()
+    }
+}
+
+/// TLS 1.3: through a handshake where its chain is wanted, for a server may show another one there than to older clients;
+/// else by a hello.
+async fn newest(line: &Line<'_>, asked: &Asked, sweep: &mut Sweep, chains: &mut Chains) {
+    let by_hello = asked.hello.as_ref().map(|hello| Ask::from(hello.clone()));
+    if let Some(chain) = &asked.chain
+        && sweep.mute().is_none()
+        && sweep.outcome(Version::Tls13).is_none_or(Outcome::is_accepted)
+    {
+        let ask = Ask::from(chain.clone());
+        match line.shake_hands(&ask, chain::Keys::Any).await {
+            Ok(shown) => {
+                let in_clear = !chains.sent.is_empty();
+                let rsa = chain::is_rsa(&shown.sent);
+                if let (Some(suite), Some(_), None) = (shown.suite, &asked.hello, sweep.outcome(Version::Tls13)) {
+                    sweep.met(Version::Tls13, Outcome::Accepted { suite });
+                }
+                chains.keep(shown.sent);
+                // Where older versions are spoken, the second kind of key was looked for there.
+                if let (false, Some(rsa)) = (in_clear, rsa) {
+                    let other = if rsa { chain::Keys::Curves } else { chain::Keys::Rsa };
+                    match line.shake_hands(&ask, other).await {
+                        Ok(second) => chains.keep(second.sent),
+                        // Refused: it has no other key.
+                        Err(Failed { unseen: Unseen::Malformed(_), .. }) => {}
+                        Err(Failed { unseen, .. }) => chains.unseen.push(unseen),
+                    }
+                }
+            }
+            Err(Failed { alert, unseen }) => {
+                // protocol_version, the one word that is about nothing else (RFC 8446 section 6.2).
+                if let (Some(70), Some(_), None) = (alert, &asked.hello, sweep.outcome(Version::Tls13)) {
+                    sweep.met(Version::Tls13, Outcome::Alert(70));
+                }
+                chains.failed = Some(unseen);
+            }
+        }
+    }
+    if let Some(ask) = by_hello {
+        sweep.ask(line, &ask, Version::Tls13).await;
+    }
+    chains.conclude(line.address, sweep);
 }
 
 fn why_mute(outcome: &Outcome, address: SocketAddr) -> Unseen {

@@ -204,6 +204,7 @@ pub(super) fn facts(token: &str) -> TokenFacts {
         length: count(length),
         alphabet,
         distinct: count(distinct),
+        mixed_case: is_mixed_case(&characters),
         period: period.map(count),
         predictable: count(predictable),
         bits: bits(length - predictable, alphabet),
@@ -211,6 +212,12 @@ pub(super) fn facts(token: &str) -> TokenFacts {
         jwt: None,
         fingerprint: None,
     }
+}
+
+fn is_mixed_case(characters: &[char]) -> bool {
+    let any = |of: fn(&char) -> bool| characters.iter().any(of);
+    let plain = |character: &char| character.is_ascii_hexdigit() || *character == '-';
+    any(char::is_ascii_lowercase) && any(char::is_ascii_uppercase) && !characters.iter().all(plain)
 }
 
 fn count(number: usize) -> u32 {

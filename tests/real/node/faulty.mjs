@@ -7,7 +7,7 @@
 // `node faulty.mjs --list` prints the faults.
 import { renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import cors from 'cors';
 import express from 'express';
 import { rateLimit } from 'express-rate-limit';
@@ -22,6 +22,9 @@ export const FAULTS = {
   'writes-open': 'auth-enforced',
   'any-token': 'auth-enforced',
   'half-token': 'auth-enforced',
+  'half-token-at-one': 'auth-enforced',
+  'near-token-at-one': 'auth-enforced',
+  'any-case-token': 'auth-enforced',
   'any-scheme': 'auth-enforced',
   'token-in-query': 'auth-enforced',
   'token-in-cookie': 'auth-enforced',
@@ -48,6 +51,13 @@ export const FAULTS = {
   'body-unvalidated': 'input-validation',
   'types-only': 'input-validation',
   'inner-unvalidated': 'input-validation',
+  'lengths-unvalidated': 'input-validation',
+  'ranges-unvalidated': 'input-validation',
+  'choices-unvalidated': 'input-validation',
+  'patterns-unvalidated': 'input-validation',
+  'lists-unvalidated': 'input-validation',
+  'header-unvalidated': 'input-validation',
+  'text-accepted': 'input-validation',
   'extra-properties': 'input-validation',
   'query-unvalidated': 'input-validation',
   'path-unvalidated': 'input-validation',
@@ -69,7 +79,7 @@ export const FAULTS = {
 };
 
 // What hides a fault and is none itself.
-export const MASKS = ['origin-gate', 'tight-limit', 'catch-all-page', 'challenge-for-bots', 'slow-limiter-page'];
+export const MASKS = ['volatile-answers', 'origin-gate', 'tight-limit', 'catch-all-page', 'challenge-for-bots', 'slow-limiter-page'];
 
 if (process.argv.includes('--list')) {
   for (const [fault, check] of Object.entries(FAULTS)) process.stdout.write(`${fault} ${check}\n`);
@@ -85,7 +95,9 @@ const Item = z.strictObject({
   count: z.int().min(1).max(100),
   kind: z.enum(['bolt', 'nut']),
   address: Address,
+  tags: z.array(z.enum(['new', 'used'])).max(3).optional(),
 });
+const Region = z.enum(['north', 'south']).optional();
 const Page = z.strictObject({
   limit: z.coerce.number().int().min(1).max(50).optional(),
   sort: z.enum(['name', 'count']).optional(),
@@ -98,6 +110,7 @@ item.properties = {
   name: { type: 'string', minLength: 1, maxLength: 40 },
   count: { type: 'integer', minimum: 1, maximum: 100 },
   kind: { type: 'string', enum: ['bolt', 'nut'] },
+  tags: { type: 'array', maxItems: 3, items: { type: 'string', enum: ['new', 'used'] } },
   address: {
     type: 'object',
     additionalProperties: false,
@@ -133,6 +146,7 @@ const DESCRIPTION = {
       get: {
         parameters: [
           { name: 'q', in: 'query', required: true, schema: { type: 'string', minLength: 1, maxLength: 40, pattern: '^[a-z]+$' }, example: 'bolt' },
+          { name: 'X-Region', in: 'header', schema: { type: 'string', enum: ['north', 'south'] } },
         ],
         responses: done(200, 'what was found'),
       },
@@ -278,6 +292,11 @@ function build(faults) {
     if (has('any-scheme') && (isToken(token) || isToken(header))) return true;
     if (scheme.toLowerCase() !== 'bearer' || rest.length > 0 || !token) return false;
     if (has('any-token')) return true;
+    if (has('any-case-token') && token.toLowerCase() === TOKEN.toLowerCase()) return true;
+    if (request.path === '/api/stats') {
+      if (has('half-token-at-one') && token.length >= 16 && TOKEN.startsWith(token)) return true;
+      if (has('near-token-at-one') && token.slice(0, 8) === TOKEN.slice(0, 8)) return true;
+    }
     if (has('half-token') && token.length >= 16 && TOKEN.startsWith(token)) return true;
     return isToken(token);
   };
@@ -296,6 +315,27 @@ function build(faults) {
     next();
   });
   app.use(express.json({ limit: '64kb' }));
+  if (has('text-accepted')) {
+    app.use(express.text());
+    app.use((request, _response, next) => {
+      request.isText = typeof request.body === 'string';
+      next();
+    });
+  }
+  if (has('volatile-answers')) {
+    // No answer is like another: fields come and go by name and number.
+    app.use((request, response, next) => {
+      const json = response.json.bind(response);
+      let count = 1 + (Date.now() % 7);
+      response.json = (value) => {
+        if (response.statusCode >= 400 || request.path === '/openapi.json' || !Object.keys(value).length) return json(value);
+        const more = {};
+        for (; count > 0; count -= 1) more[randomBytes(4).toString('hex')] = randomBytes(5).toString('hex');
+        return json({ ...value, ...more });
+      };
+      next();
+    });
+  }
 
   const invalid = (response, error) => {
     if (has('query-in-errors')) {
@@ -308,7 +348,7 @@ function build(faults) {
   const checked = (schema, value, response, ignored) => {
     if (ignored) return value ?? {};
     const read = schema.safeParse(value);
-    if (read.success) return read.data;
+    if (read.success) return read.data ?? {};
     if (has('invalid-crashes')) {
       response.status(500).json({ error: 'internal error' });
       return null;
@@ -322,7 +362,17 @@ function build(faults) {
       ? Item.extend({ address: z.any() })
       : has('extra-properties')
         ? z.object(Item.shape)
-        : Item;
+        : has('lengths-unvalidated')
+          ? Item.extend({ name: z.string() })
+          : has('ranges-unvalidated')
+            ? Item.extend({ count: z.int() })
+            : has('choices-unvalidated')
+              ? Item.extend({ kind: z.string() })
+              : has('patterns-unvalidated')
+                ? Item.extend({ address: Address.extend({ zip: z.string() }) })
+                : has('lists-unvalidated')
+                  ? Item.extend({ tags: z.any() })
+                  : Item;
   // A token in the query is for the guard alone, where it is taken.
   const query = (request) => {
     const { access_token: _token, ...rest } = request.query;
@@ -335,7 +385,7 @@ function build(faults) {
     if (read) response.json({ items: Object.values(items).slice(0, Number(read.limit) || 10) });
   });
   app.post('/api/items', (request, response) => {
-    const read = checked(loose, request.body, response, has('body-unvalidated'));
+    const read = checked(loose, request.body, response, has('body-unvalidated') || request.isText);
     if (read) response.status(201).json({ id: '2' });
   });
   app.get('/api/items/:id', (request, response) => {
@@ -353,6 +403,7 @@ function build(faults) {
     if (checked(Id, request.params, response, false)) response.status(204).end();
   });
   app.get('/api/search', (request, response) => {
+    if (!checked(Region, request.get('x-region'), response, has('header-unvalidated'))) return;
     if (checked(Term, query(request), response, false)) response.json({ found: Object.values(items) });
   });
   app.get('/api/stats', (_request, response) => response.json(stats()));

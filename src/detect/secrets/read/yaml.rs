@@ -1,14 +1,17 @@
 //! YAML line by line: nested keys, lists of names and values, block and flow values, Secrets of Kubernetes. Templates and
 //! other broken input cost nothing but their own line.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
 use base64::Engine as _;
 
 use super::{DEEPEST, Members, flagged, inner, json, loose, member, unescaped};
-use crate::detect::secrets::assign;
 use crate::detect::secrets::place::Syntax;
 use crate::detect::secrets::weigh::{Pair, Scale};
+use crate::detect::secrets::{Hit, assign};
 
 /// A mapping or a list that is open at an indentation.
 struct Open {
@@ -31,13 +34,51 @@ pub(super) fn read(text: &str, scale: &mut Scale<'_>) {
     let mut reader = Reader { text, stack: Vec::new(), store: is_store(text, 0), scale };
     let mut at = 0;
     while at < text.len() {
+        if let Some(end) = chapter(text, at) {
+            reader.chapter(text, at, end);
+            at = end;
+            continue;
+        }
         let end = line_end(text, at);
         at = reader.line(at, end).max(end + 1);
     }
 }
 
+/// The end of a chapter that begins here: a key without indentation, and all that is indented below it. Names and values
+/// that may belong to their neighbours begin none.
+fn chapter(text: &str, at: usize) -> Option<usize> {
+    let begins = |at: usize| {
+        text.as_bytes().get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'"' | b'\''))
+            && key(text, at, line_end(text, at)).is_some()
+    };
+    let parts = |at: usize| begins(at) || text.get(at..).is_some_and(|rest| rest.starts_with("---"));
+    let (name, _) = key(text, at, line_end(text, at)).filter(|_| begins(at))?;
+    if super::is_one_of(super::NAMES, name) || super::is_one_of(super::VALUES, name) {
+        return None;
+    }
+    let mut end = line_end(text, at) + 1;
+    while end < text.len() && !parts(end) {
+        end = line_end(text, end) + 1;
+    }
+    Some(end.min(text.len()))
+}
+
+/// Chapters that are remembered at most by each thread, and how long one is for it to be worth it.
+const MOST_CHAPTERS: usize = 20_000;
+const SHORTEST_CHAPTER: usize = 64;
+
+/// A chapter by its keyed hash and length, and what else decides.
+type Chapter = (u64, usize, bool, bool);
+
+thread_local! {
+    /// What stands in chapters that were read before, places counted from their beginnings: the versions of a file have
+    /// most of them in common.
+    static READ: RefCell<(RandomState, HashMap<Chapter, Vec<Hit>>)> = RefCell::default();
+}
+
 fn line_end(text: &str, at: usize) -> usize {
-    text.get(at..).and_then(|rest| rest.find('\n')).map_or(text.len(), |length| at + length)
+    let rest = text.as_bytes().get(at..).unwrap_or_default();
+    memchr::memchr(b'\n', rest).map_or(text.len(), |length| at + length)
 }
 
 /// Whether the document from here to the next `---` is a Secret.
@@ -50,7 +91,49 @@ fn is_store(text: &str, at: usize) -> bool {
             .any(|line| matches!(line.trim().trim_start_matches("- "), "kind: Secret" | "kind: \"Secret\""))
 }
 
-impl Reader<'_, '_, '_> {
+impl<'t> Reader<'t, '_, '_> {
+    /// Reads a chapter by itself: nothing outside it decides about what is in it.
+    fn chapter(&mut self, text: &'t str, start: usize, end: usize) {
+        self.stack.clear();
+        let Some(chapter) = text.get(start..end) else { return };
+        if chapter.len() < SHORTEST_CHAPTER {
+            return self.lines(text, start, end);
+        }
+        let key =
+            READ.with_borrow(|(state, _)| (state.hash_one(chapter), chapter.len(), self.store, self.scale.translation));
+        let moved = |hit: &Hit, from: usize, to: usize| Hit {
+            span: hit.span.start - from + to..hit.span.end - from + to,
+            ..hit.clone()
+        };
+        let known = READ.with_borrow(|(_, read)| {
+            read.get(&key).map(|hits| hits.iter().map(|hit| moved(hit, 0, start)).collect::<Vec<_>>())
+        });
+        if let Some(hits) = known {
+            self.scale.hits.extend(hits);
+            return;
+        }
+        let before = self.scale.hits.len();
+        self.lines(text, start, end);
+        let hits = self.scale.hits.iter().skip(before).map(|hit| moved(hit, start, 0)).collect();
+        READ.with_borrow_mut(|(_, read)| {
+            if read.len() >= MOST_CHAPTERS {
+                read.clear();
+            }
+            read.insert(key, hits);
+        });
+    }
+
+    fn lines(&mut self, text: &'t str, start: usize, end: usize) {
+        let whole = std::mem::replace(&mut self.text, text.get(..end).unwrap_or(text));
+        let mut at = start;
+        while at < end {
+            let stop = line_end(self.text, at);
+            at = self.line(at, stop).max(stop + 1);
+        }
+        self.text = whole;
+        self.stack.clear();
+    }
+
     /// Reads the line between the two places; says where reading goes on if a value ran over it.
     fn line(&mut self, start: usize, end: usize) -> usize {
         let Some(line) = self.text.get(start..end) else { return end + 1 };
@@ -387,4 +470,36 @@ fn flow_end(text: &str, at: usize, stop: usize) -> usize {
         }
     }
     stop
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::secrets::{Confidence, detect};
+
+    /// What is remembered of one text never shows in another, and the same text gives the same twice.
+    #[test]
+    fn a_chapter_that_was_read_before_is_found_again_at_its_new_place() {
+        let value = ["Qw7", "rt!Zx", "9pLm"].concat();
+        let chapter = format!("database:\n  host: db.internal\n  user: app\n  password: {value}\n  port: 5432\n");
+        let secret =
+            format!("kind: Secret\nstringData:\n  anything: {value}\n  other-long-name: plain\n  more: text\n");
+        for text in [
+            chapter.clone(),
+            format!("replicas: 2\n{chapter}service:\n  type: NodePort\n"),
+            format!("{chapter}---\n{secret}"),
+            secret.replace("Secret", "ConfigMap"),
+            secret,
+        ] {
+            let places = |text: &str| -> Vec<(u32, usize)> {
+                let sure = detect("values.yaml", text.as_bytes());
+                let sure = sure.into_iter().filter(|hit| hit.confidence >= Confidence::Medium);
+                sure.map(|hit| (hit.line, hit.span.start)).collect()
+            };
+            let every = text.match_indices(&value).map(|(at, _)| at);
+            let expected: Vec<usize> = every.filter(|_| !text.contains("ConfigMap")).collect();
+            for _ in 0..2 {
+                assert_eq!(places(&text).into_iter().map(|(_, at)| at).collect::<Vec<_>>(), expected, "{text}");
+            }
+        }
+    }
 }

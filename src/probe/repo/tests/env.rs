@@ -75,4 +75,47 @@ fn images_and_packages_that_take_an_env_file_along_are_named() {
     assert_eq!(made.scan().env.shipped, []);
     made.write("package.json", "{\"name\":\"x\",\"files\":[\"dist\",\".env\"]}");
     assert_eq!(made.scan().env.shipped.len(), 1);
+    made.write("Cargo.toml", "[package]\nname = \"x\"\ninclude = [\"src/**\", \".env*\"]\n");
+    assert_eq!(made.scan().env.shipped.len(), 2);
+    made.write("Cargo.toml", "[package]\nname = \"x\"\ninclude = [\"src/**\", \".env*\", \"!.env\"]\n");
+    assert_eq!(made.scan().env.shipped.len(), 1);
+}
+
+/// Ignore files are read as git reads them: with either end of line, in any case of letters as they are, and in order.
+#[test]
+fn rules_with_crlf_and_names_in_capitals_are_judged_as_git_judges_them() {
+    let made = Made::new();
+    made.write(".gitignore", ".env\r\n.env.*\r\n");
+    made.write(".ENV", "A=1\n");
+    made.commit("rules");
+    let expected = |name: &str| made.try_git(&["check-ignore", "-q", "--no-index", name]).is_some();
+    for name in [".env", ".env.production", ".ENV", "a/.env"] {
+        assert_eq!(ignored(&made, &[name])[0].0, expected(name), "{name}");
+    }
+    let scan = made.scan();
+    assert!(scan.env.files.iter().any(|file| file.path == ".ENV" && file.tracked));
+}
+
+#[test]
+fn a_negation_below_an_ignored_folder_has_no_effect_and_order_decides_elsewhere() {
+    let made = Made::new();
+    made.write(".gitignore", "secret/\n!secret/.env\n.env\n!app/.env\n");
+    made.commit("rules");
+    let expected = |name: &str| made.try_git(&["check-ignore", "-q", "--no-index", name]).is_some();
+    for name in ["secret/.env", "app/.env", ".env", "deep/down/.env"] {
+        assert_eq!(ignored(&made, &[name])[0].0, expected(name), "{name}");
+    }
+}
+
+#[test]
+fn env_files_encrypted_by_sops_and_dotenvx_are_told_from_plain_ones() {
+    let made = Made::new();
+    let value = ["Qw7", "rt!Zx", "9pLm"].concat();
+    made.write("a/.env", "DB=ENC[AES256_GCM,data:Zm9v,iv:YmFy,tag:YmF6,type:str]\nsops_version=3.9.0\n");
+    made.write("b/.env", "DOTENV_PUBLIC_KEY=\"03ab\"\nDB=\"encrypted:BGhX9zQkLw8Xc4Vb7Nm1Td5aaQ\"\n");
+    made.write("c/.env", &format!("DOTENV_PUBLIC_KEY=\"03ab\"\nDB_PASSWORD={value}\n"));
+    made.write("d/.env.keys", "DOTENV_PRIVATE_KEY=1234\n");
+    let scan = made.scan();
+    let kinds: Vec<EnvKind> = scan.env.files.iter().map(|file| file.kind).collect();
+    assert_eq!(kinds, [EnvKind::Encrypted, EnvKind::Encrypted, EnvKind::Real, EnvKind::Keys]);
 }

@@ -1,6 +1,7 @@
 //! Repositories made by git at run time, with made-up secrets planted in every place.
 
 mod clones;
+mod delta;
 mod env;
 mod hidden;
 mod odd;
