@@ -84,8 +84,24 @@ mod tests {
     fn what_only_begins_like_ciphertext_is_none() {
         let secret = ["Qw7rt", "Zx9pLm"].concat();
         for start in [
-            "ENC[", "ENC(", "encrypted:", "$ANSIBLE_VAULT", "$ANSIBLE_VAULT;", "!vault", "!encrypted", "{cipher}", "{AES", "{AES}",
-            "vault:v", "vault:v1:", "AQICAH", "gAAAAAB", "age1", "CiQA", "{ENC}", "Ag",
+            "ENC[",
+            "ENC(",
+            "encrypted:",
+            "$ANSIBLE_VAULT",
+            "$ANSIBLE_VAULT;",
+            "!vault",
+            "!encrypted",
+            "{cipher}",
+            "{AES",
+            "{AES}",
+            "vault:v",
+            "vault:v1:",
+            "AQICAH",
+            "gAAAAAB",
+            "age1",
+            "CiQA",
+            "{ENC}",
+            "Ag",
         ] {
             assert!(!is_ciphertext(&format!("{start}{secret}")), "{start}");
         }

@@ -192,7 +192,8 @@ mod tests {
     #[test]
     fn a_container_is_one_whatever_its_name_and_shows_what_lies_open_in_it() {
         let data = wrap(OID, &[[PKCS, &[7, 1]].concat()]);
-        let open = wrap(SEQUENCE, &[number(3), wrap(SEQUENCE, &[data.clone(), wrap(0xa0, &[wrap(OCTETS, &[pkcs8()])])])]);
+        let open =
+            wrap(SEQUENCE, &[number(3), wrap(SEQUENCE, &[data.clone(), wrap(0xa0, &[wrap(OCTETS, &[pkcs8()])])])]);
         assert!(is_container(&open));
         assert_eq!(hints(&open), ["PKCS#8"]);
         let closed = wrap(SEQUENCE, &[number(3), wrap(SEQUENCE, &[data, wrap(0xa0, &[material(300, 4)])])]);

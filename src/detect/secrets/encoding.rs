@@ -52,7 +52,8 @@ pub(crate) fn stretches(text: &[u8]) -> Vec<Stretch> {
                 .enumerate()
                 // The last letter of a stretch that has its high bytes first is followed by something else.
                 .take_while(|(count, place)| {
-                    *count == 0 || text.get(place + 1 - step..*place).is_some_and(|gap| gap.iter().all(|byte| *byte == 0))
+                    *count == 0
+                        || text.get(place + 1 - step..*place).is_some_and(|gap| gap.iter().all(|byte| *byte == 0))
                 })
                 .map_while(|(_, place)| text.get(place).copied().filter(|byte| is_printable(*byte)))
                 .collect();

@@ -141,7 +141,8 @@ fn search_at<'a>(name: &str, content: Content, bytes: &'a [u8], rules: Option<&R
     }
     if !is_plain(bytes) {
         for stretch in secrets::stretches(bytes) {
-            let hits = if content == Content::Text { detect(&stretch.text) } else { secrets::detect_tokens(&stretch.text) };
+            let hits =
+                if content == Content::Text { detect(&stretch.text) } else { secrets::detect_tokens(&stretch.text) };
             if !hits.is_empty() {
                 let before = bytes.get(..stretch.at).unwrap_or_default();
                 let line = before.iter().filter(|byte| **byte == b'\n').count();

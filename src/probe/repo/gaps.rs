@@ -52,7 +52,12 @@ pub(super) fn completeness(opened: &Opened, history: &History, sum: &mut Sum<'_>
 /// A submodule, of the index or of any tree.
 pub(super) fn submodule(path: &str, sum: &mut Sum<'_>) {
     let what = "submodules are repositories of their own and were not read";
-    sum.gap(GapKind::Submodules, what, "audit each submodule by itself, then list it under `accept-unread`", Some(path));
+    sum.gap(
+        GapKind::Submodules,
+        what,
+        "audit each submodule by itself, then list it under `accept-unread`",
+        Some(path),
+    );
 }
 
 /// What stands in a file that was not read into.

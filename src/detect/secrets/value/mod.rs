@@ -6,14 +6,14 @@ mod plain;
 mod reference;
 mod words;
 
+pub(super) use super::ciphertext::is_ciphertext;
 pub(super) use hash::{is_password_hash, is_stored_hash};
 use placeholder::is_placeholder;
 pub(super) use placeholder::is_wording;
 pub(super) use plain::is_passphrase;
 use plain::is_plain;
-use reference::is_reference;
-pub(super) use super::ciphertext::is_ciphertext;
 pub(super) use reference::fallback;
+use reference::is_reference;
 
 use super::shape::{is_noise, plain_letters};
 use crate::evidence::repo::ValueKind;

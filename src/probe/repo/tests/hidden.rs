@@ -61,10 +61,7 @@ fn text_that_claims_to_be_ciphertext_is_searched_as_text() {
     put(&made, "sound/.env", &[b"\0GITCRYPT\0", &noise(3000)[..]].concat());
     made.commit("add");
     let scan = made.scan();
-    assert_eq!(
-        paths(&scan),
-        ["a/.env", "b/.env", "c/.env", "d/group_vars.yml", "e/sops.env", "f/app.properties"]
-    );
+    assert_eq!(paths(&scan), ["a/.env", "b/.env", "c/.env", "d/group_vars.yml", "e/sops.env", "f/app.properties"]);
     let kind = |path: &str| scan.env.files.iter().find(|file| file.path == path).map(|file| file.kind);
     assert_eq!(kind("a/.env"), Some(EnvKind::Real));
     assert_eq!(kind("sound/.env"), Some(EnvKind::Encrypted));
@@ -116,7 +113,8 @@ fn a_private_key_in_der_is_a_finding_and_its_container_a_gap() {
     assert_eq!(paths(&scan), ["server.key"]);
     assert_eq!(scan.leaks.found[0].rule, "private-key");
     assert_eq!(gaps(&scan), []);
-    let container = [&[0x30, 0x82, 1, 20, 2, 1, 3, 0x30, 0x82, 1, 13, 6, 9][..], b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"];
+    let container =
+        [&[0x30, 0x82, 1, 20, 2, 1, 3, 0x30, 0x82, 1, 13, 6, 9][..], b"\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"];
     put(&made, "store.dat", &[&container.concat()[..], &noise(300)].concat());
     assert_eq!(gaps(&made.scan()), [GapKind::KeyContainers]);
 }
@@ -207,7 +205,8 @@ fn a_folder_named_git_hides_nothing_unless_it_is_a_repository_and_then_it_is_nam
 #[test]
 fn a_text_of_nothing_but_beginnings_holds_no_key_and_a_key_after_them_is_found() {
     let begin = ["-----BEGIN ", "PRIVATE KEY-----"].concat();
-    let key: String = noise(200).iter().map(|byte| char::from(b"ABCDEFGHabcdefgh01234567"[usize::from(byte % 24)])).collect();
+    let key: String =
+        noise(200).iter().map(|byte| char::from(b"ABCDEFGHabcdefgh01234567"[usize::from(byte % 24)])).collect();
     let made = Made::new();
     made.write("a.txt", &begin.repeat(2000));
     made.write("b.txt", &format!("{}\n{key}\n{}\n", begin.repeat(2000), begin.replace("BEGIN", "END")));
@@ -226,7 +225,8 @@ fn what_is_planted_in_any_object_is_found() {
             let secret = token(&format!("{seed}{step:02}X"));
             let before = "lorem ipsum dolor\n".repeat(random.below(300) as usize).into_bytes();
             let text = format!("x {secret} y\n").into_bytes();
-            let name = ["a.txt", "b/c.py", "b/d.json", "e.bin", "f/g/h.yml", "i.tar", "j.csv"][random.below(7) as usize];
+            let name =
+                ["a.txt", "b/c.py", "b/d.json", "e.bin", "f/g/h.yml", "i.tar", "j.csv"][random.below(7) as usize];
             let mut bytes = match random.below(6) {
                 0 => [&before[..], &text].concat(),
                 1 => [&text[..], &before].concat(),
@@ -279,6 +279,10 @@ fn what_is_planted_in_any_object_is_found() {
         let scan = made.scan();
         let values: BTreeSet<&str> = scan.values.iter().map(|(_, value)| value.expose()).collect();
         let lost: Vec<&String> = planted.iter().filter(|secret| !values.contains(secret.as_str())).collect();
-        assert!(lost.is_empty() || !gaps(&scan).is_empty(), "seed {seed}: {} of 24 were not found: {lost:?}", lost.len());
+        assert!(
+            lost.is_empty() || !gaps(&scan).is_empty(),
+            "seed {seed}: {} of 24 were not found: {lost:?}",
+            lost.len()
+        );
     }
 }
