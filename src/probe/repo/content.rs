@@ -49,11 +49,11 @@ pub(super) fn kind(name: &str, bytes: &[u8]) -> Content {
         return if is_open(bytes, 0) { Content::Tar } else { Content::Archive };
     }
     let zero = bytes.get(..bytes.len().min(START)).is_some_and(|start| start.find_byte(0).is_some());
-    let (packed, media) = (signature::is_packed(name, bytes), signature::is_media(bytes));
-    if !zero && !packed && !media || is_text(bytes) {
-        Content::Text
-    } else if packed {
+    let media = signature::is_media(bytes);
+    if signature::is_packed(name, bytes, || is_text(bytes)) {
         Content::Archive
+    } else if !zero && !media || is_text(bytes) {
+        Content::Text
     } else if media && (zero || signature::is_pdf(bytes)) {
         Content::Media
     } else if zero {
@@ -122,10 +122,12 @@ fn search_at<'a>(name: &str, content: Content, bytes: &'a [u8], rules: Option<&R
         Content::Text | Content::Encrypted => detect(&text),
         // What only pretends to be compressed is read as well.
         Content::Archive | Content::KeyContainer if is_text(bytes) => detect(&text),
-        Content::Binary | Content::Media | Content::Archive | Content::KeyContainer | Content::Tar => {
-            secrets::detect_tokens(&text)
-        }
-        Content::LfsPointer => Vec::new(),
+        Content::Binary
+        | Content::Media
+        | Content::Archive
+        | Content::KeyContainer
+        | Content::Tar
+        | Content::LfsPointer => secrets::detect_tokens(&text),
     };
     let mut read = Read { text, hits };
     if matches!(read.text, Cow::Borrowed(_)) {

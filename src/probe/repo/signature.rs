@@ -77,12 +77,15 @@ const MEDIA: &[&[u8]] = &[
     b"8BPS",
 ];
 
-pub(super) fn is_packed(name: &str, bytes: &[u8]) -> bool {
+/// `is_text` is asked where the signature is a word that a text may begin with.
+pub(super) fn is_packed(name: &str, bytes: &[u8], is_text: impl Fn() -> bool) -> bool {
+    let is_control = |byte: &u8| *byte < b' ' && *byte != b'\n';
+    if let Some(magic) = PACKED.iter().find(|magic| bytes.starts_with(magic)) {
+        return magic.iter().any(is_control) || !is_text();
+    }
     let lower = name.to_ascii_lowercase();
-    PACKED.iter().any(|magic| bytes.starts_with(magic))
-        || PACKED_NAMES.iter().any(|end| lower.ends_with(end)) && !bytes.is_empty()
-        || is_lzma(bytes)
-        || is_zlib(bytes)
+    let named = PACKED_NAMES.iter().any(|end| lower.ends_with(end)) && !bytes.is_empty();
+    (named || is_lzma(bytes) || is_zlib(bytes)) && !is_text()
 }
 
 pub(super) fn is_media(bytes: &[u8]) -> bool {
@@ -185,9 +188,10 @@ mod tests {
         let mut lzma = vec![0x5d, 0, 0, 0x80, 0];
         lzma.extend([0xff; 8]);
         lzma.extend([0, 1, 2, 3]);
-        assert!(is_packed("a", &lzma));
+        let is_packed = |bytes: &[u8]| is_packed("a", bytes, || false);
+        assert!(is_packed(&lzma));
         // `printf aaaa | zlib-flate -compress`
-        assert!(is_packed("a", &[0x78, 0x9c, 0x4b, 0x4c, 0x4c, 0x4c, 0x04, 0x00, 0x03, 0xce, 0x01, 0x85]));
-        assert!(!is_packed("a", b"x\x9c") && !is_packed("a", b"x^2 + y^2") && !is_packed("a", b"]\0\0\0\0plain"));
+        assert!(is_packed(&[0x78, 0x9c, 0x4b, 0x4c, 0x4c, 0x4c, 0x04, 0x00, 0x03, 0xce, 0x01, 0x85]));
+        assert!(!is_packed(b"x\x9c") && !is_packed(b"]\0\0\0\0plain"));
     }
 }
