@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn material(length: usize, salt: u32) -> Vec<u8> {
-        (0..length).map(|at| (at as u32 + salt).wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
+        (salt..).take(length).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
     }
 
     fn number(value: u8) -> Vec<u8> {

@@ -138,7 +138,7 @@ mod tests {
     fn wide(text: &str, bytes: usize, little: bool) -> Vec<u8> {
         text.chars()
             .flat_map(|letter| {
-                let mut letter = (letter as u32).to_le_bytes()[..bytes].to_vec();
+                let mut letter = u32::from(letter).to_le_bytes()[..bytes].to_vec();
                 if !little {
                     letter.reverse();
                 }

@@ -8,17 +8,17 @@ use crate::probe::repo::tar;
 /// Bytes that look random, the same in every run.
 pub(super) fn noise(length: usize) -> Vec<u8> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    (0..length).map(|_| random.below(256) as u8).collect()
+    (0..length).map(|_| u8::try_from(random.below(256)).unwrap()).collect()
 }
 
 struct Random(u64);
 
 impl Random {
-    fn below(&mut self, most: u64) -> u64 {
+    fn below(&mut self, most: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        (self.0 >> 11) % most
+        usize::try_from(self.0 >> 11).unwrap() % most
     }
 }
 
@@ -38,7 +38,7 @@ fn paths(scan: &Scan) -> Vec<String> {
 fn wide(text: &str, bytes: usize, little: bool) -> Vec<u8> {
     text.chars()
         .flat_map(|letter| {
-            let mut letter = (letter as u32).to_le_bytes()[..bytes].to_vec();
+            let mut letter = u32::from(letter).to_le_bytes()[..bytes].to_vec();
             if !little {
                 letter.reverse();
             }
@@ -51,14 +51,14 @@ fn wide(text: &str, bytes: usize, little: bool) -> Vec<u8> {
 fn text_that_claims_to_be_ciphertext_is_searched_as_text() {
     let made = Made::new();
     let text = format!("\nDB_PASSWORD={}\n", password());
-    put(&made, "a/.env", &[b"\0GITCRYPT\0", text.as_bytes()].concat());
-    put(&made, "b/.env", &[b"\0GITCRYPT\0", &noise(12)[..], text.as_bytes()].concat());
-    put(&made, "c/.env", &[b"\0GITCRYPT\0", &noise(20_000)[..], text.as_bytes()].concat());
+    put(&made, "a/.env", &[&b"\0GITCRYPT\0"[..], text.as_bytes()].concat());
+    put(&made, "b/.env", &[&b"\0GITCRYPT\0"[..], &noise(12)[..], text.as_bytes()].concat());
+    put(&made, "c/.env", &[&b"\0GITCRYPT\0"[..], &noise(20_000)[..], text.as_bytes()].concat());
     made.write("d/group_vars.yml", &format!("$ANSIBLE_VAULT;1.1;AES256\ndb_password: \"{}\"\n", password()));
     made.write("e/sops.env", &format!("DB_PASSWORD=ENC[{}]\nsops_version=3.8\n", password()));
     made.write("f/app.properties", &format!("db.password=ENC({})\n", password()));
     // The sound sibling: real ciphertext.
-    put(&made, "sound/.env", &[b"\0GITCRYPT\0", &noise(3000)[..]].concat());
+    put(&made, "sound/.env", &[&b"\0GITCRYPT\0"[..], &noise(3000)[..]].concat());
     made.commit("add");
     let scan = made.scan();
     assert_eq!(paths(&scan), ["a/.env", "b/.env", "c/.env", "d/group_vars.yml", "e/sops.env", "f/app.properties"]);
@@ -132,8 +132,8 @@ fn the_members_of_a_tar_are_read_by_their_own_form_and_what_is_packed_is_named()
     put(&made, "cut.tar", &tar::made(&[("c.ini", line.as_bytes())])[..520]);
     let lzma = [&[0x5d, 0, 0, 0x80, 0][..], &[0xff; 8], &[0], &noise(100)].concat();
     let mut names = vec!["cut.tar".to_owned(), "inside.tar".into()];
-    for (name, bytes) in [
-        ("a.tlz", &lzma[..]),
+    let packed: [(&str, &[u8]); 10] = [
+        ("a.tlz", &lzma),
         ("b.xz", b"\xfd7zXZ\0\0\0\0"),
         ("c.zst", b"\x28\xb5\x2f\xfd\0\0\0"),
         ("d.bz2", b"BZh91AY&SY\0\0\0"),
@@ -143,7 +143,8 @@ fn the_members_of_a_tar_are_read_by_their_own_form_and_what_is_packed_is_named()
         ("h.bundle", b"# v2 git bundle\n\x01\x02\x03\0\x04\0\x05\x06\x07PACK\0\0\0\x02"),
         ("i.cpio", b"\xc7\x71\0\0\0\0"),
         ("j.z", &[0x78, 0x9c, 0x4b, 0x4c, 0x4c, 0x4c, 0x04, 0x00, 0x03, 0xce, 0x01, 0x85]),
-    ] {
+    ];
+    for (name, bytes) in packed {
         put(&made, name, bytes);
         names.push(name.into());
     }
@@ -223,16 +224,15 @@ fn what_is_planted_in_any_object_is_found() {
         let mut planted = Vec::new();
         for step in 0..24_u32 {
             let secret = token(&format!("{seed}{step:02}X"));
-            let before = "lorem ipsum dolor\n".repeat(random.below(300) as usize).into_bytes();
+            let before = "lorem ipsum dolor\n".repeat(random.below(300)).into_bytes();
             let text = format!("x {secret} y\n").into_bytes();
-            let name =
-                ["a.txt", "b/c.py", "b/d.json", "e.bin", "f/g/h.yml", "i.tar", "j.csv"][random.below(7) as usize];
+            let name = ["a.txt", "b/c.py", "b/d.json", "e.bin", "f/g/h.yml", "i.tar", "j.csv"][random.below(7)];
             let mut bytes = match random.below(6) {
                 0 => [&before[..], &text].concat(),
                 1 => [&text[..], &before].concat(),
                 2 => wide(&format!("x {secret} y\n"), 2, random.below(2) == 0),
                 3 => [&before[..], &wide(&format!("x {secret} y\n"), 4, true)].concat(),
-                4 => [&noise(random.below(2000) as usize)[..], &[0], &text].concat(),
+                4 => [&noise(random.below(2000))[..], &[0], &text].concat(),
                 _ => tar::made(&[("in/side.txt", &[&before[..], &text].concat())]),
             };
             if random.below(3) == 0 {
