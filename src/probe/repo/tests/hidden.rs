@@ -202,6 +202,16 @@ fn a_folder_named_git_hides_nothing_unless_it_is_a_repository_and_then_it_is_nam
     assert_eq!(scan.coverage.gaps[0].paths, ["real"]);
 }
 
+#[test]
+fn the_name_of_a_staged_or_new_file_is_read() {
+    let made = Made::new();
+    made.write(&format!("{}.txt", token("N")), "nothing\n");
+    made.write(&format!("{}/x.txt", token("M")), "nothing\n");
+    made.git(&["add", &format!("{}.txt", token("N"))]);
+    let scan = made.scan();
+    assert_eq!(states(&scan).iter().filter(|(state, _)| *state == State::Name).count(), 2);
+}
+
 /// Beginnings of keys and nothing else: what is read ahead of one ends at the next.
 #[test]
 fn a_text_of_nothing_but_beginnings_holds_no_key_and_a_key_after_them_is_found() {
