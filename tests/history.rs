@@ -18,20 +18,24 @@ enum Tree {
 fn a_fault_that_appears_persists_hides_and_goes_gives_the_right_drift() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let states: Vec<String> = [Tree::Clean, Tree::Leaky, Tree::Leaky, Tree::Blind, Tree::Clean, Tree::Leaky]
-        .into_iter()
-        .map(|tree| {
-            repository(path, tree);
-            audit(path, &["--format", "html=report.html", "--format", "json=report.json"]);
-            state(path)
-        })
-        .collect();
-    assert_eq!(states, ["", "new", "still", "not-evaluated", "fixed", "reopened"]);
-    let page = std::fs::read_to_string(path.join("report.html")).unwrap();
-    assert!(page.contains("What changed") && page.contains("reopened"), "the page does not say what changed");
-    let diff = watertight(path, &["diff", "--history", "history.sqlite"]);
-    assert_eq!(diff.status.code(), Some(1), "{}", text(&diff));
-    assert!(text(&diff).contains("reopened       gitignore"), "{}", text(&diff));
+    // What the report, the page and `diff` say of the fault after each run, and how `diff` ends.
+    for (tree, state, code) in [
+        (Tree::Clean, "", 2),
+        (Tree::Leaky, "new", 1),
+        (Tree::Leaky, "still", 0),
+        (Tree::Blind, "not evaluated", 0),
+        (Tree::Clean, "fixed", 0),
+        (Tree::Leaky, "reopened", 1),
+    ] {
+        repository(path, tree);
+        audit(path, &["--format", "html=report.html", "--format", "json=report.json"]);
+        assert_eq!(self::state(path).replace('-', " "), state);
+        assert_eq!(on_the_page(path), state);
+        let diff = watertight(path, &["diff", "--all", "--history", "history.sqlite"]);
+        let said = text(&diff);
+        let line = said.lines().find(|line| line.contains(" gitignore on tree: ")).unwrap_or_default();
+        assert_eq!((line.get(..14).unwrap_or_default().trim(), diff.status.code()), (state, Some(code)), "{said}");
+    }
     let list = watertight(path, &["history", "--history", "history.sqlite"]);
     assert_eq!(text(&list).lines().filter(|line| line.contains("drift")).count(), 7, "{}", text(&list));
 }
@@ -75,6 +79,52 @@ fn a_run_by_an_ambiguous_or_unknown_id_says_so() {
 }
 
 #[test]
+fn targets_are_never_mixed_in_one_trend() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    repository(path, Tree::Clean);
+    audit(path, &[]);
+    audit(path, &[]);
+    std::fs::rename(path.join("repository"), path.join("elsewhere")).unwrap();
+    let policy = std::fs::read_to_string(path.join("audit.yaml")).unwrap();
+    std::fs::write(
+        path.join("other.yaml"),
+        policy.replace("tree", "other").replace("repository: repository", "repository: elsewhere"),
+    )
+    .unwrap();
+    let other =
+        ["audit", "--policy", "other.yaml", "--scope", "repository", "--history", "history.sqlite", "--format", "json"];
+    let report: serde_json::Value = serde_json::from_slice(&watertight(path, &other).stdout).unwrap();
+    // The other target was never seen before: no baseline, and a trend of its own.
+    assert_eq!(
+        (&report["drift"]["baseline"], report["drift"]["trend"].as_array().unwrap().len()),
+        (&serde_json::Value::Null, 1)
+    );
+    watertight(path, &other);
+    let list = text(&watertight(path, &["history", "--history", "history.sqlite"]));
+    let sparks =
+        list.lines().find(|line| line.trim_start().starts_with("1 ")).unwrap().split_whitespace().nth(1).unwrap();
+    assert_eq!(sparks.chars().count(), 2, "{list}");
+    assert!(list.starts_with("boxes of other ") && list.matches(", on tree ").count() == 2, "{list}");
+}
+
+#[test]
+fn pruning_keeps_the_newest_and_what_they_know() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for tree in [Tree::Clean, Tree::Leaky, Tree::Clean] {
+        repository(path, tree);
+        audit(path, &[]);
+    }
+    let prune = watertight(path, &["history", "prune", "--keep", "1", "--history", "history.sqlite"]);
+    assert_eq!((prune.status.code(), text(&prune).as_str()), (Some(0), "2 runs dropped, the newest 1 kept\n"));
+    repository(path, Tree::Leaky);
+    audit(path, &["--format", "json=report.json"]);
+    // That it was there and was mended is known although the runs that saw it are gone.
+    assert_eq!(state(path), "reopened");
+}
+
+#[test]
 fn killing_the_process_at_any_moment_loses_no_finished_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
@@ -101,12 +151,44 @@ fn killing_the_process_at_any_moment_loses_no_finished_run() {
             finished.push(report["run"]["id"].as_str().unwrap().to_owned());
         }
     }
+    // Half of a run is looking; what is at stake is the moment in which it is kept. So as many more are killed from the
+    // first byte on that reaches the write-ahead log.
+    let (mut within, mut tries) = (0, 0);
+    while within < kills && tries < kills * 6 {
+        let name = format!("write-{tries}.json");
+        let log = path.join("history.sqlite-wal");
+        let before = mark(&log);
+        let mut child = command(path, &["--format", &format!("json={name}")])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        while mark(&log).is_none_or(|now| now.0 == 0 || Some(now) == before) && child.try_wait().unwrap().is_none() {
+            std::hint::spin_loop();
+        }
+        std::thread::sleep(Duration::from_micros(u64::from(tries % 40) * 100));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        match std::fs::read_to_string(path.join(&name)) {
+            Ok(text) => {
+                let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+                finished.push(report["run"]["id"].as_str().unwrap().to_owned());
+            }
+            Err(_) => within += 1,
+        }
+        tries += 1;
+    }
+    assert_eq!(within, kills, "only {within} of {tries} kills hit a run while it was kept");
     let list = watertight(path, &["history", "--history", "history.sqlite", "--limit", "1000"]);
     assert_eq!(list.status.code(), Some(0), "{}", String::from_utf8_lossy(&list.stderr));
     let text = text(&list);
     let kept: Vec<&str> =
         text.lines().filter(|line| line.ends_with("drift")).filter_map(|line| line.split_whitespace().next()).collect();
-    println!("{kills} kills: {} runs gave a report, {} are kept", finished.len(), kept.len());
+    println!(
+        "{kills} kills at any moment, {within} of {tries} while a run was kept: {} runs gave a report, {} are kept",
+        finished.len(),
+        kept.len()
+    );
     for id in &finished {
         assert!(kept.contains(&id.as_str()), "the run {id} gave its report and is lost");
     }
@@ -114,6 +196,28 @@ fn killing_the_process_at_any_moment_loses_no_finished_run() {
         let show = watertight(path, &["history", "show", id, "--history", "history.sqlite", "--format", "json"]);
         assert!(serde_json::from_slice::<serde_json::Value>(&show.stdout).is_ok(), "{id}");
     }
+}
+
+/// Length and time of a file; both move with the first byte that is written to it.
+fn mark(file: &Path) -> Option<(u64, std::time::SystemTime)> {
+    let known = std::fs::metadata(file).ok()?;
+    Some((known.len(), known.modified().ok()?))
+}
+
+/// The state of the gitignore finding in the page's table of changes; of one that stands, its age is on the page.
+fn on_the_page(path: &Path) -> String {
+    let page = std::fs::read_to_string(path.join("report.html")).unwrap();
+    let section = |id: &str| {
+        let (_, rest) = page.split_once(&format!("<section aria-labelledby=\"{id}\">")).unwrap_or_default();
+        rest.split("</section>").next().unwrap_or_default().to_owned()
+    };
+    let rows = section("changes");
+    let Some(row) = rows.split("<tr>").find(|row| row.contains("<td>gitignore<br>")) else {
+        let stands = section("standing").contains("<td>gitignore<br>") && rows.contains(" still");
+        return if stands { "still".into() } else { String::new() };
+    };
+    let cell = row.split("</span>").next().unwrap();
+    cell.rsplit('>').next().unwrap().to_owned()
 }
 
 /// The state of the gitignore finding in the last report.

@@ -119,6 +119,67 @@ fn nothing_of_the_repository_and_nothing_of_a_found_policy_runs() {
 }
 
 #[test]
+fn silence_is_no_pass_and_an_unwaivable_check_of_ones_own_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for fields in ["speaks: json", "speaks: plugin, exit: { 0: pass, 1: fail }"] {
+        let exec = format!("  - {{ id: own, title: t, {fields}, command: [/bin/true] }}\n");
+        let (code, report) = audit(folder.path(), &exec, &["--policy", "policy.yaml"]);
+        assert_eq!((code, report["results"][0]["status"].as_str().unwrap()), (3, "inconclusive"), "{fields}");
+    }
+    let until = (chrono::Utc::now().date_naive() + chrono::Days::new(9)).to_string();
+    let exec = format!(
+        "  - {{ id: own, title: t, speaks: json, command: [/bin/true], waivable: false }}\n\
+         waivers: [{{ check: own, target: a, reason: r, owner: o, until: {until} }}]\n"
+    );
+    std::fs::write(
+        folder.path().join("policy.yaml"),
+        format!("version: 1\ntargets: [{{ name: a, repository: repository }}]\nexec:\n{exec}"),
+    )
+    .unwrap();
+    let (code, _, err) = watertight(folder.path(), &["audit", "--policy", "policy.yaml", "--no-history"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("own cannot be waived (`waivable: false`)"), "{err}");
+}
+
+#[test]
+fn no_token_reaches_a_program_and_none_leaves_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = ["made", "up", "token", "of", "a", "test", "0123456789"].join("-");
+    let script = folder.path().join("check.sh");
+    // What it finds in its environment it would print; what it was told elsewhere is masked.
+    std::fs::write(&script, format!("env >&1; echo 'OK {secret}'\n")).unwrap();
+    let policy = format!(
+        "version: 1\ntargets: [{{ name: a, url: 'http://127.0.0.1:{}', environment: development, token: {{ env: OWN_TOKEN }} }}]\n\
+         exec: [{{ id: own, title: t, speaks: plugin, exit: {{ 0: pass, 1: fail }}, command: [/bin/sh, '{}'] }}]\n",
+        closed(),
+        script.display()
+    );
+    std::fs::write(folder.path().join("policy.yaml"), policy).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_watertight"))
+        .current_dir(folder.path())
+        .env_clear()
+        .env("HOME", folder.path())
+        .env("OWN_TOKEN", &secret)
+        .args([
+            "audit",
+            "--policy",
+            "policy.yaml",
+            "--no-history",
+            "--check",
+            "own",
+            "--format",
+            "json",
+            "--evidence",
+            "e.json",
+        ])
+        .output()
+        .unwrap();
+    let all =
+        String::from_utf8(output.stdout).unwrap() + &std::fs::read_to_string(folder.path().join("e.json")).unwrap();
+    assert!(all.contains("OK ") && !all.contains(&secret) && !all.contains("OWN_TOKEN="), "{all}");
+}
+
+#[test]
 fn a_definition_that_could_pass_wrongly_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (fields, said) in [

@@ -1,18 +1,18 @@
 //! Who finds a vulnerability can tell somebody in private, and the way they are told is not out of date.
 
-use std::borrow::Cow;
+mod security_txt;
+
 use std::sync::LazyLock;
 
-use chrono::{DateTime, TimeDelta, Utc};
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Place, Severity, Verdict};
-use crate::evidence::http::{Exchange, Request};
 use crate::evidence::repo::{Line, Lines};
 use crate::evidence::{Ask, Evidence, Unseen};
 use crate::target::Target;
+use security_txt::{on_deployment, security_txt};
 
 #[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -113,10 +113,6 @@ fn security_md() -> Lines {
     }
 }
 
-fn security_txt() -> Request {
-    Request::get("/.well-known/security.txt")
-}
-
 /// Only the places where a forge looks; a vendored package's SECURITY.md speaks for somebody else.
 fn is_ours(path: &str) -> bool {
     matches!(path.rsplit_once('/').map_or("", |(folder, _)| folder), "" | ".github" | ".gitlab" | "docs")
@@ -170,13 +166,28 @@ fn in_repository(evidence: &Evidence, verdict: &mut Verdict) -> Side {
     Side::Found
 }
 
+/// Whether somebody may read mail that is sent there.
+fn is_read(address: &str) -> bool {
+    let address = address.to_ascii_lowercase();
+    let (user, domain) = address.rsplit_once('@').unwrap_or_default();
+    // RFC 2606: a template was left as it was.
+    let placeholder = ["example.com", "example.org", "example.net"]
+        .iter()
+        .any(|known| domain == *known || domain.strip_suffix(known).is_some_and(|rest| rest.ends_with('.')))
+        || [".example", ".invalid", ".localhost"].iter().any(|ending| domain.ends_with(ending));
+    // `git@github.com:…` is a way to clone, `left-pad@1.3.0` a package.
+    let machine = ["git", "noreply", "no-reply", "donotreply"].contains(&user);
+    let named = domain
+        .rsplit('.')
+        .next()
+        .is_some_and(|top| top.len() > 1 && top.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    !placeholder && !machine && named
+}
+
 /// The kind of private contact that a line of prose names.
 fn contact(text: &str) -> Option<&'static str> {
-    if let Some(address) = ADDRESS.find(text) {
-        // RFC 2606 section 3: nobody reads mail there; a template was left as it was.
-        let domain = address.as_str().rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
-        let placeholder = ["example.com", "example.org", "example.net"].contains(&domain.as_str());
-        return (!placeholder).then_some("mail address");
+    if ADDRESS.find_iter(text).any(|address| is_read(address.as_str())) {
+        return Some("mail address");
     }
     if SPELT_ADDRESS.is_match(text) {
         return Some("mail address");
@@ -185,147 +196,6 @@ fn contact(text: &str) -> Option<&'static str> {
         return Some("private advisory");
     }
     FORM.is_match(text).then_some("web form")
-}
-
-fn on_deployment(target: &Target, evidence: &Evidence, verdict: &mut Verdict) -> Side {
-    let url = security_txt().url(target);
-    let exchange = match evidence.of(&security_txt()) {
-        Ok(exchange) => exchange,
-        Err(unseen) => {
-            verdict.not_seen(unseen);
-            return Side::Unseen;
-        }
-    };
-    if matches!(exchange.status, 401 | 403) {
-        verdict
-            .notes(format!("{url} is not public: whoever finds a vulnerability cannot read it ({})", exchange.status));
-        return Side::Missing;
-    }
-    if matches!(exchange.status, 404 | 405 | 410) || (exchange.is_success() && !is_security_txt(exchange)) {
-        return Side::Missing;
-    }
-    if !exchange.is_success() {
-        verdict.not_seen(Unseen::NotComparable(format!("{url} answers {}", exchange.status)));
-        return Side::Unseen;
-    }
-    let unsigned = unsigned(&exchange.body.text);
-    let fields = fields(&unsigned);
-    let of = |name: &str| fields.iter().filter(|(known, _)| known == name).map(|(_, value)| *value).collect::<Vec<_>>();
-    let contacts = of("contact");
-    let usable = |contact: &&&str| !PUBLIC_TRACKER.is_match(contact) && is_contact(contact);
-    let private = contacts.iter().filter(usable).count();
-    let mut sound = true;
-    // RFC 9116 section 2.5.2: a file that names where it belongs and is found elsewhere may be somebody else's.
-    let canonical = of("canonical");
-    if !canonical.is_empty() && !canonical.iter().any(|place| same_place(place, &url)) {
-        sound = false;
-        let what = "its Canonical fields name other places, and not this one (RFC 9116 section 2.5.2)";
-        verdict.finds(crate::check::Finding::new(what, Place::url(url.clone())).aspect("canonical"));
-    }
-    match unsigned {
-        Cow::Borrowed(_) => verdict.notes("security.txt is not signed (RFC 9116 section 2.3 recommends it)"),
-        Cow::Owned(_) => verdict.notes("security.txt carries an OpenPGP signature, which was not verified"),
-    }
-    if private == 0 {
-        sound = false;
-        let what = if contacts.is_empty() {
-            "no Contact field (RFC 9116 section 2.5.3)"
-        } else if contacts.iter().all(|contact| !is_contact(contact)) {
-            "no Contact field is a mailto:, https: or tel: address (RFC 9116 section 2.5.3)"
-        } else {
-            "the only contact is a public issue tracker"
-        };
-        verdict.finds(crate::check::Finding::new(what, Place::url(url.clone())).aspect("contact"));
-    }
-    match of("expires").as_slice() {
-        [expires] => match DateTime::parse_from_rfc3339(expires) {
-            Ok(expires) if expires <= evidence.taken_at => {
-                sound = false;
-                verdict.finds(
-                    crate::check::Finding::new(format!("expired on {}", expires.date_naive()), Place::url(url.clone()))
-                        .aspect("expires"),
-                );
-            }
-            Ok(expires) => note_lifetime(expires.to_utc(), evidence.taken_at, verdict),
-            Err(_) => {
-                sound = false;
-                verdict.finds(
-                    crate::check::Finding::new("the Expires field is not a date (RFC 3339)", Place::url(url.clone()))
-                        .aspect("expires"),
-                );
-            }
-        },
-        [] => {
-            sound = false;
-            verdict.finds(
-                crate::check::Finding::new("no Expires field (RFC 9116 section 2.5.5)", Place::url(url.clone()))
-                    .aspect("expires"),
-            );
-        }
-        [_, _, ..] => {
-            sound = false;
-            verdict.finds(
-                crate::check::Finding::new(
-                    "more than one Expires field (RFC 9116 section 2.5.5)",
-                    Place::url(url.clone()),
-                )
-                .aspect("expires"),
-            );
-        }
-    }
-    if sound {
-        verdict.holds(format!("{url} names {private} contact(s) and has not expired"));
-    }
-    Side::Found
-}
-
-/// RFC 9116 section 2.5.5 recommends less than a year.
-fn note_lifetime(expires: DateTime<Utc>, now: DateTime<Utc>, verdict: &mut Verdict) {
-    if expires - now > TimeDelta::days(366) {
-        verdict.notes(format!("security.txt is valid until {}, which is more than a year", expires.date_naive()));
-    }
-}
-
-/// The text inside an OpenPGP cleartext signature, dashes unescaped (RFC 9580 section 7); the text itself where there is
-/// none.
-fn unsigned(text: &str) -> Cow<'_, str> {
-    let Some((_, signed)) = text.split_once("-----BEGIN PGP SIGNED MESSAGE-----") else { return Cow::Borrowed(text) };
-    let body = signed.split("-----BEGIN PGP SIGNATURE-----").next().unwrap_or_default();
-    // The armour's headers (`Hash: SHA512`) end with the first empty line.
-    let lines = body.lines().skip(1).skip_while(|line| !line.trim().is_empty());
-    Cow::Owned(lines.map(|line| line.strip_prefix("- ").unwrap_or(line)).collect::<Vec<_>>().join("\n"))
-}
-
-/// RFC 9116 section 2.5.3: a URI, and on the web one by HTTPS.
-fn is_contact(contact: &str) -> bool {
-    let lower = contact.to_ascii_lowercase();
-    ["mailto:", "https://", "tel:"].iter().any(|scheme| lower.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
-}
-
-fn same_place(canonical: &str, url: &str) -> bool {
-    match (url::Url::parse(canonical), url::Url::parse(url)) {
-        (Ok(canonical), Ok(url)) => canonical == url,
-        (Err(_), _) | (_, Err(_)) => canonical == url,
-    }
-}
-
-/// A web application answers 200 with its own page to every path; that is no security.txt.
-fn is_security_txt(exchange: &Exchange) -> bool {
-    let kind = exchange.header("content-type").unwrap_or_default().to_ascii_lowercase();
-    let page = exchange.body.text.trim_start().starts_with(['<', '{', '[']);
-    !page && (kind.is_empty() || kind.starts_with("text/plain") || !fields(&unsigned(&exchange.body.text)).is_empty())
-}
-
-/// `Name: value`, names in lower case; comments and the signature's frame left out.
-fn fields(text: &str) -> Vec<(String, &str)> {
-    text.lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim()))
-        .filter(|(name, value)| {
-            matches!(name.as_str(), "contact" | "expires" | "policy" | "canonical") && !value.is_empty()
-        })
-        .collect()
 }
 
 fn pattern(text: &str) -> Regex {
@@ -363,148 +233,4 @@ static TIME: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::Status;
-    use crate::evidence::http::BodySeen;
-    use crate::evidence::repo::Matches;
-    use crate::target::{Environment, Repository, Scope};
-
-    fn repository_only() -> Target {
-        Target {
-            name: "t".into(),
-            environment: Environment::Production,
-            scope: Scope::Repository,
-            deployment: None,
-            repository: Some(Repository::at(".")),
-            checks: std::collections::BTreeMap::new(),
-        }
-    }
-
-    fn at() -> DateTime<Utc> {
-        DateTime::parse_from_rfc3339("2026-11-20T12:00:00Z").unwrap().to_utc()
-    }
-
-    fn file(path: &str, text: &str) -> Matches {
-        Matches {
-            lines: (1..)
-                .zip(text.lines())
-                .filter(|(_, text)| !text.trim().is_empty())
-                .map(|(line, text)| Line { path: path.into(), line, text: text.into() })
-                .collect(),
-            files: 1,
-            ..Matches::default()
-        }
-    }
-
-    fn judged(text: &str) -> Verdict {
-        let evidence = Evidence::at(at()).with(security_md(), file("SECURITY.md", text));
-        Check::judge(&DisclosureChannel::default(), &repository_only(), &evidence)
-    }
-
-    fn published(text: &str) -> Verdict {
-        let exchange = Exchange {
-            status: 200,
-            headers: vec![("content-type".into(), "text/plain".into())],
-            body: BodySeen { length: 1, complete: true, text: text.into(), sha256: String::new() },
-            address: "127.0.0.1:1".into(),
-            at: 0,
-            took: 1,
-        };
-        let evidence = Evidence::at(at()).with(security_txt(), exchange);
-        let mut verdict = Verdict::default();
-        on_deployment(&repository_only(), &evidence, &mut verdict);
-        verdict
-    }
-
-    #[test]
-    fn every_pattern_compiles() {
-        for (pattern, example) in [
-            (&*ADDRESS, "security@watertight.test"),
-            (&*SPELT_ADDRESS, "security [at] watertight [dot] test"),
-            (&*ADVISORY, "https://github.test/o/r/security/advisories/new"),
-            (&*FORM, "Report it at https://watertight.test/security-report"),
-            (&*PUBLIC_TRACKER, "https://github.test/o/r/issues/new"),
-            (&*NO_PUBLIC_ISSUE, "1. **Do not** open a public issue"),
-            (&*INCLUDE, "3. Include detailed description and reproduction steps"),
-            (&*TIME, "4. Allow reasonable time for fixes before public disclosure"),
-        ] {
-            assert!(pattern.is_match(example), "{example}");
-        }
-    }
-
-    #[test]
-    fn a_private_contact_passes_and_says_where() {
-        let verdict = judged(
-            "# Reporting\nWrite to security@watertight.test. Do not open a public issue.\nInclude steps. We fix within 90 days.",
-        );
-        assert_eq!(verdict.status(), Status::Pass);
-        assert_eq!(verdict.grounds(), ["SECURITY.md:2 names a private contact (mail address)"]);
-        assert!(verdict.all_notes().is_empty(), "{:?}", verdict.all_notes());
-    }
-
-    #[test]
-    fn maintainers_without_an_address_a_placeholder_and_a_public_tracker_fail() {
-        for text in [
-            "2. Email security concerns to the project maintainers",
-            "Write to security@example.com",
-            "Open an issue: https://github.test/o/r/issues/new",
-        ] {
-            assert_eq!(judged(text).status(), Status::Fail, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_vendored_policy_speaks_for_somebody_else() {
-        let matches = file("node_modules/x/SECURITY.md", "Write to security@watertight.test");
-        let evidence = Evidence::at(at()).with(security_md(), matches);
-        let verdict = Check::judge(&DisclosureChannel::default(), &repository_only(), &evidence);
-        assert_eq!(verdict.status(), Status::Fail);
-    }
-
-    #[test]
-    fn an_expired_or_endless_security_txt_fails() {
-        let sound = "Contact: mailto:security@watertight.test\nExpires: 2027-01-01T00:00:00Z\n";
-        assert_eq!(published(sound).status(), Status::Pass);
-        for text in [
-            "Contact: mailto:security@watertight.test\nExpires: 2026-11-20T11:59:59Z\n",
-            "Contact: mailto:security@watertight.test\n",
-            "Contact: mailto:security@watertight.test\nExpires: soon\n",
-            "Expires: 2027-01-01T00:00:00Z\n",
-        ] {
-            assert_eq!(published(text).status(), Status::Fail, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_signed_security_txt_is_read_inside_its_signature() {
-        let inside = "Contact: mailto:security@watertight.test\nExpires: 2027-01-01T00:00:00Z\n- -- \n";
-        let begin = ["-----BEGIN PGP SIGNED", "MESSAGE-----\nHash: SHA512\n"].join(" ");
-        let signature = ["-----BEGIN PGP", "SIGNATURE-----\nContact: none\n-----END PGP SIGNATURE-----\n"].join(" ");
-        let verdict = published(&format!("{begin}\n{inside}{signature}"));
-        assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
-        assert_eq!(verdict.all_notes(), ["security.txt carries an OpenPGP signature, which was not verified"]);
-        let outside = format!("{begin}\n{signature}Contact: mailto:a@watertight.test\nExpires: 2027-01-01T00:00:00Z\n");
-        assert_eq!(published(&outside).status(), Status::Fail);
-    }
-
-    #[test]
-    fn a_contact_is_an_address_and_a_canonical_place_is_this_one() {
-        let expires = "Expires: 2027-01-01T00:00:00Z\n";
-        for text in
-            ["Contact: security@watertight.test\n", "Contact: http://watertight.test/report\n", "Contact: mailto:\n"]
-        {
-            assert_eq!(published(&format!("{text}{expires}")).status(), Status::Fail, "{text}");
-        }
-        let elsewhere =
-            "Contact: https://watertight.test/report\nCanonical: https://other.test/.well-known/security.txt\n";
-        assert_eq!(published(&format!("{elsewhere}{expires}")).status(), Status::Fail);
-    }
-
-    #[test]
-    fn an_unread_repository_is_not_passed() {
-        let evidence = Evidence::at(at()).without(security_md(), Unseen::TimedOut("30 s".into()));
-        let verdict = Check::judge(&DisclosureChannel::default(), &repository_only(), &evidence);
-        assert_eq!(verdict.status(), Status::Inconclusive);
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! Clients can trust the certificate: its chain leads to a root, it bears the right name, and nothing in it is weak.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+mod revoked;
+mod staple;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,14 +10,14 @@ use super::{Shown, chain, chains, plain_http};
 use crate::certificate::{Certificate, Signature};
 use crate::check::{About, Check, DecidedFrom, Finding, Reserve, Severity, Status, Verdict};
 use crate::evidence::history::Earlier;
-use crate::evidence::revocation::{Listed, Revocation};
 use crate::evidence::{Ask, Evidence, Unseen};
 use crate::target::{Deployment, Target};
 
 #[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct CertificateTrust {
-    /// Whether every certificate of the path is looked up on the revocation list that it names, over HTTP.
+    /// Whether every certificate of the path is looked up on the revocation list that it names, over HTTP, or asked for at its
+    /// OCSP responder where it names none, or the list cannot be had.
     pub revocation: bool,
 }
 
@@ -46,9 +47,7 @@ impl Check for CertificateTrust {
         };
         let mut asks = vec![chain(), Earlier {}.into()];
         if let (true, Ok(chains)) = (self.revocation, chains(deployment, seen)) {
-            asks.extend(
-                chains.shown.iter().flat_map(issued).filter_map(|(own, issuer)| Some(listed(own, issuer)?.into())),
-            );
+            asks.extend(chains.shown.iter().flat_map(|shown| revoked::asks(shown, seen)).map(Ask::from));
         }
         asks
     }
@@ -57,8 +56,8 @@ impl Check for CertificateTrust {
         if !self.revocation || target.deployment().is_err() {
             return Vec::new();
         }
-        let what = "the revocation lists that the certificates of the path name".into();
-        vec![Reserve { what, asks: LISTS, sends: LISTS }]
+        let what = "the revocation lists and responders that the certificates of the path name".into();
+        vec![Reserve { what, asks: revoked::MOST, sends: revoked::MOST }]
     }
 
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
@@ -87,30 +86,22 @@ impl Check for CertificateTrust {
             for fault in &shown.assessment.faults {
                 verdict.finds(Finding::new(&fault.what, shown.place.clone()).aspect(fault.aspect));
             }
-            let must_staple = shown.assessment.leaf.as_ref().is_some_and(|leaf| leaf.must_staple);
-            let unstapled = must_staple && !shown.sent.stapled;
-            if unstapled {
-                let what = "the certificate demands an OCSP response with it (must-staple), and none was sent";
-                verdict.finds(Finding::new(what, shown.place.clone()).aspect("must-staple"));
-            }
+            let stapled = staple::judge(shown, evidence.taken_at, &mut verdict);
             for unknown in &shown.assessment.unknown {
                 verdict.not_seen(Unseen::NotComparable(format!("{}{unknown}", shown.addresses)));
             }
             for note in &shown.assessment.notes {
                 verdict.notes(format!("{}{note}", shown.addresses));
             }
-            if shown.sent.stapled {
-                verdict.notes(format!("{}an OCSP response came with it, and was not judged", shown.addresses));
-            }
             if shown.assessment.faults.is_empty()
-                && !unstapled
+                && stapled
                 && let Some(grounds) = grounds(shown, deployment, chains.roots)
             {
                 verdict.holds(grounds);
             }
         }
         if self.revocation {
-            chains.shown.iter().for_each(|shown| judge_revocation(shown, evidence, &mut verdict));
+            chains.shown.iter().for_each(|shown| revoked::judge(shown, evidence, &mut verdict));
         } else if chains.roots != "the target's own" && !chains.shown.is_empty() {
             verdict.notes("whether the certificate was revoked was not asked (`revocation: true` asks)");
         }
@@ -119,47 +110,9 @@ impl Check for CertificateTrust {
     }
 }
 
-/// Paths of three addresses with two authorities each; more is over budget, and said.
-const LISTS: u32 = 8;
-
 /// Each certificate of the path that builds, with its issuer; a root vouches for itself.
 fn issued(shown: &Shown) -> impl Iterator<Item = (&Certificate, &Certificate)> {
     shown.assessment.path.iter().flat_map(|path| path.windows(2)).map(|pair| (&pair[0], &pair[1]))
-}
-
-fn listed(own: &Certificate, issuer: &Certificate) -> Option<Revocation> {
-    Some(Revocation {
-        url: own.revocation_lists.first()?.clone(),
-        serial: own.serial.clone(),
-        issuer: STANDARD.encode(&issuer.der),
-    })
-}
-
-fn judge_revocation(shown: &Shown, evidence: &Evidence, verdict: &mut Verdict) {
-    for (own, issuer) in issued(shown) {
-        let name = &own.subject;
-        let Some(question) = listed(own, issuer) else {
-            let instead = own.responder.as_ref().map(|url| format!("; its OCSP responder {url} is not asked"));
-            let instead = instead.unwrap_or_default();
-            let what = format!("whether `{name}` was revoked: it names no revocation list over HTTP{instead}");
-            verdict.not_seen(Unseen::NoEvidence(what));
-            continue;
-        };
-        match evidence.of(&question) {
-            Ok(Listed { since: Some(since), .. }) => {
-                let what =
-                    format!("`{name}` was revoked on {}, says the list of `{}`", since.date_naive(), issuer.subject);
-                verdict
-                    .finds(Finding::new(what, shown.place.clone()).of_severity(Severity::Critical).aspect("revoked"));
-            }
-            Ok(Listed { since: None, until }) => verdict.holds(format!(
-                "`{name}` is not on the revocation list of `{}` that holds until {}",
-                issuer.subject,
-                until.date_naive()
-            )),
-            Err(unseen) => verdict.not_seen(unseen),
-        }
-    }
 }
 
 /// What trust rests on, in one line.

@@ -82,6 +82,8 @@ struct Shown {
     /// For texts: empty where there is but one chain.
     addresses: String,
     sent: Sent,
+    /// The OCSP responses that came with it; DER. A busy server has a fresh one for every address.
+    staples: Vec<Vec<u8>>,
     assessment: Assessment,
 }
 
@@ -109,13 +111,15 @@ fn chains(deployment: &Deployment, evidence: &Evidence) -> Result<Chains, Unseen
         }
     };
     let mut chains = Chains { shown: Vec::new(), unseen: Vec::new(), notes: Vec::new(), roots: roots.kind() };
-    let mut groups: Vec<(&Sent, Vec<&str>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
     let answering = presented.addresses.iter().any(|at| at.chain.is_ok());
     for at in &presented.addresses {
         match &at.chain {
-            Ok(sent) => match groups.iter_mut().find(|(known, _)| is_alike(known, sent)) {
-                Some((_, addresses)) => addresses.push(&at.address),
-                None => groups.push((sent, vec![&at.address])),
+            Ok(sent) => match groups.iter_mut().find(|group| is_alike(group.sent, sent)) {
+                Some(group) => group.join(sent, &at.address),
+                None => {
+                    groups.push(Group { sent, addresses: vec![&at.address], staples: sent.staple.iter().collect() });
+                }
             },
             // A name may have an address on which nothing listens; no one is served there.
             Err(Unseen::Unreachable(why)) if answering && why.ends_with("nothing listens there") => {
@@ -125,17 +129,16 @@ fn chains(deployment: &Deployment, evidence: &Evidence) -> Result<Chains, Unseen
         }
     }
     let several = groups.len() > 1;
-    for (sent, addresses) in groups {
-        let der: Vec<Vec<u8>> = sent
-            .certificates
-            .iter()
-            .map(|text| STANDARD.decode(text))
-            .collect::<Result<_, _>>()
-            .map_err(|error| Unseen::Malformed(format!("a certificate in the evidence is not base64: {error}")))?;
+    let decoded = |text: &String| {
+        STANDARD.decode(text).map_err(|error| Unseen::Malformed(format!("what was sent is not base64: {error}")))
+    };
+    for Group { sent, addresses, staples } in groups {
+        let der: Vec<Vec<u8>> = sent.certificates.iter().map(decoded).collect::<Result<_, _>>()?;
         chains.shown.push(Shown {
             place: place(deployment, addresses.first().copied().unwrap_or_default(), several),
             addresses: if several { format!("{}: ", addresses.join(", ")) } else { String::new() },
             sent: sent.clone(),
+            staples: staples.into_iter().map(decoded).collect::<Result<_, _>>()?,
             assessment: assess(&der, deployment.host(), &roots, evidence.taken_at),
         });
     }
@@ -149,6 +152,24 @@ fn chains(deployment: &Deployment, evidence: &Evidence) -> Result<Chains, Unseen
         chains.unseen.push(Unseen::NoEvidence("no address of the host sent a certificate".into()));
     }
     Ok(chains)
+}
+
+/// One chain, with every address and every response that it came with.
+struct Group<'a> {
+    sent: &'a Sent,
+    addresses: Vec<&'a str>,
+    staples: Vec<&'a String>,
+}
+
+impl<'a> Group<'a> {
+    fn join(&mut self, sent: &'a Sent, address: &'a str) {
+        if !self.addresses.contains(&address) {
+            self.addresses.push(address);
+        }
+        if let Some(staple) = sent.staple.as_ref().filter(|staple| !self.staples.contains(staple)) {
+            self.staples.push(staple);
+        }
+    }
 }
 
 /// Whether two servings of a chain deserve one verdict.

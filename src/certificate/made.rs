@@ -1,12 +1,11 @@
 //! Chains for tests, made at run time, each with the faults it is told to have.
 
-use std::time::Duration;
+mod parts;
 
 use chrono::{DateTime, Utc};
-use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
-};
+use rcgen::{Certificate, CertificateParams, Issuer, KeyPair};
+
+pub(crate) use parts::named;
 
 /// When every test chain is looked at.
 pub(crate) fn now() -> DateTime<Utc> {
@@ -33,6 +32,7 @@ pub(crate) struct Chain {
     pub(crate) root: Vec<u8>,
     pub(crate) intermediate: Vec<u8>,
     pub(crate) leaf: Vec<u8>,
+    pub(crate) intermediate_key: KeyPair,
 }
 
 impl Made {
@@ -57,14 +57,14 @@ impl Made {
         let mut intermediate = authority("Test Intermediate");
         (self.intermediate)(&mut intermediate);
         let intermediate_certificate = intermediate.signed_by(&key, &root).unwrap();
-        let intermediate = Issuer::new(intermediate, key);
         let mut leaf = leaf();
         (self.leaf)(&mut leaf);
-        let leaf = leaf.signed_by(&leaf_key, &intermediate).unwrap();
+        let leaf = leaf.signed_by(&leaf_key, &Issuer::from_params(&intermediate, &key)).unwrap();
         Chain {
             root: root_certificate.der().to_vec(),
             intermediate: intermediate_certificate.der().to_vec(),
             leaf: leaf.der().to_vec(),
+            intermediate_key: key,
         }
     }
 
@@ -75,39 +75,17 @@ impl Made {
     }
 }
 
-/// An authority, valid from ten years before [`now`] to ten years after.
+/// An authority, five years old, with ten to go.
 pub(crate) fn authority(name: &str) -> CertificateParams {
-    let mut authority = CertificateParams::default();
-    authority.distinguished_name = named(name);
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    lives(&mut authority, -3650, 3650);
-    authority.use_authority_key_identifier_extension = true;
-    authority
+    parts::authority(name, now())
 }
 
 /// A server's certificate, 30 days old, with 60 days to go.
 pub(crate) fn leaf() -> CertificateParams {
-    let mut leaf = CertificateParams::new(vec!["mcp.example.com".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    leaf.distinguished_name = named("mcp.example.com");
-    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    leaf.use_authority_key_identifier_extension = true;
-    lives(&mut leaf, -30, 60);
-    leaf
-}
-
-pub(crate) fn named(name: &str) -> rcgen::DistinguishedName {
-    let mut distinguished = rcgen::DistinguishedName::new();
-    distinguished.push(DnType::CommonName, name);
-    distinguished
+    parts::leaf(now())
 }
 
 /// Sets the validity in days from [`now`].
 pub(crate) fn lives(params: &mut CertificateParams, from: i64, until: i64) {
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    let at =
-        |days: i64| epoch + Duration::from_secs(u64::try_from(now().timestamp() + days * 86_400).unwrap_or_default());
-    params.not_before = at(from);
-    params.not_after = at(until);
+    parts::lives(params, now(), from * 24, until * 24);
 }

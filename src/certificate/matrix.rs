@@ -21,7 +21,7 @@ fn judge_for(sent: &[&[u8]], root: &[u8], host: &str) -> Assessment {
 }
 
 fn judge_made(made: &Made) -> Assessment {
-    let Chain { root, intermediate, leaf } = made.make();
+    let Chain { root, intermediate, leaf, .. } = made.make();
     judge(&[&leaf, &intermediate], &root)
 }
 
@@ -45,7 +45,7 @@ fn is_sound(assessment: &Assessment) {
 
 #[test]
 fn a_sound_chain_builds_for_its_name_and_its_address() {
-    let Chain { root, intermediate, leaf } = Made::default().make();
+    let Chain { root, intermediate, leaf, .. } = Made::default().make();
     let sound = judge(&[&leaf, &intermediate], &root);
     is_sound(&sound);
     assert!(sound.notes.is_empty(), "{:?}", sound.notes);
@@ -55,7 +55,7 @@ fn a_sound_chain_builds_for_its_name_and_its_address() {
 
 #[test]
 fn what_is_superfluous_but_harmless_is_a_note() {
-    let Chain { root, intermediate, leaf } = Made::default().make();
+    let Chain { root, intermediate, leaf, .. } = Made::default().make();
     let with_root = judge(&[&leaf, &intermediate, &root], &root);
     is_sound(&with_root);
     let stranger = Made::default().make().intermediate;
@@ -161,7 +161,7 @@ fn a_path_that_is_longer_than_an_authority_allows_is_named() {
 
 #[test]
 fn every_broken_link_is_named() {
-    let Chain { root, intermediate, leaf } = Made::default().make();
+    let Chain { root, intermediate, leaf, .. } = Made::default().make();
     let other = Made::default().make();
     has(&judge(&[&leaf], &root), "missing-issuer", "`Test Intermediate` of `mcp.example.com` is neither sent nor");
     has(&judge(&[&intermediate, &leaf], &root), "order", "in reverse");
@@ -198,7 +198,7 @@ fn the_missing_intermediate_is_named_with_where_it_can_be_had() {
 
 #[test]
 fn a_signature_that_was_tampered_with_is_named() {
-    let Chain { root, intermediate, mut leaf } = Made::default().make();
+    let Chain { root, intermediate, mut leaf, .. } = Made::default().make();
     let last = leaf.len() - 1;
     leaf[last] ^= 1;
     has(&judge(&[&leaf, &intermediate], &root), "signature", "not by the key of the `Test Intermediate`");
@@ -227,7 +227,7 @@ fn other_sound_algorithms_are_sound() {
 
 #[test]
 fn a_private_root_leads_no_chain_that_ends_in_a_public_one_and_none_builds_without_it() {
-    let Chain { root, intermediate, leaf } = Made::default().make();
+    let Chain { root, intermediate, leaf, .. } = Made::default().make();
     let sent = vec![leaf, intermediate, root];
     let public = assess(&sent, "mcp.example.com", &Roots::public(), now());
     has(&public, "unknown-root", "is not a public root");

@@ -1,9 +1,11 @@
 //! What a certificate says, and which path it builds. Pure: everything here follows from bytes and a time.
 
+mod der;
 #[cfg(test)]
 pub(crate) mod made;
 #[cfg(test)]
 mod matrix;
+pub mod ocsp;
 pub mod path;
 pub mod revocation;
 pub mod roots;

@@ -34,6 +34,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
             Recording::VERSION
         )));
     }
+    // No key signs evidence: whoever can write the file can change what it says.
+    emit::note(&format!(
+        "{shown} is taken at its word; keep it, or its SHA-256 ({}), where nobody can change it",
+        crate::policy::file::sha256(&text)
+    ));
     if let Some(file) = &arguments.policy.policy {
         // Waivers that were too long on the day of the evidence are refused as of that day.
         let today = recording.run.taken_at.date_naive();

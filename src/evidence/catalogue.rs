@@ -16,6 +16,9 @@ pub struct Product {
     pub identify: Vec<Mark>,
     /// Answers that show use without a credential; where one of these paths is denied, it asks for a key.
     pub usable: Vec<Mark>,
+    /// Answers that show that a credential is asked for where no denial does: a public setting that says so.
+    #[serde(default)]
+    pub guarded: Vec<Mark>,
     /// What somebody without a credential can do then.
     pub means: String,
     /// What the product asks for as it ships.
@@ -29,6 +32,9 @@ pub struct Product {
     /// Settings (variables, flags) whose presence means that a credential is asked for.
     #[serde(default)]
     pub guards: Vec<String>,
+    /// Other products answer alike, so that more is asked before it is called by this name.
+    #[serde(default)]
+    pub general: bool,
     pub confidence: Confidence,
     pub source: String,
 }
@@ -47,6 +53,9 @@ pub struct Mark {
     /// All of these are in the body; compared without case.
     #[serde(default)]
     pub body: Vec<String>,
+    /// None of these is in it.
+    #[serde(default)]
+    pub without: Vec<String>,
     /// The body is a JSON object with all of these keys (or an array where this is `[]`-only).
     #[serde(default)]
     pub keys: Vec<String>,
@@ -122,9 +131,10 @@ pub fn ports() -> Vec<u16> {
     products().iter().flat_map(|product| product.ports.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Requests at most that one open port gets: every different question of the catalogue, and two to tell HTTP from HTTPS.
+/// Requests at most that one open port gets: every different question of the catalogue, two to tell HTTP from HTTPS, and
+/// three denials once more.
 pub fn questions_per_port() -> u32 {
-    static QUESTIONS: LazyLock<u32> = LazyLock::new(|| u32::try_from(questions(0).len()).unwrap_or(u32::MAX) + 2);
+    static QUESTIONS: LazyLock<u32> = LazyLock::new(|| u32::try_from(questions(0).len()).unwrap_or(u32::MAX) + 5);
     *QUESTIONS
 }
 
@@ -134,7 +144,7 @@ pub fn questions(port: u16) -> Vec<(String, Option<String>)> {
     let (near, far): (Vec<&Product>, Vec<&Product>) =
         products().iter().partition(|product| product.ports.contains(&port));
     for product in near.into_iter().chain(far) {
-        for mark in product.identify.iter().chain(&product.usable) {
+        for mark in product.marks() {
             let question = (mark.path.clone(), mark.send.clone());
             if !questions.contains(&question) {
                 questions.push(question);
@@ -158,6 +168,13 @@ pub fn by_telling_port(port: u16) -> Option<&'static Product> {
     }
 }
 
+impl Product {
+    /// Every answer that is looked for.
+    pub fn marks(&self) -> impl Iterator<Item = &Mark> {
+        self.identify.iter().chain(&self.usable).chain(&self.guarded)
+    }
+}
+
 impl Mark {
     /// Whether the answer is the one described.
     pub fn is_in(&self, answer: &Answered) -> bool {
@@ -173,7 +190,10 @@ impl Mark {
                 known.eq_ignore_ascii_case(name) && value.to_lowercase().contains(&part.trim().to_lowercase())
             })
         });
-        header && self.body.iter().all(|part| body.contains(&plain(part))) && self.json_fits(&answer.body)
+        header
+            && self.body.iter().all(|part| body.contains(&plain(part)))
+            && !self.without.iter().any(|part| body.contains(&plain(part)))
+            && self.json_fits(&answer.body)
     }
 
     fn json_fits(&self, body: &str) -> bool {
@@ -200,12 +220,9 @@ pub fn judge(port: u16, answers: &[Answered]) -> (Option<&'static Product>, Acce
     let guarded = answers.iter().any(|answer| answer.path == "/" && is_denial(answer));
     let shown = |mark: &Mark| !(guarded && mark.is_bare_denial()) && answers.iter().any(|answer| mark.is_in(answer));
     let identified = |product: &&Product| product.identify.iter().any(shown);
-    // Where two products look alike, the one that uses this port is the likelier.
-    let product = products()
-        .iter()
-        .filter(|product| product.ports.contains(&port))
-        .find(identified)
-        .or_else(|| products().iter().find(identified));
+    // Where two products look alike, the one that uses this port is the likelier; one that is like many, the last.
+    let is_own = |product: &&Product| product.ports.contains(&port) && !product.general;
+    let product = products().iter().filter(is_own).find(identified).or_else(|| products().iter().find(identified));
     if let Some(product) = product {
         return (Some(product), access(product, answers).0, access(product, answers).1);
     }
@@ -230,9 +247,17 @@ pub fn judge(port: u16, answers: &[Answered]) -> (Option<&'static Product>, Acce
 
 fn asks_for_a_key(answers: &[Answered]) -> bool {
     answers.iter().any(is_denial)
-        && answers
-            .iter()
-            .all(|answer| is_denial(answer) || matches!(answer.status, 404 | 405 | 410) || answer.path == "/")
+        && answers.iter().all(|answer| is_denial(answer) || is_absent(answer) || is_for_anybody(&answer.path))
+}
+
+/// A front page, and whether it lives, may be public.
+fn is_for_anybody(path: &str) -> bool {
+    matches!(path, "/" | "/health")
+}
+
+/// Nothing is there.
+fn is_absent(answer: &Answered) -> bool {
+    matches!(answer.status, 404 | 405 | 410)
 }
 
 fn access(product: &Product, answers: &[Answered]) -> (Access, String) {
@@ -244,8 +269,20 @@ fn access(product: &Product, answers: &[Answered]) -> (Access, String) {
         .iter()
         .filter_map(|mark| answers.iter().find(|answer| answer.path == mark.path).map(|answer| (mark, answer)))
         .collect();
-    if let Some((mark, answer)) = asked.iter().find(|(_, answer)| is_denial(answer)) {
-        return (Access::Denied, format!("{}: {}", mark.named(), answer.status));
+    // One path that is denied says nothing of another that broke or answered something else: it may be the open one.
+    let open_ended = asked.iter().find(|(mark, answer)| {
+        let is_guarded = product.guarded.iter().any(|guarded| guarded.path == mark.path && guarded.is_in(answer));
+        !is_denial(answer) && !is_absent(answer) && !is_guarded
+    });
+    let guarded = product.guarded.iter().find(|mark| answers.iter().any(|answer| mark.is_in(answer)));
+    let denied = asked.iter().find(|(_, answer)| is_denial(answer));
+    match (open_ended, denied, guarded) {
+        (Some((mark, answer)), _, _) => {
+            return (Access::Unclear, format!("{}: {}", mark.named(), answer.status));
+        }
+        (None, Some((mark, answer)), _) => return (Access::Denied, format!("{}: {}", mark.named(), answer.status)),
+        (None, None, Some(mark)) => return (Access::Denied, format!("{} says that it asks for one", mark.named())),
+        (None, None, None) => {}
     }
     match asked.first() {
         Some((mark, answer)) => (Access::Unclear, format!("{}: {}", mark.named(), answer.status)),
@@ -257,15 +294,20 @@ fn access(product: &Product, answers: &[Answered]) -> (Access, String) {
 pub fn is_denial(answer: &Answered) -> bool {
     match answer.status {
         401 | 403 | 407 => true,
-        301..=303 | 307 | 308 => answer.headers.iter().any(|(name, value)| {
-            let value = value.to_lowercase();
-            name == "location"
-                && ["login", "signin", "sign-in", "sign_in", "oauth", "/auth", "sso"]
-                    .iter()
-                    .any(|part| value.contains(part))
-        }),
+        301..=303 | 307 | 308 => {
+            answer.headers.iter().any(|(name, value)| name == "location" && leads_to_login(&value.to_lowercase()))
+        }
         _ => false,
     }
+}
+
+/// Whether a redirect asks who it is: by a whole word of its path. A host such as `lessons.example.com` holds `sso`, too.
+fn leads_to_login(location: &str) -> bool {
+    let path =
+        location.split_once("://").map_or(location, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let words = ["login", "signin", "sign-in", "sign_in", "oauth", "oauth2", "auth", "authorize", "sso", "saml"];
+    path.split('/').any(|part| words.contains(&part))
 }
 
 impl Mark {
@@ -385,6 +427,34 @@ mod tests {
         let page = "<html><body>hello</body></html>";
         let answers: Vec<Answered> = questions(8080).iter().map(|(path, _)| answer(path, 200, page)).collect();
         assert!(judge(8080, &answers).0.is_none(), "{:?}", judge(8080, &answers));
+    }
+
+    #[test]
+    fn a_redirect_is_a_denial_only_where_it_asks_who_it_is() {
+        for (location, expected) in [
+            ("/login?next=%2F", true),
+            ("https://id.example.com/oauth2/authorize?x=1", true),
+            ("https://lessons.example.com/", false),
+            ("https://login.example.com", false),
+            ("/essay", false),
+            ("https://mcp.example.com/app?from=login", false),
+        ] {
+            let mut redirect = answer("/", 302, "");
+            redirect.headers.push(("location".into(), location.into()));
+            assert_eq!(is_denial(&redirect), expected, "{location}");
+        }
+    }
+
+    #[test]
+    fn a_denied_path_beside_one_that_broke_is_no_denial() {
+        let mut answers = vec![
+            answer("/", 200, "Ollama is running"),
+            answer("/api/tags", 401, ""),
+            answer("/api/version", 502, "bad gateway"),
+        ];
+        assert_eq!(judge(11434, &answers).1, Access::Unclear);
+        answers[2] = answer("/api/version", 404, "");
+        assert_eq!(judge(11434, &answers).1, Access::Denied);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Whether a certificate is on its issuer's revocation list: asked only where the policy wants to know.
+//! Whether a certificate was revoked, by its issuer's list or responder: asked only where the policy wants to know.
 
 use std::collections::BTreeSet;
 
@@ -9,23 +9,39 @@ use super::Question;
 use crate::seen_as;
 use crate::target::Target;
 
-/// One certificate of a path, looked up on the list that it names (RFC 5280 section 4.2.1.13).
+/// One certificate of a path, looked up where it says that its status is to be had.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub struct Revocation {
-    /// Where the list is, over HTTP; it is signed.
+    /// Over HTTP: what comes from there is signed.
     pub url: String,
     /// Of the certificate; hexadecimal.
     pub serial: String,
-    /// The certificate whose key signs the list; DER, base64.
+    /// The certificate whose key signs what comes; DER, base64.
     pub issuer: String,
+    #[serde(default)]
+    pub by: Source,
+    /// The certificate, where it is a responder that is asked; DER, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
-/// What a current list with a right signature says.
+/// Who knows of revocations.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The list of the distribution point (RFC 5280 section 4.2.1.13).
+    #[default]
+    List,
+    /// The OCSP responder of the authority information access (RFC 6960).
+    Responder,
+}
+
+/// What a current list, or a current response, with a right signature says.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Listed {
-    /// Since when it is revoked; `None`: it is not on the list.
+    /// Since when it is revoked; `None`: it is not on the list, or good.
     pub since: Option<DateTime<Utc>>,
-    /// Until when the list holds.
+    /// Until when that holds.
     pub until: DateTime<Utc>,
 }
 
@@ -41,7 +57,10 @@ impl Question for Revocation {
     }
 
     fn describe(&self) -> String {
-        format!("the revocation list at {}", self.url)
+        match self.by {
+            Source::List => format!("the revocation list at {}", self.url),
+            Source::Responder => format!("the OCSP responder at {} about the certificate {}", self.url, self.serial),
+        }
     }
 }
 

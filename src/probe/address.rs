@@ -149,6 +149,10 @@ async fn lookup(host: &str) -> Result<Vec<IpAddr>, Unseen> {
         .map_err(|_| Unseen::TimedOut(format!("resolving {host} took over {} s", RESOLVING.as_secs())))?
         .map_err(|error| Unseen::Unreachable(format!("{host} does not resolve: {error}")))?;
     let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    // Browsers take both whatever a hosts file says (RFC 6761 section 6.3): what listens on either is reached by the name.
+    if host == "localhost" || host.ends_with(".localhost") {
+        addresses.extend([IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]);
+    }
     addresses.sort();
     addresses.dedup();
     // A real host has a handful; a list without end is a hostile resolver.

@@ -21,11 +21,12 @@ const PROGRAM: u64 = 256 * 1024 * 1024;
 pub(super) async fn answer(world: &World, target: &Target, asks: Vec<Exec>, sink: &Sink) {
     futures_util::stream::iter(asks)
         .for_each_concurrent(ABREAST, |ask| async move {
+            // Fetched so that it is masked in whatever the program says; a target without one has nothing to mask.
+            let _ = world.vault.token(target).await;
             let mut said = run(&ask).await;
             if let Ok(said) = &mut said {
                 said.output = world.vault.masked(&said.output);
             }
-            let _ = target;
             sink.put(&ask, said);
         })
         .await;

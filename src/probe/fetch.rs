@@ -53,8 +53,17 @@ impl Client {
 
     /// A whole file of at most `cap` bytes; one that is longer, or comes too slowly, is not had.
     pub(super) async fn bytes(&self, url: &str, cap: usize) -> Result<Vec<u8>, Unseen> {
+        Self::whole(self.0.get(url), url, cap).await
+    }
+
+    /// The whole answer to a body of this type.
+    pub(super) async fn post(&self, url: &str, kind: &str, body: Vec<u8>, cap: usize) -> Result<Vec<u8>, Unseen> {
+        Self::whole(self.0.post(url).header("content-type", kind).body(body), url, cap).await
+    }
+
+    async fn whole(request: reqwest::RequestBuilder, url: &str, cap: usize) -> Result<Vec<u8>, Unseen> {
         let reading = async {
-            let response = self.0.get(url).send().await.map_err(|error| unseen(url, &error))?;
+            let response = request.send().await.map_err(|error| unseen(url, &error))?;
             if !response.status().is_success() {
                 return Err(Unseen::Malformed(format!("{url} answered {}", response.status())));
             }

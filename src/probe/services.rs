@@ -167,6 +167,25 @@ impl Asking<'_> {
         Ok(Answered { path: path.into(), status: fetched.status, headers: fetched.headers, body: fetched.body })
     }
 
+    /// The first denials once more: a server that denies what comes first, or now and then, denies nothing. Whether any of
+    /// them was answered otherwise; those answers then count.
+    async fn ask_again(&self, origin: &str, answers: &mut [Answered]) -> bool {
+        let mut changed = false;
+        for answer in answers.iter_mut().filter(|answer| catalogue::is_denial(answer)).take(AGAIN) {
+            let sent = catalogue::questions(self.port).into_iter().find(|(path, _)| *path == answer.path);
+            let sent = sent.and_then(|(_, sent)| sent);
+            match self.read(origin, &answer.path.clone(), sent.as_deref()).await {
+                Ok(again) if catalogue::is_denial(&again) => {}
+                Ok(again) => {
+                    *answer = again;
+                    changed = true;
+                }
+                Err(_) => changed = true,
+            }
+        }
+        changed
+    }
+
     /// Asks until a product is recognised and it is clear whether it can be used, or there is nothing left to ask.
     async fn product(&self, origin: &str, speaks: Speaks, root: Answered) -> (Service, Option<String>) {
         let edge = catalogue::edge(&root.headers);
@@ -174,9 +193,9 @@ impl Asking<'_> {
         let mut failed: Option<Unseen> = None;
         for (path, send) in catalogue::questions(self.port).into_iter().skip(1) {
             let (product, access, _) = catalogue::judge(self.port, &answers);
-            let wanted = product.is_none_or(|product| {
-                product.usable.iter().chain(&product.identify).any(|mark| mark.path == path && mark.send == send)
-            });
+            let product = product.filter(|product| !product.general);
+            let wanted =
+                product.is_none_or(|product| product.marks().any(|mark| mark.path == path && mark.send == send));
             match access {
                 Access::Open if product.is_some() => break,
                 Access::Open | Access::Denied | Access::Unclear => {}
@@ -194,7 +213,15 @@ impl Asking<'_> {
                 }
             }
         }
-        let (product, mut access, mut shown_by) = catalogue::judge(self.port, &answers);
+        let (mut product, mut access, mut shown_by) = catalogue::judge(self.port, &answers);
+        if access == Access::Denied && self.ask_again(origin, &mut answers).await {
+            let before = shown_by;
+            (product, access, shown_by) = catalogue::judge(self.port, &answers);
+            if access != Access::Open {
+                access = Access::Unclear;
+                shown_by = format!("{before}, and something else when it was asked again");
+            }
+        }
         if let Some(why) = failed
             && access == Access::Denied
             && product.is_none()
@@ -206,6 +233,9 @@ impl Asking<'_> {
         (Service { speaks, product, access, shown_by: self.looking.world.vault.masked(&shown_by) }, edge)
     }
 }
+
+/// Denials that are asked about once more.
+const AGAIN: usize = 3;
 
 fn is_tls_complaint(body: &str) -> bool {
     let body = body.to_lowercase();

@@ -227,7 +227,7 @@ fn service(folder: &Path, argv: &[String], environment: &[(&str, String)], port:
         quiet.into_iter().chain(environment.iter().map(|(name, value)| (*name, value.as_str()))).collect();
     let program = if argv[0] == "node" { PathBuf::from("node") } else { programs.join(&argv[0]) };
     let arguments: Vec<&str> = argv[1..].iter().map(String::as_str).collect();
-    Server::start_slowly(&program.to_string_lossy(), &arguments, &environment, &folder.join("service.log"), &[port])
+    Server::start(&program.to_string_lossy(), &arguments, &environment, &folder.join("service.log"), &[port])
 }
 
 #[track_caller]

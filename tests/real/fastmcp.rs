@@ -27,7 +27,7 @@ targets:
         ),
     );
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/python/server.py");
-    let _server = Server::start_slowly(
+    let _server = Server::start(
         &python(),
         &[&script.to_string_lossy()],
         &[("PORT", &port.to_string()), ("TOKEN", &token), ("FAULT", fault)],

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::harness::{Audit, Server, folder, free_port, node, write};
+use crate::harness::{Audit, Logging, folder, free_port, write};
 
 #[test]
 fn a_server_that_logs_holds() {
@@ -55,24 +55,7 @@ fn audits(mode: &str) -> Vec<(&'static str, Audit)> {
 fn audit(mode: &str, source: impl Fn(&Path, u16) -> String) -> Audit {
     let folder = folder();
     let path = folder.path();
-    let (port, store) = (free_port(), free_port());
-    let log = path.join("activity.log");
-    // Made up for this run: the folder's own random name, twice.
-    let name = path.file_name().map(|name| name.to_string_lossy().replace('.', "")).unwrap_or_default();
-    let token = format!("{name}{port}{name}{store}made-up");
-    let _server = Server::start(
-        "node",
-        &[&node("logging.mjs")],
-        &[
-            ("PORT", &port.to_string()),
-            ("STORE_PORT", &store.to_string()),
-            ("TOKEN", &token),
-            ("LOG", &log.to_string_lossy()),
-            ("MODE", mode),
-        ],
-        &path.join("node.log"),
-        &[port, store],
-    );
+    let Logging { port, store, token, log, .. } = &Logging::start(path, mode);
     let policy = write(
         path,
         "audit.yaml",
@@ -89,11 +72,11 @@ targets:
 checks:
   activity-log: {{ deadline: 1s }}
 ",
-            source(&log, store)
+            source(log, *store)
         ),
     );
     let arguments = ["--policy", &policy.to_string_lossy(), "--check", "activity-log", "--scope", "deployment"];
-    let audit = Audit::run(path, &arguments, &[("LOG_TOKEN", &token)]);
-    assert!(!audit.report.to_string().contains(&token), "the token is in the report");
+    let audit = Audit::run(path, &arguments, &[("LOG_TOKEN", token)]);
+    assert!(!audit.report.to_string().contains(token), "the token is in the report");
     audit
 }

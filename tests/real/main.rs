@@ -17,6 +17,7 @@ mod logs;
 mod monitoring;
 mod openapi;
 mod repositories;
+mod revocation;
 mod tls;
 mod tlslite;
 mod unreachable;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::harness::{Audit, Server, folder, free_port, node, write};
+use crate::harness::{Audit, Logging, Server, folder, free_port, write};
 
 const WATCHED: &str = "groups:\n  - name: access\n    rules:\n      - alert: DeniedRequests\n        \
                        expr: rate(api_denied_requests_total[5m]) > 1\n";
@@ -43,23 +43,9 @@ fn alerts_that_reach_nobody_fail() {
 fn audit(mode: &str, rules: &str, receivers: &str) -> Audit {
     let folder = folder();
     let path = folder.path();
-    let [port, store, prometheus, alertmanager] = [0; 4].map(|_: u8| free_port());
-    let name = path.file_name().map(|name| name.to_string_lossy().replace('.', "")).unwrap_or_default();
-    let token = format!("{name}{port}{name}{store}made-up");
-    let _server = Server::start(
-        "node",
-        &[&node("logging.mjs")],
-        &[
-            ("PORT", &port.to_string()),
-            ("STORE_PORT", &store.to_string()),
-            ("TOKEN", &token),
-            ("LOG", &path.join("activity.log").to_string_lossy()),
-            ("MODE", mode),
-        ],
-        &path.join("node.log"),
-        &[port, store],
-    );
-    let _prometheus = start_prometheus(path, rules, prometheus, store);
+    let (prometheus, alertmanager) = (free_port(), free_port());
+    let Logging { port, store, token, .. } = &Logging::start(path, mode);
+    let _prometheus = start_prometheus(path, rules, prometheus, *store);
     let _alertmanager = start_alertmanager(path, receivers, alertmanager);
     let policy = write(
         path,
@@ -83,7 +69,7 @@ checks:
         ),
     );
     let arguments = ["--policy", &policy.to_string_lossy(), "--check", "monitoring", "--scope", "deployment"];
-    Audit::run(path, &arguments, &[("API_TOKEN", &token)])
+    Audit::run(path, &arguments, &[("API_TOKEN", token)])
 }
 
 fn start_prometheus(folder: &Path, rules: &str, port: u16, metrics: u16) -> Server {

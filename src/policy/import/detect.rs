@@ -22,6 +22,8 @@ pub struct Proposal {
     pub repository: String,
     /// Lines of the target, commented out.
     pub lines: Vec<Line>,
+    /// Blocks of `checks:`, commented out.
+    pub knobs: Vec<Line>,
     pub notes: Vec<String>,
 }
 
@@ -42,15 +44,17 @@ pub fn is_telling(path: &str) -> bool {
             "package.json" | "pyproject.toml" | "requirements.txt" | "cargo.toml" | "mcp.json" | ".mcp.json" | "go.mod"
         )
         || OPENAPI.is_match(name)
-        || is_configuration(name)
+        || is_configuration(path)
         || name.contains(".env")
         || name == "security.md"
         || path.starts_with(".github/workflows/")
 }
 
-/// The name is in lower case.
-fn is_configuration(name: &str) -> bool {
-    name.strip_suffix(".conf").is_some()
+/// Of a web server; the path is in lower case.
+fn is_configuration(path: &str) -> bool {
+    path.strip_suffix(".template").unwrap_or(path).strip_suffix(".conf").is_some()
+        || path.contains("nginx/sites-")
+        || path.contains("nginx/conf.d/")
 }
 
 /// Reads the files, in the order of their paths.
@@ -61,9 +65,13 @@ pub fn propose(repository: &str, sources: &[Source]) -> Proposal {
         let name = path.rsplit('/').next().unwrap_or(&path);
         if COMPOSE.is_match(name) {
             compose(&mut proposal, source);
-        } else if is_configuration(name) {
+        } else if is_configuration(&path) {
             nginx(&mut proposal, source);
         } else if OPENAPI.is_match(name) {
+            // Many files are called api.json; a description says what it is.
+            if !DESCRIBES.is_match(&source.text) {
+                continue;
+            }
             proposal.line("openapi", format!("openapi: {{ file: {} }}", source.path), source, 1);
         } else if name.contains(".env") {
             env(&mut proposal, source);
@@ -95,6 +103,13 @@ impl Proposal {
         }
     }
 
+    /// One block a check, likewise.
+    fn knob(&mut self, check: &'static str, yaml: String, source: &Source, line: usize) {
+        if !self.knobs.iter().any(|known| known.key == check) {
+            self.knobs.push(Line { key: check, yaml, seen: format!("{}:{line}", source.path) });
+        }
+    }
+
     fn note(&mut self, note: String) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
@@ -122,8 +137,7 @@ fn compose(proposal: &mut Proposal, source: &Source) {
                 source.path, product.product
             ));
         }
-        if let Some(found) = PUBLISHED.captures(line)
-            && let Some(port) = found.get(1)
+        if let Some(port) = PUBLISHED.captures(line).or_else(|| LONG_PORT.captures(line)).and_then(|found| found.get(1))
         {
             proposal.note(format!(
                 "{}:{number} publishes port {}: a development target could be `url: http://127.0.0.1:{}`",
@@ -136,7 +150,7 @@ fn compose(proposal: &mut Proposal, source: &Source) {
 }
 
 fn nginx(proposal: &mut Proposal, source: &Source) {
-    if !source.text.contains("server") {
+    if !["server", "limit_req", "ssl_protocols"].iter().any(|word| source.text.contains(word)) {
         return;
     }
     let mut paths = Vec::new();
@@ -154,12 +168,30 @@ fn nginx(proposal: &mut Proposal, source: &Source) {
             }
             paths.push(found.as_str().to_owned());
         }
-        if let Some(found) = LIMIT.captures(line).and_then(|found| found.get(1)) {
-            proposal.note(format!(
-                "{}:{number} limits requests to {}: compare with rate-limit",
-                source.path,
-                found.as_str()
-            ));
+        if let Some(found) = LIMIT.captures(line)
+            && let (Some(limit), Some(unit)) = (found.get(1), found.get(2))
+        {
+            let window = if unit.as_str() == "m" { "60s" } else { "1s" };
+            let block = format!("rate-limit: {{ limit: {}, window: {window} }}", limit.as_str());
+            proposal.knob("rate-limit", block, source, number);
+        }
+        if let Some(found) = PROTOCOLS.captures(line).and_then(|found| found.get(1)) {
+            let oldest = VERSION.find_iter(found.as_str()).map(|version| version.as_str()).min();
+            // What is older than 1.2 is a fault to be found, not a rule to be taken over (RFC 8996).
+            if let Some(version) = oldest.filter(|version| *version >= "1.2") {
+                proposal.knob("tls-version", format!("tls-version: {{ minimum: \"{version}\" }}"), source, number);
+            }
+        }
+        if let Some(seconds) =
+            HSTS.captures(line).and_then(|found| found.get(1)).and_then(|seconds| seconds.as_str().parse::<u64>().ok())
+            && seconds >= 86_400
+        {
+            proposal.knob(
+                "https-enforced",
+                format!("https-enforced: {{ hsts: {}d }}", seconds / 86_400),
+                source,
+                number,
+            );
         }
         if let Some(file) = line
             .strip_prefix("access_log ")
@@ -218,46 +250,22 @@ fn dependencies(proposal: &mut Proposal, source: &Source) {
 }
 
 static COMPOSE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(docker-)?compose[\w.-]*\.ya?ml$"));
-static OPENAPI: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(openapi|swagger)[\w.-]*\.(ya?ml|json)$"));
+static OPENAPI: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^([\w-]+[._-])?(openapi|swagger|api)([._-][\w.-]*)?\.(ya?ml|json)$"));
+static DESCRIBES: LazyLock<Regex> = LazyLock::new(|| pattern(r#"(?m)^\s*\{?\s*"?(openapi|swagger)"?\s*:\s*["']?[23]"#));
+static LONG_PORT: LazyLock<Regex> = LazyLock::new(|| pattern(r#"^\s*(?:-\s*)?published:\s*["']?(\d{2,5})["']?\s*$"#));
+static PROTOCOLS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^ssl_protocols\s+([^;]+);"));
+static VERSION: LazyLock<Regex> = LazyLock::new(|| pattern(r"1\.[0-3]"));
+static HSTS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"(?i)^add_header\s+strict-transport-security\s+["']?[^;"']*max-age=(\d{1,10})"#));
 static PUBLISHED: LazyLock<Regex> = LazyLock::new(|| pattern(r#"^\s*-\s*["']?(?:[\d.]+:)?(\d{2,5}):\d{2,5}["']?\s*$"#));
 static SERVER_NAME: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^server_name\s+([A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2,})[\s;]"));
 static LOCATION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^location\s+(?:=\s*|\^~\s*)?(/[A-Za-z0-9_./-]*)\s*\{"));
-static LIMIT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^limit_req_zone\s.*\brate=(\d+r/[sm])"));
+static LIMIT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^limit_req_zone\s.*\brate=(\d+)r/([sm])"));
 static TOKEN_NAME: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(MCP_\w*TOKEN|API_TOKEN|AUTH_TOKEN|BEARER_TOKEN|ACCESS_TOKEN|MCP_\w*KEY)$"));
 static ORIGIN: LazyLock<Regex> = LazyLock::new(|| pattern(r"^https?://[A-Za-z0-9.-]+(:\d+)?$"));
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repository_proposes_its_target_and_never_a_value() {
-        let value = ["made", "up", "value"].join("-");
-        let sources = [
-            (".env.example", format!("MCP_TOKEN={value}\nALLOWED_ORIGINS=https://app.example.test,*\n")),
-            ("compose.yaml", "services:\n  llm:\n    image: ollama/ollama:0.5\n    ports:\n      - \"11434:11434\"\n".into()),
-            ("deploy/nginx.conf", "limit_req_zone $binary_remote_addr zone=a:10m rate=30r/m;\nserver {\n  listen 443 ssl;\n  server_name mcp.example.test;\n  location /mcp {\n  }\n}\n".into()),
-            ("openapi.yaml", "openapi: 3.1.0\n".into()),
-            ("package.json", "{\"dependencies\":{\n\"zod\": \"4\",\n\"@modelcontextprotocol/sdk\": \"1\"}}".into()),
-        ];
-        let sources: Vec<Source> = sources.into_iter().map(|(path, text)| Source { path: path.into(), text }).collect();
-        assert!(sources.iter().all(|source| is_telling(&source.path)));
-        let proposal = propose(".", &sources);
-        let lines: Vec<&str> = proposal.lines.iter().map(|line| line.yaml.as_str()).collect();
-        assert_eq!(
-            lines,
-            [
-                "token: { env: MCP_TOKEN }",
-                "origins: [https://app.example.test]",
-                "hosts: [{ name: localhost, reach: loopback, ports: [11434] }]",
-                "url: https://mcp.example.test",
-                "endpoints: [/mcp]",
-                "openapi: { file: openapi.yaml }",
-            ]
-        );
-        assert!(!format!("{proposal:?}").contains(&value));
-        assert!(proposal.notes.iter().any(|note| note.contains("30r/m")), "{:?}", proposal.notes);
-    }
-}
+mod tests;

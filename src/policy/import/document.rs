@@ -181,8 +181,17 @@ impl Walk<'_> {
                 self.lead = None;
                 self.opened(Kind::Heading).level = Some(level);
             }
-            Tag::Paragraph | Tag::DefinitionListTitle | Tag::DefinitionListDefinition => {
-                self.flush_kept_tick();
+            Tag::Paragraph => self.flush_kept_tick(),
+            Tag::DefinitionListTitle => {
+                self.flush();
+                self.lead = None;
+            }
+            // What is defined leads its definitions in, as an item leads in those below it.
+            Tag::DefinitionListDefinition => {
+                self.flush();
+                let lead = self.lead.clone();
+                self.lists.push(lead);
+                self.items.push(String::new());
             }
             Tag::List(_) => {
                 self.flush();
@@ -245,6 +254,11 @@ impl Walk<'_> {
                 self.lists.pop();
                 self.lead = None;
             }
+            TagEnd::DefinitionListDefinition => {
+                self.flush();
+                self.items.pop();
+                self.lists.pop();
+            }
             TagEnd::CodeBlock | TagEnd::MetadataBlock(_) => {
                 if let Some((kind, range)) = self.raw.take() {
                     self.push_raw(kind, range);
@@ -261,7 +275,6 @@ impl Walk<'_> {
             | TagEnd::FootnoteDefinition
             | TagEnd::DefinitionList
             | TagEnd::DefinitionListTitle
-            | TagEnd::DefinitionListDefinition
             | TagEnd::Table
             | TagEnd::TableHead
             | TagEnd::TableRow => self.flush(),
@@ -362,10 +375,13 @@ impl Walk<'_> {
                 let text: String = piece.characters.iter().map(|character| character.character).collect();
                 self.heading(level, text.trim());
             }
-            let kind = match (piece.comment, piece.heading) {
-                (true, _) => Kind::Comment,
-                (false, Some(_)) => Kind::Heading,
-                (false, None) => Kind::Prose,
+            let kind = match (piece.comment, piece.heading, piece.shape) {
+                (true, _, _) => Kind::Comment,
+                (false, Some(_), _) => Kind::Heading,
+                (false, None, Some(html::Shape::Header)) => Kind::RowHeader,
+                (false, None, Some(html::Shape::Row)) => Kind::Row,
+                (false, None, Some(html::Shape::Item)) => Kind::Item,
+                (false, None, None) => Kind::Prose,
             };
             self.blocks.push(Block {
                 kind,
@@ -380,46 +396,4 @@ impl Walk<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(source: &str) -> Vec<(Kind, String, &str)> {
-        blocks(source)
-            .iter()
-            .map(|block| (block.kind, block.text(), source.get(block.range.clone()).unwrap()))
-            .collect()
-    }
-
-    #[test]
-    fn every_shape_of_block_is_taken() {
-        let source = "# T\n\nPara *one*.\n\n- a\n  - b `c`\n- [x] d\n\n> quoted\n> on\n\n| h | i |\n|---|---|\n| 1 | 2 |\n\n```sh\nrun\n```\n\n<p>html</p>\n";
-        let seen = shown(source);
-        let texts: Vec<(Kind, &str)> = seen.iter().map(|(kind, text, _)| (*kind, text.as_str())).collect();
-        assert_eq!(
-            texts,
-            [
-                (Kind::Heading, "T"),
-                (Kind::Prose, "Para one."),
-                (Kind::Item, "a"),
-                (Kind::Item, "b c"),
-                (Kind::Item, "d"),
-                (Kind::Prose, "quoted on"),
-                (Kind::RowHeader, "h: i"),
-                (Kind::Row, "1: 2"),
-                (Kind::Code, ""),
-                (Kind::Prose, "html"),
-            ]
-        );
-        assert_eq!(seen[1].2, "Para *one*.");
-    }
-
-    #[test]
-    fn a_checkbox_knows_its_byte_and_a_list_what_leads_it_in() {
-        let source = "\u{feff}If found, please:\n\n- [ ] **Do** it\n";
-        let blocks = blocks(source);
-        let tick = blocks[1].tick.unwrap();
-        assert_eq!((tick.checked, source.as_bytes()[tick.at]), (false, b' '));
-        assert_eq!(blocks[1].lead, ["If found, please:"]);
-        assert_eq!(&source[blocks[1].range.clone()], "**Do** it");
-    }
-}
+mod tests;

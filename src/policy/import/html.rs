@@ -10,10 +10,20 @@ pub(super) struct Piece {
     pub(super) range: Range<usize>,
     pub(super) comment: bool,
     pub(super) heading: Option<u8>,
+    pub(super) shape: Option<Shape>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Shape {
+    /// The cells of a table's header, as one.
+    Header,
+    /// The cells of a row, as one.
+    Row,
+    Item,
 }
 
 /// Tags that a reader sees as a break.
-const BREAKS: [&str; 24] = [
+const BREAKS: [&str; 22] = [
     "p",
     "div",
     "br",
@@ -22,8 +32,6 @@ const BREAKS: [&str; 24] = [
     "ol",
     "table",
     "tr",
-    "td",
-    "th",
     "h1",
     "h2",
     "h3",
@@ -45,22 +53,45 @@ pub(super) fn pieces(source: &str, base: usize) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut open: Vec<Character> = Vec::new();
     let mut heading = None;
+    let mut shape = None;
     let mut at = 0;
     while let Some(rest) = source.get(at..).filter(|rest| !rest.is_empty()) {
         if rest.starts_with("<!--") {
             let end = rest.find("-->").map_or(rest.len(), |end| end + 3);
-            close(&mut pieces, &mut open, heading);
+            close(&mut pieces, &mut open, heading, shape);
             let inner = rest.get(4..end.saturating_sub(3).max(4)).unwrap_or_default();
             let characters = spelt(inner, base + at + 4);
-            pieces.push(Piece { characters, range: base + at..base + at + end, comment: true, heading: None });
+            pieces.push(Piece {
+                characters,
+                range: base + at..base + at + end,
+                comment: true,
+                heading: None,
+                shape: None,
+            });
             at += end;
         } else if let Some(tag) = tag(rest) {
             let name = tag.trim_start_matches(['<', '/']).split(|c: char| !c.is_ascii_alphanumeric()).next();
             let name = name.unwrap_or_default().to_ascii_lowercase();
             if BREAKS.contains(&name.as_str()) {
-                close(&mut pieces, &mut open, heading);
+                close(&mut pieces, &mut open, heading, shape);
+                shape = match name.as_str() {
+                    "li" if !tag.starts_with("</") => Some(Shape::Item),
+                    "tr" | "table" | "li" | "ul" | "ol" => None,
+                    _ => shape,
+                };
                 let level = name.strip_prefix('h').and_then(|level| level.parse().ok());
                 heading = if tag.starts_with("</") { None } else { level };
+            }
+            if matches!(name.as_str(), "td" | "th") && !tag.starts_with("</") {
+                shape = match (name.as_str(), shape) {
+                    ("th", None | Some(Shape::Header)) => Some(Shape::Header),
+                    (_, _) => Some(Shape::Row),
+                };
+                if open.iter().any(|character| !character.character.is_whitespace()) {
+                    for character in [':', ' '] {
+                        open.push(Character { character, start: base + at, end: base + at, code: true });
+                    }
+                }
             }
             at += tag.len();
         } else {
@@ -72,7 +103,7 @@ pub(super) fn pieces(source: &str, base: usize) -> Vec<Piece> {
             at += length;
         }
     }
-    close(&mut pieces, &mut open, heading);
+    close(&mut pieces, &mut open, heading, shape);
     pieces
 }
 
@@ -100,7 +131,7 @@ fn spelt(text: &str, base: usize) -> Vec<Character> {
         .collect()
 }
 
-fn close(pieces: &mut Vec<Piece>, open: &mut Vec<Character>, heading: Option<u8>) {
+fn close(pieces: &mut Vec<Piece>, open: &mut Vec<Character>, heading: Option<u8>, shape: Option<Shape>) {
     let mut characters = std::mem::take(open);
     while characters.last().is_some_and(|last| last.character.is_whitespace()) {
         characters.pop();
@@ -109,7 +140,7 @@ fn close(pieces: &mut Vec<Piece>, open: &mut Vec<Character>, heading: Option<u8>
     characters.drain(..blank);
     if let (Some(first), Some(last)) = (characters.first(), characters.last()) {
         let range = first.start..last.end;
-        pieces.push(Piece { characters, range, comment: false, heading });
+        pieces.push(Piece { characters, range, comment: false, heading, shape });
     }
 }
 
@@ -133,6 +164,20 @@ mod tests {
 
     #[test]
     fn texts_come_without_their_tags_and_comments_apart() {
+        let rows =
+            "<table><tr><th>Protocol</th><th>Rule</th></tr><tr><td>TLS</td><td>1.2 or newer</td></tr></table><li>x";
+        let shapes: Vec<(String, Option<Shape>)> = pieces(rows, 0)
+            .into_iter()
+            .map(|piece| (piece.characters.iter().map(|c| c.character).collect(), piece.shape))
+            .collect();
+        assert_eq!(
+            shapes,
+            [
+                ("Protocol: Rule".to_owned(), Some(Shape::Header)),
+                ("TLS: 1.2 or newer".to_owned(), Some(Shape::Row)),
+                ("x".to_owned(), Some(Shape::Item)),
+            ]
+        );
         let source = "<h2>Keys</h2>\n<ul><li>Never &lt;b&gt; <b>commit</b> keys.</li></ul><!-- to do -->";
         let seen: Vec<(String, bool, Option<u8>)> = pieces(source, 0)
             .into_iter()

@@ -102,8 +102,16 @@ pub fn import(source: &str) -> Imported {
     let blocks = document::blocks(source);
     let title = blocks.iter().find(|block| block.kind == Kind::Heading).map(|block| block.text().trim().to_owned());
     let mut items = Vec::new();
+    let mut before = String::new();
+    let mut under: Option<&Block> = None;
     for block in &blocks {
-        let mut before = String::new();
+        // `Rotate them …`: in a list, what they are stands in the item above.
+        if under.is_none_or(|above| {
+            above.kind != Kind::Item || block.kind != Kind::Item || above.headings != block.headings
+        }) {
+            before.clear();
+        }
+        under = Some(block);
         for sentence in sentence::sentences(block, source) {
             let raw = source.get(sentence.range.clone()).unwrap_or_default();
             let blank = raw.len() - raw.trim_start().len();
@@ -130,6 +138,24 @@ pub fn import(source: &str) -> Imported {
 
 static REFERS_BACK: LazyLock<Regex> =
     LazyLock::new(|| language::pattern(r"^\W*(they|these|those|it|this|them|sie|diese[rs]?|dies)\b"));
+static REFERS: LazyLock<Regex> = LazyLock::new(|| language::pattern(r"\b(them|they|it)\b"));
+
+/// `What never happens`, `DON'T`, `The following is forbidden:`: what stands beneath is what must not be.
+static FORBIDS_BENEATH: LazyLock<Regex> = LazyLock::new(|| {
+    language::pattern(
+        r"^\W*(what |things? (we |that )?|we |you )?(must |shall |should )?(never|don'?ts?|do not|not|no-?gos?|forbidden|prohibited|not allowed|verboten\w*|untersagt\w*|nicht erlaubt)( (happens|do|to do|allowed|permitted|be done|list))?\W*$|\b(is|are|ist|sind|remains?|bleib\w*) (strictly )?(forbidden|prohibited|not allowed|not permitted|never acceptable|verboten|untersagt|nicht erlaubt|unzulässig)\W*$|\b(must|shall|may|do|should|darf|dürfen) (not|never|nicht|niemals)\W*$",
+    )
+});
+static HAS_NEGATION: LazyLock<Regex> =
+    LazyLock::new(|| language::pattern(r"\b(never|not|no|cannot|without|nie|niemals|nicht|kein\w*)\b|n't\b"));
+/// An item that is only a quantity says what its parent asks: `How often they change` - `every 45 days`.
+static QUANTITY: LazyLock<Regex> = LazyLock::new(|| {
+    language::pattern(
+        r"\d|\b(daily|weekly|monthly|quarterly|annually|yearly|every|täglich|wöchentlich|monatlich|jährlich|vierteljährlich|halbjährlich)\b",
+    )
+});
+/// Words of such an item, and of its parent, at most.
+const SHORT: usize = 9;
 
 fn letters(text: &str) -> String {
     text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
@@ -162,7 +188,11 @@ fn answer(block: &Block, before: &str, text: &str) -> (Vec<Bound>, &'static str)
         Kind::Heading if !Clause::of(text).is_rule_by_itself() => Some("a heading"),
         Kind::Heading | Kind::Prose | Kind::Item | Kind::Row => None,
     };
-    if let Some(why_not) = why_not.or_else(|| language::lays_down_nothing(text, &block.headings)) {
+    let nearest = block.lead.last().or_else(|| block.headings.last()).filter(|_| block.kind != Kind::Heading);
+    let forbidden = nearest.is_some_and(|nearest| FORBIDS_BENEATH.is_match(&plain(nearest)))
+        && !HAS_NEGATION.is_match(&plain(text));
+    let meant = if forbidden { format!("never {text}") } else { text.to_owned() };
+    if let Some(why_not) = why_not.or_else(|| language::lays_down_nothing(&meant, &block.headings)) {
         return (Vec::new(), why_not);
     }
     // A paragraph of prose is about what it says; an item or a row also about what it stands under.
@@ -171,20 +201,54 @@ fn answer(block: &Block, before: &str, text: &str) -> (Vec<Bound>, &'static str)
     // `They shall be replaced …`: who they are stands in the sentence before.
     if REFERS_BACK.is_match(&text.to_lowercase()) {
         before.clone_into(&mut context);
+    } else if REFERS.is_match(&text.to_lowercase()) {
+        context.push_str(" / ");
+        context.push_str(before);
     }
+    let clauses: Vec<Clause> = language::clauses(text)
+        .into_iter()
+        .map(|clause| if forbidden { Clause::of(&format!("never {}", clause.text.trim_start())) } else { clause })
+        .collect();
+    let (mut bound, partial) = bind(&clauses, text, context.clone());
+    let short = |text: &str| text.split_whitespace().count() <= SHORT;
+    if let Some(parent) = block.lead.last().filter(|parent| bound.is_empty() && short(parent) && short(text))
+        && QUANTITY.is_match(&text.to_lowercase())
+    {
+        // `How often` asks, and explains nothing.
+        let asked = plain(parent).replace("how often", "how");
+        let whole = format!("{}: {text}", asked.trim_end_matches([':', ' ']));
+        if language::lays_down_nothing(&whole, &[]).is_none() {
+            bound = bind(&language::clauses(&whole), text, context).0;
+        }
+    }
+    let why_not = match (bound.is_empty(), partial) {
+        (false, _) => "",
+        (true, true) => "a limit for some endpoints only, and the check holds all of them to one",
+        (true, false) => "no check judges it",
+    };
+    (bound, why_not)
+}
+
+/// Lower case, with one kind of apostrophe.
+fn plain(text: &str) -> String {
+    text.to_lowercase().replace(['’', '‘'], "'")
+}
+
+/// The checks that the clauses are bound to, and whether one of them is a limit for some endpoints only.
+fn bind(clauses: &[Clause], text: &str, mut context: String) -> (Vec<Bound>, bool) {
     let mut bound: Vec<Bound> = Vec::new();
     let mut partial = false;
-    for clause in language::clauses(text) {
-        for check in rules::checks(&clause, &context.to_lowercase()) {
-            if check == "rate-limit" && rules::is_partial_limit(&clause) {
+    for clause in clauses {
+        for check in rules::checks(clause, &context.to_lowercase()) {
+            if check == "rate-limit" && rules::is_partial_limit(clause) {
                 partial = true;
                 continue;
             }
-            let unread = check == "tls-version" && !rules::names_a_readable_version(&clause);
+            let unread = check == "tls-version" && !rules::names_a_readable_version(clause);
             if unread {
                 continue;
             }
-            let knobs = quantity::knobs(check, &clause, text);
+            let knobs = quantity::knobs(check, clause, text);
             match bound.iter_mut().find(|known| known.check == check) {
                 Some(known) => {
                     for knob in knobs {
@@ -199,12 +263,7 @@ fn answer(block: &Block, before: &str, text: &str) -> (Vec<Bound>, &'static str)
         context.push_str(" / ");
         context.push_str(&clause.text);
     }
-    let why_not = match (bound.is_empty(), partial) {
-        (false, _) => "",
-        (true, true) => "a limit for some endpoints only, and the check holds all of them to one",
-        (true, false) => "no check judges it",
-    };
-    (bound, why_not)
+    (bound, partial)
 }
 
 #[cfg(test)]

@@ -91,6 +91,11 @@ fn pair(limit: u32, count: u64, unit: &str) -> Vec<Knob> {
     ]
 }
 
+/// The first number of the text that stands with a unit.
+pub fn with_unit(text: &str) -> Option<&str> {
+    WITH_UNIT.find(text).map(|found| found.as_str().trim())
+}
+
 /// A period in days: `90 days`, `every 3 months`, `quarterly`, `annually`.
 pub fn days(text: &str) -> Option<i64> {
     if let Some(found) = DAYS.captures(text) {
@@ -113,8 +118,9 @@ pub fn days(text: &str) -> Option<i64> {
 
 fn days_before_expiry(text: &str) -> Option<i64> {
     let found = BEFORE_EXPIRY.captures(text)?;
-    let count: i64 = found.get(1)?.as_str().parse().ok()?;
-    let days = if found.get(2)?.as_str().starts_with('w') { count.checked_mul(7)? } else { count };
+    let group = |one: usize| found.get(one).or_else(|| found.get(one + 2)).or_else(|| found.get(one + 4));
+    let count: i64 = group(1)?.as_str().parse().ok()?;
+    let days = if group(2)?.as_str().starts_with('w') { count.checked_mul(7)? } else { count };
     (1..=3650).contains(&days).then_some(days)
 }
 
@@ -160,7 +166,7 @@ fn hsts(text: &str) -> Option<Knob> {
     }
     let days = match MAX_AGE.captures(text) {
         Some(found) => found.get(1)?.as_str().parse::<i64>().ok()? / 86_400,
-        None => days(text)?,
+        None => days(&text.replace("for a ", "for 1 "))?,
     };
     (days > 0).then(|| Knob { strictness: -days, ..period("hsts", days) })
 }
@@ -236,7 +242,7 @@ static PERIODS: LazyLock<Vec<(Regex, i64)>> = LazyLock::new(|| {
 });
 static BEFORE_EXPIRY: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"\b(\d{1,4})[ -]?(days?|weeks?|tage?n?|wochen?)\b (?:[\w-]+ ){0,3}?(?:before|prior|vor|remaining|left|until)",
+        r"\b(\d{1,4})[ -]?(days?|weeks?|tage?n?|wochen?)\b (?:[\w-]+ ){0,3}?(?:before|prior|vor|remaining|left|until)|\b(?:before|prior to|until|vor) (?:[\w-]+ )?(?:expir\w*|expiry|ablauf)\W+(\d{1,4})[ -]?(days?|weeks?|tage?n?|wochen?)\b|\bexpir\w* (?:in|within|in less than|in under) (\d{1,4})[ -]?(days?|weeks?)\b",
     )
 });
 static CHARACTERS: LazyLock<Regex> =
@@ -262,69 +268,12 @@ static TLS_REFUSED: LazyLock<Regex> = LazyLock::new(|| {
 });
 static MAX_AGE: LazyLock<Regex> = LazyLock::new(|| pattern(r"max-age ?(?:=|of|:)? ?(?:atleast )?(\d{5,10})\b"));
 static PORT: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b\d{4,5}\b"));
+static WITH_UNIT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\b\d+(?:[.,]\d+)? ?-?(?:%|(?:milliseconds?|seconds?|minutes?|hours?|business days?|days?|weeks?|months?|years?|requests?|attempts?|calls?|characters?|bits?|bytes?|[km]i?b|sekunden?|minuten?|stunden?|tagen?|wochen?|monaten?|jahren?|zeichen|anfragen)\b)",
+    )
+});
 static SPAN: LazyLock<Regex> = LazyLock::new(|| pattern(r"`([\w.*/-]{2,80})`"));
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn values(check: &str, text: &str) -> Vec<(&'static str, Value)> {
-        knobs(check, &Clause::of(text), text).into_iter().map(|knob| (knob.name, knob.value)).collect()
-    }
-
-    #[test]
-    fn rates_are_read_however_they_are_written() {
-        for (text, limit, window) in [
-            ("limited to 30 requests per minute per IP address", 30, "60s"),
-            ("100 requests/hour", 100, "1h"),
-            ("at most 1,000 requests per client in any 15 minutes", 1000, "15m"),
-            ("5 req/s", 5, "1s"),
-            ("sixty requests per IP per minute", 60, "60s"),
-            ("Pro Minute sind höchstens 30 Anfragen erlaubt", 30, "60s"),
-            ("no more than 10 API calls every 10 seconds", 10, "10s"),
-            ("Limit: 120/min", 120, "60s"),
-            ("20 rps", 20, "1s"),
-        ] {
-            assert_eq!(values("rate-limit", text), [("limit", json!(limit)), ("window", json!(window))], "{text}");
-        }
-        assert!(values("rate-limit", "requests are limited").is_empty());
-    }
-
-    #[test]
-    fn periods_are_days() {
-        for (text, days) in [
-            ("every 90 days", 90),
-            ("quarterly", 90),
-            ("every three months", 90),
-            ("at least once a year", 365),
-            ("every 12 months", 365),
-            ("every two weeks", 14),
-            ("alle 90 Tage", 90),
-            ("vierteljährlich", 90),
-            ("90-day rotation", 90),
-        ] {
-            assert_eq!(super::days(&Clause::of(text).text), Some(days), "{text}");
-        }
-    }
-
-    #[test]
-    fn lengths_of_tokens_and_versions_of_tls_are_read() {
-        assert_eq!(values("token-strength", "minimum 32 characters"), [("min-length", json!(32))]);
-        assert_eq!(values("token-strength", "at least 256 bits of entropy"), [("min-bits", json!(256))]);
-        assert_eq!(values("token-strength", "generated from 32 random bytes"), [("min-bits", json!(256))]);
-        assert_eq!(values("token-strength", "32 bytes"), [("min-bits", json!(256))]);
-        for (text, minimum) in [
-            ("Use TLS 1.2 or higher", Some(2)),
-            ("TLS 1.3 only", Some(3)),
-            ("TLS 1.0 and TLS 1.1 must be disabled", Some(2)),
-            ("versions older than TLS 1.2 are rejected", Some(2)),
-            ("TLSv1.2+", Some(2)),
-            ("minimum TLS version: 1.3", Some(3)),
-            ("only TLS 1.2 and 1.3 are accepted", Some(2)),
-            ("TLS 1.2 or higher is required and 1.0 is refused", Some(2)),
-            ("TLS is used", None),
-        ] {
-            assert_eq!(tls_minimum(&Clause::of(text).text), minimum, "{text}");
-        }
-    }
-}
+mod tests;

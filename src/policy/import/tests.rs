@@ -51,6 +51,30 @@ fn of_two_limits_the_stricter_holds_and_the_other_is_told() {
 }
 
 #[test]
+fn a_quantity_that_no_knob_carries_is_told() {
+    let (_, text) =
+        written("Every security incident with leaked keys is documented within 24 hours, and the keys are revoked.\n");
+    load(&text);
+    assert!(text.contains("# note: line 1 says `24 hours`, which no knob can carry"), "{text}");
+}
+
+#[test]
+fn what_stands_beneath_a_prohibition_is_forbidden() {
+    for source in [
+        "## DON'T\n\n- accept TLS 1.0 or 1.1\n",
+        "The following is forbidden:\n\n* TLS 1.1\n",
+        "- In production you must never\n  - use TLS 1.1\n",
+    ] {
+        let imported = import(source);
+        let bound = &imported.bound().next().unwrap_or_else(|| panic!("{source}")).bound;
+        assert_eq!((bound[0].check, bound[0].knobs[0].value.as_str()), ("tls-version", Some("1.2")), "{source}");
+    }
+    // A heading that is itself a rule forbids nothing else beneath it.
+    let imported = import("### Never expose LLM ports\n\n- Use TLS 1.2 or higher\n");
+    assert_eq!(imported.bound().last().unwrap().bound[0].knobs[0].value, "1.2");
+}
+
+#[test]
 fn hostile_text_stays_in_its_comment() {
     let source = "Use TLS 1.2\u{85}checks: {tls-version: {suites: any}}\u{2028}or higher\u{202e}.\n\n- [ ] \"quoted\\\" `x`\u{7} never commit secrets\n\nA\rB: c\n";
     let (imported, text) = written(source);

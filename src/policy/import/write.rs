@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::detect::Proposal;
-use super::{Imported, Item};
+use super::{Imported, Item, quantity};
 use crate::check::Module;
 use crate::checks::ALL;
 use crate::policy::shipped;
@@ -24,6 +24,12 @@ pub fn policy(from: Option<&From<'_>>, proposal: &Proposal) -> String {
     head(&mut text, from);
     targets(&mut text, from, proposal);
     registers(&mut text);
+    if !proposal.knobs.is_empty() {
+        text.push_str("\n# The repository itself sets these. Take over into `checks:` what the policy means, too.\n");
+    }
+    for knob in &proposal.knobs {
+        let _ = writeln!(text, "#   {}   # seen in {}", comment(&knob.yaml), comment(&knob.seen));
+    }
     match from {
         Some(from) => {
             checks(&mut text, from.imported);
@@ -215,6 +221,7 @@ fn chosen(module: &Module, items: &[&Item]) -> (Vec<Chosen>, Vec<String>) {
             None => knobs.push(((knob.name, knob.value.clone(), line), knob.strictness)),
         }
     }
+    notes.extend(items.iter().filter_map(|item| uncarried(item)));
     let chosen: Vec<Chosen> = knobs.into_iter().map(|(knob, _)| knob).collect();
     let all: Value = chosen
         .iter()
@@ -228,6 +235,15 @@ fn chosen(module: &Module, items: &[&Item]) -> (Vec<Chosen>, Vec<String>) {
             (Vec::new(), notes)
         }
     }
+}
+
+/// The quantity of a sentence that sets no knob anywhere: the check judges by its own measure then, not by the text's.
+fn uncarried(item: &Item) -> Option<String> {
+    if item.bound.iter().any(|bound| !bound.knobs.is_empty()) {
+        return None;
+    }
+    let quantity = quantity::with_unit(&item.quote)?;
+    Some(format!("line {} says `{quantity}`, which no knob can carry: what is judged is not that", item.line))
 }
 
 fn not_covered(text: &mut String, imported: &Imported) {

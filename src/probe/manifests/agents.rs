@@ -180,9 +180,14 @@ fn cursor(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
 /// Codex: `sandbox_mode`, `approval_policy` (its configuration reference); Zed: `agent.always_allow_tool_actions` and
 /// `agent.tool_permissions.default` and that of the terminal alone (zed.dev/docs/ai/tool-permissions; the former before 0.224).
 fn others(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
-    if settings.get("sandbox_mode").and_then(Value::as_str) == Some("danger-full-access") {
-        let what = "the agent runs without a sandbox (sandbox_mode: danger-full-access)";
-        marks.push(file.mark(file.line_of("sandbox_mode", 1), Weight::Fault, "bypass", what));
+    // At the top, and in the profiles that `--profile` picks.
+    let profiles =
+        settings.get("profiles").and_then(Value::as_object).into_iter().flatten().map(|(_, profile)| profile);
+    for level in std::iter::once(settings).chain(profiles) {
+        if level.get("sandbox_mode").and_then(Value::as_str) == Some("danger-full-access") {
+            let what = "the agent runs without a sandbox (sandbox_mode: danger-full-access)";
+            marks.push(file.mark(file.line_of("danger-full-access", 1), Weight::Fault, "bypass", what));
+        }
     }
     if settings.get("approval_policy").and_then(Value::as_str) == Some("never") {
         let what = "the agent never asks (approval_policy: never); its sandbox alone holds it";
@@ -287,6 +292,7 @@ mod tests {
             (".cursor/permissions.json", "{\"terminalAllowlist\":[\"*\"]}", "every-command"),
             (".cursor/cli.json", "{\"permissions\":{\"allow\":[\"Shell(*)\"]}}", "every-command"),
             (".codex/config.toml", "sandbox_mode = \"danger-full-access\"", "bypass"),
+            (".codex/config.toml", "[profiles.fast]\nsandbox_mode = \"danger-full-access\"", "bypass"),
             (".gemini/settings.json", "{\"mcpServers\":{\"a\":{\"trust\":true}}}", "auto-approve"),
             (
                 ".mcp.json",

@@ -138,7 +138,10 @@ pub(super) fn catch(hits: &[Hit], text: &[u8], key: &Key) -> Vec<Caught> {
     hits.iter()
         .map(|hit| {
             let value = String::from_utf8_lossy(text.get(hit.span.clone()).unwrap_or_default()).into_owned();
-            Caught { hit: hit.clone(), fingerprint: key.fingerprint(&value), value: Some(Secret::new(value)) }
+            // A secret may itself be the name of another.
+            let name = hit.name.as_deref().map(|name| super::sum::shown(name, 200));
+            let hit = Hit { name, ..hit.clone() };
+            Caught { hit, fingerprint: key.fingerprint(&value), value: Some(Secret::new(value)) }
         })
         .collect()
 }

@@ -30,7 +30,7 @@ pub(super) fn find(found: &Found, asked: &Lines, budget: &Budget) -> Result<Matc
             Ok(bytes) => bytes,
             Err(why) => {
                 if matches.unread.len() < 100 {
-                    matches.unread.push(format!("{}: {why}", super::bounded(name, 200)));
+                    matches.unread.push(format!("{}: {why}", super::sum::shown(name, 200)));
                 }
                 return;
             }
@@ -49,7 +49,7 @@ pub(super) fn find(found: &Found, asked: &Lines, budget: &Budget) -> Result<Matc
                 return;
             }
             matches.lines.push(Line {
-                path: super::bounded(name, 1000),
+                path: super::sum::shown(name, 1000),
                 line: u32::try_from(index + 1).unwrap_or(u32::MAX),
                 text: super::bounded(&secrets::masked(name, line), LONGEST_LINE),
             });

@@ -3,8 +3,11 @@
 mod cache;
 mod content;
 mod delta;
+mod dockerfile;
+mod dotenv;
 mod env;
 mod folder;
+mod forms;
 mod gaps;
 mod history;
 mod ignore;

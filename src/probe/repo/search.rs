@@ -179,7 +179,7 @@ impl Searcher<'_> {
             | Content::Encrypted => {}
         }
         let special = matches!(content, Content::Archive | Content::KeyContainer | Content::LfsPointer);
-        let is_env = called.is_some_and(|name| names.is_env(name));
+        let is_env = called.into_iter().chain(others.iter().copied()).any(|name| names.is_env(name));
         if !searched.caught.is_empty() || special || is_env {
             let env = is_env.then(|| {
                 let text = secrets::widen(data).map_or(Cow::Borrowed(data), Cow::Owned);

@@ -31,6 +31,7 @@ pub(super) struct Sum<'a> {
     /// The paths of all gaps.
     unread: BTreeSet<(GapKind, String)>,
     pub(super) coverage: Coverage,
+    /// By their own paths.
     pub(super) env: BTreeMap<String, EnvFile>,
 }
 
@@ -127,11 +128,11 @@ impl<'a> Sum<'a> {
     }
 
     pub(super) fn env_file(&mut self, path: &str, assignments: &Assignments, current: bool) -> &mut EnvFile {
-        let path = shown(path, LONGEST_PATH);
-        let file = self.env.entry(path.clone()).or_insert_with(|| EnvFile {
-            kind: env::kind(&path, assignments),
-            environment: env::environment(&path),
-            path,
+        // Known by its own path: two files may be named after two secrets.
+        let file = self.env.entry(path.to_owned()).or_insert_with(|| EnvFile {
+            kind: env::kind(path, assignments),
+            environment: env::environment(path),
+            path: shown(path, LONGEST_PATH),
             exists: false,
             tracked: false,
             ignored: None,
@@ -142,8 +143,11 @@ impl<'a> Sum<'a> {
             entries: assignments.entries.clone(),
         });
         if current {
-            file.kind = env::kind(&file.path, assignments);
+            file.kind = env::kind(path, assignments);
             file.entries.clone_from(&assignments.entries);
+        }
+        if assignments.cut {
+            file.unread = Some(format!("more than {} assignments; those after them were not read", env::MOST_ENTRIES));
         }
         file
     }

@@ -188,6 +188,7 @@ impl Sum<'_> {
             };
             self.file(entry, state, held, budget);
         }
+        walked.gaps.dedup();
         for (path, file) in &mut self.env {
             if let Ok(Some((rule, false))) = rules.decide(path, false) {
                 file.ignored = Some(rule);

@@ -83,6 +83,10 @@ impl Line<'_> {
         let mut stream = match timeout(CONNECTING, TcpStream::connect(self.address)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => return Outcome::NotListening.into(),
+            // A machine without IPv6 has no ::1, so nothing can listen there.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::AddrNotAvailable && self.address.ip().is_loopback() => {
+                return Outcome::NotListening.into();
+            }
             Ok(Err(error)) => return Outcome::Unreachable(error.to_string()).into(),
             Err(_) => return Outcome::Unreachable(format!("no answer within {} s", CONNECTING.as_secs())).into(),
         };

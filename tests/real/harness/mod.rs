@@ -3,6 +3,7 @@
 mod certificates;
 mod git;
 mod haproxy;
+mod logging;
 mod nginx;
 mod servers;
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 pub(crate) use certificates::Authority;
 pub(crate) use git::Repository;
 pub(crate) use haproxy::Haproxy;
+pub(crate) use logging::Logging;
 pub(crate) use nginx::Nginx;
 pub(crate) use servers::{Server, free_port, node, python};
 

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+const PATIENCE: Duration = Duration::from_mins(2);
+
 /// A server that ends with the test.
 pub(crate) struct Server(Child);
 
@@ -19,33 +21,9 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Starts `program` and waits until every port takes connections.
+    /// Starts `program` and waits until every port takes connections. Two minutes: some import half a world before they listen.
     #[track_caller]
     pub(crate) fn start(
-        program: &str,
-        arguments: &[&str],
-        environment: &[(&str, &str)],
-        log: &Path,
-        ports: &[u16],
-    ) -> Self {
-        Self::start_within(Duration::from_secs(20), program, arguments, environment, log, ports)
-    }
-
-    /// The same for programs that import half a world before they listen.
-    #[track_caller]
-    pub(crate) fn start_slowly(
-        program: &str,
-        arguments: &[&str],
-        environment: &[(&str, &str)],
-        log: &Path,
-        ports: &[u16],
-    ) -> Self {
-        Self::start_within(Duration::from_mins(2), program, arguments, environment, log, ports)
-    }
-
-    #[track_caller]
-    fn start_within(
-        patience: Duration,
         program: &str,
         arguments: &[&str],
         environment: &[(&str, &str)],
@@ -64,20 +42,24 @@ impl Server {
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("{program} does not start ({error}); tests/run installs what is missing"));
-        let server = Self(child);
+        let mut server = Self(child);
         for port in ports {
-            wait_for(*port, patience);
+            server.wait_for(*port);
         }
         server
     }
-}
 
-#[track_caller]
-fn wait_for(port: u16, patience: Duration) {
-    let begun = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(begun.elapsed() < patience, "nothing listens on 127.0.0.1:{port} after {} s", patience.as_secs());
-        std::thread::sleep(Duration::from_millis(20));
+    /// A server that ended at once is not waited for.
+    #[track_caller]
+    fn wait_for(&mut self, port: u16) {
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if let Ok(Some(status)) = self.0.try_wait() {
+                panic!("the server that was to listen on 127.0.0.1:{port} ended: {status}");
+            }
+            assert!(begun.elapsed() < PATIENCE, "nothing listens on 127.0.0.1:{port} after {} s", PATIENCE.as_secs());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -1,14 +1,17 @@
 //! Certificates made at run time, by rcgen, and by openssl where rcgen refuses.
 
+#[path = "../../../src/certificate/made/parts.rs"]
+mod parts;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-};
+use chrono::Utc;
+use rcgen::{CertificateParams, Issuer, KeyPair};
+
+pub(super) use parts::named;
 
 /// A certificate and its key.
 pub(super) struct Made {
@@ -18,32 +21,12 @@ pub(super) struct Made {
 
 pub(super) type Edit = fn(&mut CertificateParams);
 
-/// An authority, five years old, with ten to go.
 pub(super) fn authority(name: &str) -> CertificateParams {
-    let mut authority = CertificateParams::default();
-    authority.distinguished_name = named(name);
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    authority.use_authority_key_identifier_extension = true;
-    lives(&mut authority, -1800, 3600);
-    authority
+    parts::authority(name, Utc::now())
 }
 
-/// A server's certificate, 30 days old, with 60 to go.
 pub(super) fn leaf() -> CertificateParams {
-    let mut leaf = CertificateParams::new(vec!["mcp.example.com".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    leaf.distinguished_name = named("mcp.example.com");
-    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    leaf.use_authority_key_identifier_extension = true;
-    lives(&mut leaf, -30, 60);
-    leaf
-}
-
-pub(super) fn named(name: &str) -> rcgen::DistinguishedName {
-    let mut distinguished = rcgen::DistinguishedName::new();
-    distinguished.push(DnType::CommonName, name);
-    distinguished
+    parts::leaf(Utc::now())
 }
 
 /// Sets the validity in days from now.
@@ -52,11 +35,7 @@ pub(super) fn lives(params: &mut CertificateParams, from: i64, until: i64) {
 }
 
 pub(super) fn lives_hours(params: &mut CertificateParams, from: i64, until: i64) {
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    let now = chrono::Utc::now().timestamp();
-    let at = |hours: i64| epoch + Duration::from_secs(u64::try_from(now + hours * 3600).unwrap());
-    params.not_before = at(from);
-    params.not_after = at(until);
+    parts::lives(params, Utc::now(), from, until);
 }
 
 pub(super) fn root(params: &CertificateParams, key: KeyPair) -> Made {

@@ -102,7 +102,9 @@ mod tests {
 
     #[test]
     fn values_that_are_no_secret_are_told_by_their_kind() {
-        for value in ["changeme", "<your key>", "xxxxxxxxxxxx", "your-api-key-here", "********", "password"] {
+        for value in
+            ["changeme", "<your key>", "xxxxxxxxxxxx", "your-api-key-here", "********", "password", "sk_test_xxx"]
+        {
             assert_eq!(looks(value), ValueKind::Placeholder, "{value}");
         }
         for value in
