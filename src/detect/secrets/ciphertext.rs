@@ -32,7 +32,7 @@ pub(super) fn is_ciphertext(value: &str) -> bool {
     if let Some((_, data)) = after("{AES").and_then(|rest| rest.split_once('}')) {
         return is_base64(data, 20);
     }
-    const DATA: &[(&str, usize)] = &[("encrypted:", 40), ("{cipher}", 24), ("{ENC}", 16)];
+    const DATA: &[(&str, usize)] = &[("encrypted:", 24), ("{cipher}", 24), ("{ENC}", 16)];
     // The first letters of the form are data themselves.
     const BEGINNINGS: &[(&str, usize)] = &[("AQICAH", 60), ("Ag", 300), ("CiQA", 60), ("gAAAAAB", 60), ("age1", 58)];
     DATA.iter().any(|(start, least)| after(start).is_some_and(|data| is_base64(data, *least)))

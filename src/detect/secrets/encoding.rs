@@ -189,7 +189,7 @@ mod tests {
                 }
             }
         }
-        let mixed = [&wide("wide at first\n", 2, true)[..], text.as_bytes()].concat();
+        let mixed = [&wide(&"wide at first\n".repeat(40), 2, true)[..], text.as_bytes()].concat();
         assert!(stretches(&mixed).iter().any(|one| one.text.ends_with(text.as_bytes())));
         assert!(stretches(b"plain text and no more").is_empty());
         assert!(stretches(&[0; 4096]).is_empty());

@@ -126,7 +126,7 @@ mod tests {
         ] {
             assert_ne!(looks(value), ValueKind::Secret, "{value}");
         }
-        assert_eq!(looks("encrypted:BGhX9zQ"), ValueKind::Ciphertext);
+        assert_eq!(looks("encrypted:BGhX9zQkLw8Xc4Vb7Nm1Td5aaQ"), ValueKind::Ciphertext);
         assert_eq!(looks("tr0ub4dor&3-Zebra"), ValueKind::Secret);
     }
 
