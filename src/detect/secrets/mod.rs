@@ -2,6 +2,8 @@
 
 mod assign;
 mod calls;
+mod ciphertext;
+mod der;
 mod encoding;
 mod files;
 mod formats;
@@ -20,6 +22,8 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use der::{is_container, keys as binary_keys};
+pub(crate) use encoding::stretches;
 pub use encoding::{is_wide, widen};
 use place::Form;
 pub use place::is_env_name;

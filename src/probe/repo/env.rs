@@ -27,9 +27,12 @@ pub(super) fn assignments(content: Content, text: &[u8], key: &Key) -> Assignmen
     match content {
         Content::Encrypted => return Assignments { encrypted: true, ..Assignments::default() },
         Content::Text => {}
-        Content::Binary | Content::Media | Content::Archive | Content::KeyContainer | Content::LfsPointer => {
-            return Assignments::default();
-        }
+        Content::Binary
+        | Content::Media
+        | Content::Tar
+        | Content::Archive
+        | Content::KeyContainer
+        | Content::LfsPointer => return Assignments::default(),
     }
     let text = String::from_utf8_lossy(text);
     let found = dotenv::parse(&text);

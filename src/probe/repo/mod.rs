@@ -25,8 +25,11 @@ mod rules;
 mod scan;
 mod search;
 mod shipping;
+mod signature;
+mod submodules;
 mod sum;
 mod survey;
+mod tar;
 mod tree;
 mod trees;
 

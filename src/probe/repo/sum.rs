@@ -1,6 +1,6 @@
 //! What adds up over all places: each secret once, with every place it was seen at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::env::{self, Assignments};
 use super::folder::Walked;
@@ -15,7 +15,9 @@ use crate::probe::secret::Secret;
 /// Leaks and places that are recorded at most; more are counted.
 const MOST_LEAKS: usize = 1000;
 const MOST_SIGHTS: usize = 50;
-const MOST_PATHS: usize = 50;
+const MOST_PATHS: usize = 5000;
+/// Stands for the paths beyond [`MOST_PATHS`]; no file has this name.
+const MORE: &str = "(more than are listed)";
 /// Characters of a path that are recorded.
 pub(super) const LONGEST_PATH: usize = 1000;
 
@@ -26,6 +28,8 @@ pub(super) struct Sum<'a> {
     leaks: BTreeMap<(String, &'static str), Leak>,
     values: BTreeMap<String, Secret>,
     pub(super) gaps: BTreeMap<(GapKind, String), Gap>,
+    /// The paths of all gaps.
+    unread: BTreeSet<(GapKind, String)>,
     pub(super) coverage: Coverage,
     /// By their own paths.
     pub(super) env: BTreeMap<String, EnvFile>,
@@ -54,6 +58,7 @@ impl<'a> Sum<'a> {
             leaks: BTreeMap::new(),
             values: BTreeMap::new(),
             gaps: BTreeMap::new(),
+            unread: BTreeSet::new(),
             coverage: Coverage::default(),
             env: BTreeMap::new(),
         }
@@ -67,8 +72,9 @@ impl<'a> Sum<'a> {
             paths: Vec::new(),
         });
         let Some(path) = path.map(|path| shown(path, 300)) else { return };
-        if gap.paths.len() < MOST_PATHS && !gap.paths.contains(&path) {
-            gap.paths.push(path);
+        if gap.paths.len() <= MOST_PATHS && self.unread.insert((kind, path.clone())) {
+            // Only a glob for everything accepts what is not listed.
+            gap.paths.push(if gap.paths.len() < MOST_PATHS { path } else { MORE.into() });
         }
     }
 

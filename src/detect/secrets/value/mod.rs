@@ -6,13 +6,14 @@ mod plain;
 mod reference;
 mod words;
 
+pub(super) use super::ciphertext::is_ciphertext;
 pub(super) use hash::{is_password_hash, is_stored_hash};
 use placeholder::is_placeholder;
 pub(super) use placeholder::is_wording;
 pub(super) use plain::is_passphrase;
 use plain::is_plain;
+pub(super) use reference::fallback;
 use reference::is_reference;
-pub(super) use reference::{fallback, is_ciphertext};
 
 use super::shape::{is_noise, plain_letters};
 use crate::evidence::repo::ValueKind;
@@ -125,7 +126,7 @@ mod tests {
         ] {
             assert_ne!(looks(value), ValueKind::Secret, "{value}");
         }
-        assert_eq!(looks("encrypted:BGhX9zQ"), ValueKind::Ciphertext);
+        assert_eq!(looks("encrypted:BGhX9zQkLw8Xc4Vb7Nm1Td5aaQ"), ValueKind::Ciphertext);
         assert_eq!(looks("tr0ub4dor&3-Zebra"), ValueKind::Secret);
     }
 

@@ -112,32 +112,3 @@ pub(in super::super) fn fallback(value: &str) -> Option<&str> {
     let default = rest.strip_prefix(":-").or_else(|| rest.strip_prefix([':', '-']))?;
     (end > 0 && !default.starts_with(['?', '+', '=']) && !default.contains(['{', '}', '$'])).then_some(default)
 }
-
-/// Values that sops, dotenvx, ansible-vault, sealed secrets, SOPS' age and the like have encrypted.
-pub(in super::super) fn is_ciphertext(value: &str) -> bool {
-    const STARTS: &[&str] = &[
-        "ENC[",
-        "encrypted:",
-        "$ANSIBLE_VAULT",
-        "!vault",
-        "!encrypted",
-        "ENC(",
-        "Ag",
-        "-----BEGIN AGE ENCRYPTED",
-        "-----BEGIN PGP MESSAGE",
-        "AQICAH",
-        "{cipher}",
-        "{AES",
-        "gAAAAAB",
-        "vault:v",
-        "age1",
-        "CiQA",
-        "{ENC}",
-    ];
-    STARTS.iter().any(|start| match *start {
-        // A sealed secret is long; two letters of a password are not.
-        "Ag" => value.starts_with(start) && value.len() > 300,
-        "CiQA" | "gAAAAAB" => value.starts_with(start) && value.len() > 60,
-        start => value.starts_with(start),
-    })
-}
