@@ -143,6 +143,44 @@ fn an_open_endpoint_fails_even_where_no_token_is_named() {
 }
 
 #[test]
+fn a_refusal_that_carries_the_content_is_none_and_a_long_one_is_left_open() {
+    const CONTENT: &str = r#"{"items":[{"id":7,"name":"anvil","note":"forged by hand"}]}"#;
+    let leaking = |status: u16, refusal: String, header: Option<&'static str>| {
+        Deployed::plain(move |request| {
+            let straight = is_straight(request);
+            if straight && only_valid(&request.credential) {
+                return answer(200, CONTENT);
+            }
+            let mut refused = answer(status, if straight { &refusal } else { "{\"error\":\"unauthorized\"}" });
+            refused.headers.extend(header.filter(|_| straight).map(|value| ("x-result".into(), value.into())));
+            refused
+        })
+    };
+    let error = r#"{"error":"unauthorized"}"#;
+    for (status, refusal, header) in [
+        (401, format!("{error}{CONTENT}"), None),
+        (403, format!(r#"{{"error":"no","data":{CONTENT}}}"#), None),
+        (302, CONTENT.replace("by hand", "by hand at 12:01"), None),
+        (401, error.to_owned(), Some(CONTENT)),
+    ] {
+        let verdict = audit(&items(), &leaking(status, refusal, header));
+        assert_eq!(verdict.status(), Status::Fail, "{status}");
+        assert!(verdict.findings().iter().any(|finding| finding.what.contains("content")), "{verdict:#?}");
+    }
+    assert_eq!(audit(&items(), &leaking(401, error.to_owned(), None)).status(), Status::Pass);
+    let one = audit(&items(), &leaking(401, r#"{"error":"no","id":7}"#.to_owned(), None));
+    assert_eq!(one.status(), Status::Inconclusive, "one number may be chance: {one:#?}");
+    let long = Deployed::plain(|request| {
+        let mut seen = guarding(only_valid)(request);
+        if seen.status == 401 && is_straight(request) {
+            seen.body.length = 300_000;
+        }
+        seen
+    });
+    assert_eq!(audit(&items(), &long).status(), Status::Inconclusive);
+}
+
+#[test]
 fn any_token_at_all_is_not_enough() {
     let any = Deployed::plain(guarding(|credential| *credential != Credential::None));
     assert_eq!(aspects(&audit(&items(), &any)), ["GET wrong-token"]);
