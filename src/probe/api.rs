@@ -238,12 +238,14 @@ fn body_of(root: &Value, raw: &Value) -> Option<Option<(Value, Option<Value>)>> 
         name == "application/json" || name.ends_with("+json")
     };
     let Some((_, media)) = content.iter().find(|(name, _)| is_json(name)) else { return Some(None) };
-    let schema = schema::resolved(root, media.get("schema")?)?;
+    let described = schema::resolved(root, media.get("schema")?)?;
+    let schema = schema::in_requests(described.clone());
     let named = media.pointer("/examples").and_then(Value::as_object).and_then(|examples| examples.values().next());
     let example = media
         .get("example")
         .cloned()
         .or_else(|| target_of(root, named?)?.get("value").cloned())
+        .map(|example| schema::sent(&described, example))
         // An example that its own schema refuses would make every control fail.
         .filter(|example| schema::allows(&schema, example));
     Some(Some((schema, example)))

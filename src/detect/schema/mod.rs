@@ -4,6 +4,7 @@
 mod inside;
 mod made;
 mod pattern;
+mod request;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub use inside::unmade;
 pub use made::sample;
+pub use request::{in_requests, sent};
 pub use resolve::resolved;
 
 /// One deliberately invalid instance.
