@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::burst::{BATCH, Gunner, Line, Shot, millis};
 use super::rivals::{self, Filled, Rival};
-use super::{must_be_denied, shot};
 use super::tape::{Mark, Tape};
+use super::{must_be_denied, shot};
 use crate::evidence::Unseen;
 use crate::evidence::http::{Credential, Request};
 use crate::evidence::limit::{Aside, Kind, Outcome, Tally, Varied};
@@ -253,8 +253,8 @@ impl Gunner<'_> {
     }
 
     /// How many are served at once after three windows of rest, in the middle of a fourth: no boundary that fell into the
-    /// first burst falls into this one.
-    pub(super) async fn rested(&self, line: &Line, boundary: Instant) -> Result<u32, Unseen> {
+    /// first burst, which ended at `boundary` and took so long, falls into this one.
+    pub(super) async fn rested(&self, line: &Line, boundary: Instant, took: Duration) -> Result<u32, Unseen> {
         let last = self.ledger.tape().iter().map(|mark| mark.answered).max().unwrap_or(boundary);
         let mut start = boundary + self.window / 2;
         while start < last + self.window * 3 {
@@ -271,6 +271,9 @@ impl Gunner<'_> {
         tokio::time::sleep(wait).await;
         let mut tape = Tape::new(self.window);
         self.top_up(line, &mut tape).await?;
+        if took + tape.elapsed() > self.window * 2 / 5 {
+            return Err(Unseen::NotComparable("a window may have ended within each of the bursts".into()));
+        }
         Ok(tape.served())
     }
 }
