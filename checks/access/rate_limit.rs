@@ -348,12 +348,13 @@ impl RateLimit {
             (Varied::Sibling { subject, stand_in: Some(request) }, Outcome::Served { .. }) => {
                 verdict.not_seen(Unseen::NotAllowed(format!("{subject} is never sent, and {request} counts apart")));
             }
-            // Those that count apart have a bucket of their own, or are among the unmeasured.
-            (Varied::Sibling { stand_in: None, .. }, Outcome::Refused | Outcome::Served { .. })
-            | (Varied::Anonymous, Outcome::Refused | Outcome::Served { .. })
-            // Whether they are counted, too, the tallies say.
-            | (Varied::MadeUp | Varied::Spelled(_), Outcome::Refused)
-            | (Varied::Query(_) | Varied::Client(_) | Varied::Method(_), Outcome::Refused)
+            // Those that count apart have a bucket of their own, or are among the unmeasured; whether what is refused is
+            // counted, too, the tallies say.
+            (Varied::Sibling { stand_in: None, .. } | Varied::Anonymous, Outcome::Refused | Outcome::Served { .. })
+            | (
+                Varied::MadeUp | Varied::Spelled(_) | Varied::Query(_) | Varied::Client(_) | Varied::Method(_),
+                Outcome::Refused,
+            )
             | (Varied::Spelled(_) | Varied::Source(_), Outcome::Unclear(_)) => {}
             (Varied::Sibling { subject, .. }, Outcome::Unclear(unseen)) => verdict.not_seen(about(subject, unseen)),
             (

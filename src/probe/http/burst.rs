@@ -173,7 +173,7 @@ impl Gunner<'_> {
         {
             let marks = self.ledger.tape();
             let refused = marks.iter().find(|mark| !mark.served).map_or_else(Instant::now, |mark| mark.sent);
-            bucket.rested = self.rested(line, refused).await.ok();
+            bucket.rested = self.rested(line, refused, Duration::from_millis(bucket.took)).await.ok();
         }
         measured
     }
@@ -187,12 +187,12 @@ impl Gunner<'_> {
             .chain(kept.iter().cloned())
             .filter(|(label, exchange)| label.credential == Credential::Valid && exchange.is_success())
             .collect();
-        let told = kept.iter().filter(|(_, exchange)| answered(exchange) != Answered::Service).filter(|(label, refusal)| {
-            let mut same = controls
-                .iter()
-                .filter(|(control, _)| control.method == label.method && control.path == label.path);
-            same.any(|(_, control)| gives_away(control, refusal))
-        });
+        let told =
+            kept.iter().filter(|(_, exchange)| answered(exchange) != Answered::Service).filter(|(label, refusal)| {
+                let mut same =
+                    controls.iter().filter(|(control, _)| control.method == label.method && control.path == label.path);
+                same.any(|(_, control)| gives_away(control, refusal))
+            });
         let mut told: Vec<(String, u16)> = told
             .map(|(label, refusal)| {
                 (format!("{} {} with {}", label.method, label.path, label.credential), refusal.status)
@@ -356,7 +356,7 @@ impl Gunner<'_> {
                 after = Tape::of(self.window, &since).most_after_refusal().max(after);
             }
             if served > self.limit && !steady {
-                rested = self.rested(line, full).await.ok();
+                rested = self.rested(line, full, took).await.ok();
             }
         }
         let bucket = Bucket {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::burst::{BATCH, Gunner, Line, Shot, millis};
 use super::rivals::{self, Filled, Rival};
-use super::{must_be_denied, shot};
 use super::tape::{Mark, Tape};
+use super::{must_be_denied, shot};
 use crate::evidence::Unseen;
 use crate::evidence::http::{Credential, Request};
 use crate::evidence::limit::{Aside, Kind, Outcome, Tally, Varied};
@@ -178,7 +178,12 @@ impl Gunner<'_> {
                 why = Some(Unseen::OverBudget("--max-time leaves no window more".into()));
                 break;
             }
-            match self.fill(known.line, first, size, known.steady).await {
+            let mut filling = self.fill(known.line, first.clone(), size, known.steady).await;
+            if matches!(filling, Ok(None)) {
+                // Only what follows a refusal is bounded whatever the make, and now the window is full.
+                filling = self.fill(known.line, first, size, known.steady).await;
+            }
+            match filling {
                 Ok(Some(filled)) => known.windows.push(filled),
                 // More than the limit in a window: the count itself says so.
                 Ok(None) => {
@@ -201,13 +206,17 @@ impl Gunner<'_> {
         let counted = || self.ledger.tape().into_iter().filter(|mark| mark.counts);
         let last = counted().filter(|mark| mark.served).map(|mark| mark.answered).max();
         let open = last.map_or_else(Instant::now, |last| last + self.window + slack);
+        // Before the window that the last ones filled can be over.
+        let filling = counted().filter(|mark| mark.served && last.is_some_and(|last| mark.sent + self.window > last));
+        let first_of_it = filling.map(|mark| mark.sent).min().unwrap_or(open);
         // What refills steadily has done so by then, and shows nothing just before.
-        let look = if steady { open } else { open.checked_sub(self.window / 20).unwrap_or(open) };
+        let before = (first_of_it + self.window * 9 / 10).min(open.checked_sub(self.window / 20).unwrap_or(open));
+        let look = if steady { open } else { before };
         tokio::time::sleep_until(look.into()).await;
         let mut began = Instant::now();
         // Just before, a refusal: what is served after it and within a window of it is bounded whatever the make.
         let refused = counted().filter(|mark| !mark.served).map(|mark| mark.sent).max();
-        let recent = refused.is_some_and(|refused| refused + self.window / 5 > Instant::now());
+        let recent = refused.is_some_and(|refused| refused + self.window / 4 > Instant::now());
         let same = first.first().unwrap_or(&line.request).clone();
         if steady || recent || matches!(self.shoot(&same, line.route).await?, Shot::Refused(_)) {
             tokio::time::sleep_until(open.into()).await;
@@ -253,8 +262,8 @@ impl Gunner<'_> {
     }
 
     /// How many are served at once after three windows of rest, in the middle of a fourth: no boundary that fell into the
-    /// first burst falls into this one.
-    pub(super) async fn rested(&self, line: &Line, boundary: Instant) -> Result<u32, Unseen> {
+    /// first burst, which ended at `boundary` and took so long, falls into this one.
+    pub(super) async fn rested(&self, line: &Line, boundary: Instant, took: Duration) -> Result<u32, Unseen> {
         let last = self.ledger.tape().iter().map(|mark| mark.answered).max().unwrap_or(boundary);
         let mut start = boundary + self.window / 2;
         while start < last + self.window * 3 {
@@ -271,6 +280,9 @@ impl Gunner<'_> {
         tokio::time::sleep(wait).await;
         let mut tape = Tape::new(self.window);
         self.top_up(line, &mut tape).await?;
+        if took + tape.elapsed() > self.window * 2 / 5 {
+            return Err(Unseen::NotComparable("a window may have ended within each of the bursts".into()));
+        }
         Ok(tape.served())
     }
 }

@@ -408,6 +408,17 @@ impl Ledger {
         refused
     }
 
+    /// Waits until something wants to be sent; false where nothing will any more.
+    pub(super) async fn more(&self) -> bool {
+        self.once(|state| {
+            if state.stopped.is_some() || state.finished && state.in_flight == 0 && state.waiting == 0 {
+                return Some(false);
+            }
+            (state.waiting > 0).then_some(true)
+        })
+        .await
+    }
+
     /// Waits until a request after `since` was answered, or nothing waits to be sent; whether it was served.
     pub(super) async fn next_answer(&self, since: Instant) -> Option<bool> {
         self.once(|state| {
