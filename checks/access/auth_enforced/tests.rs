@@ -8,9 +8,11 @@ use super::*;
 use crate::check::Status;
 use crate::checks::access::stage;
 use crate::evidence::Seen;
+use crate::evidence::address::{Door, Doors};
 use crate::evidence::http::{BodySeen, Credential, Mutation};
 use crate::evidence::mcp::{Conversation, EraAsked, Outcome, Reply, Session, Step, Transcript};
 use crate::evidence::repo::{Line, Lines, Matches};
+use crate::evidence::service::PortState;
 use crate::evidence::token::TokenFacts;
 use crate::target::{ClientCert, Environment, Writes};
 
@@ -77,6 +79,7 @@ fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Ve
                 Ask::Http(request) => (deployed.http)(request).map(Seen::from),
                 Ask::Mcp(asked) => (deployed.mcp)(asked).map(Seen::from),
                 Ask::Token(_) => Ok(Seen::from(TokenFacts { mixed_case: true, ..TokenFacts::default() })),
+                Ask::Addresses(_) => Ok(Seen::from(doors_of(target))),
                 Ask::Lines(asked) => Ok(Seen::from((deployed.lines)(asked))),
                 other => panic!("{other}"),
             };
@@ -84,6 +87,22 @@ fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Ve
         }
     }
     (check.judge(target, &evidence), evidence.answers().keys().cloned().collect())
+}
+
+/// One address, and for this one name another that takes connections, too.
+fn doors_of(target: &Target) -> Doors {
+    let two = target.deployment().unwrap().host() == "two.example.com";
+    let addresses = if two { ["192.0.2.7:443", "192.0.2.8:443"].as_slice() } else { &["192.0.2.7:443"] };
+    let door = |address: &&str| Door { address: address.parse().unwrap(), state: PortState::Open };
+    Doors { doors: addresses.iter().map(door).collect(), untried: 0 }
+}
+
+#[test]
+fn a_guard_at_one_of_two_addresses_is_no_pass() {
+    let two = deployed("https://two.example.com", &["GET /api/items"]);
+    let verdict = audit(&two, &Deployed::plain(guarding(only_valid)));
+    assert_eq!(verdict.status(), Status::Inconclusive);
+    assert!(verdict.unseen().iter().any(|unseen| unseen.to_string().contains("192.0.2.8:443")), "{verdict:#?}");
 }
 
 /// A target whose token may be put anywhere: only then can everything be seen.
