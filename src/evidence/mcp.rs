@@ -38,7 +38,7 @@ pub enum Session {
     Regardless,
     /// Nothing is opened; the steps carry a session id that was made up.
     Forged,
-    /// In one that the valid token opened, with `credential` from the first step on.
+    /// In one that the valid token opened from no origin, with `credential` and `origin` from the first step on.
     Stolen,
 }
 

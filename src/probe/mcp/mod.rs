@@ -104,7 +104,7 @@ async fn legacy(mut talk: Talk<'_>) -> Result<Transcript, Unseen> {
         talk.initialized().await;
     }
     if stolen {
-        talk.use_credential(talk.asked.credential.clone());
+        talk.take_over();
     }
     let transcript = talk.transcript(opening, if recognised { Era::Legacy } else { Era::NotMcp }).await;
     talk.close(if stolen { Credential::Valid } else { talk.asked.credential.clone() }).await;

@@ -43,6 +43,8 @@ pub(super) struct Talk<'a> {
     sender: Sender<'a>,
     pub(super) asked: &'a Conversation,
     credential: Credential,
+    /// As asked; none while a session is opened that is to be stolen.
+    origin: Option<String>,
     next_id: u64,
     modern: bool,
     /// The version that the server settled on, once `initialize` was answered.
@@ -60,6 +62,7 @@ impl<'a> Talk<'a> {
             sender,
             asked,
             credential: asked.credential.clone(),
+            origin: if asked.session == Session::Stolen { None } else { asked.origin.clone() },
             next_id: 0,
             modern: false,
             version: None,
@@ -71,6 +74,12 @@ impl<'a> Talk<'a> {
 
     pub(super) fn speak_modern(&mut self) {
         self.modern = true;
+    }
+
+    /// From now on as asked, in the session that the valid token opened.
+    pub(super) fn take_over(&mut self) {
+        self.use_credential(self.asked.credential.clone());
+        self.origin.clone_from(&self.asked.origin);
     }
 
     pub(super) fn use_credential(&mut self, credential: Credential) {
@@ -122,6 +131,9 @@ impl<'a> Talk<'a> {
         }
         let mut request = self.bare("DELETE", self.asked.path.clone());
         request.credential = credential;
+        if self.asked.session == Session::Stolen {
+            request.origin = None;
+        }
         let reading = Reading { carries_secret: true, ..Reading::default() };
         let _ = Box::pin(self.sender.read(&request, &reading)).await;
     }
@@ -301,7 +313,7 @@ impl<'a> Talk<'a> {
 
     pub(super) fn bare(&self, method: &str, path: String) -> Request {
         let mut request = Request::new(method, path).with(self.credential.clone());
-        request.origin.clone_from(&self.asked.origin);
+        request.origin.clone_from(&self.origin);
         if let Some(version) = &self.version {
             request = request.header("MCP-Protocol-Version", version);
         }
