@@ -74,7 +74,7 @@ fn operations(text: &str) -> Result<Operations, Unseen> {
     }
     let prefix = prefix(&root);
     let secured = root.get("security").is_none_or(demands);
-    let mut found = Operations::default();
+    let mut found = Operations { unread: further_servers(&root), ..Operations::default() };
     let nothing = Map::new();
     let paths = root.get("paths").and_then(Value::as_object).unwrap_or(&nothing);
     for (template, item) in paths {
@@ -82,8 +82,15 @@ fn operations(text: &str) -> Result<Operations, Unseen> {
             found.unread.push(format!("the path {} of the OpenAPI description", bounded(template)));
             continue;
         };
+        let own = |holder: Option<&Value>| holder.and_then(Value::as_array).is_some_and(|servers| !servers.is_empty());
+        if own(item.get("servers")) {
+            found.unread.push(format!("the servers that the path {} has of its own", bounded(template)));
+        }
         for method in METHODS {
             let Some(raw) = item.get(method) else { continue };
+            if own(raw.get("servers")) {
+                found.unread.push(format!("the servers that {method} {} has of its own", bounded(template)));
+            }
             if found.operations.len() >= OPERATIONS {
                 found.unread.push(format!("operations of the OpenAPI description beyond the first {OPERATIONS}"));
                 return Ok(found);
@@ -123,6 +130,19 @@ fn prefix(root: &Value) -> String {
     };
     let path = path.trim_end_matches('/');
     if path.starts_with('/') && !path.contains(['{', '?', '#', ' ']) { path.to_owned() } else { String::new() }
+}
+
+/// Servers beyond the first on its own host, where other operations may lie; what another host serves is no part of the target.
+fn further_servers(root: &Value) -> Vec<String> {
+    let servers = root.get("servers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let named = |server: &Value| server.get("url").and_then(Value::as_str).map(str::to_owned);
+    let host = |text: &str| Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let Some(first) = servers.first().and_then(named) else { return Vec::new() };
+    let further = servers.iter().skip(1).filter_map(named).filter(|other| {
+        let near = host(other).is_none_or(|there| host(&first).is_none_or(|here| here == there));
+        near && other.trim_end_matches('/') != first.trim_end_matches('/')
+    });
+    further.take(8).map(|url| format!("the operations under the further server {}", bounded(&url))).collect()
 }
 
 /// Whether a security requirement demands anything: an empty list, or an empty alternative, does not.
@@ -322,6 +342,23 @@ components:
         for text in ["", "[", "<html>", "{}", r#"{"swagger": "2.0"}"#, r#"{"openapi": "4.0"}"#] {
             assert!(matches!(operations(text), Err(Unseen::Malformed(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn further_servers_are_said_by_name_unless_they_are_other_hosts() {
+        let text = r#"{"openapi": "3.1.0", "servers": [{"url": "https://a.example/v1"}, {"url": "https://a.example/v2"},
+            {"url": "/legacy"}, {"url": "https://staging.example/v1"}, {"url": "https://a.example/v1/"}],
+            "paths": {"/a": {"servers": [{"url": "/x"}], "get": {"servers": [{"url": "/y"}]}}}}"#;
+        let found = operations(text).unwrap();
+        assert_eq!(
+            found.unread,
+            [
+                "the operations under the further server https://a.example/v2",
+                "the operations under the further server /legacy",
+                "the servers that the path /a has of its own",
+                "the servers that get /a has of its own",
+            ]
+        );
     }
 
     #[test]
