@@ -98,6 +98,13 @@ fn doors_of(target: &Target) -> Doors {
 }
 
 #[test]
+fn the_grounds_of_a_server_say_what_was_denied_and_no_more() {
+    let verdict = serve(Server::sound(&[EraAsked::Modern]));
+    let told = verdict.grounds().iter().find(|grounds| grounds.starts_with("MCP ")).expect("grounds");
+    assert!(told.contains("a call of a tool that does not exist") && told.contains("no other method"), "{told}");
+}
+
+#[test]
 fn a_guard_at_one_of_two_addresses_is_no_pass() {
     let two = deployed("https://two.example.com", &["GET /api/items"]);
     let verdict = audit(&two, &Deployed::plain(guarding(only_valid)));
