@@ -181,4 +181,11 @@ fn a_body_of_another_kind_or_of_any_kind_is_said_not_to_be_tried() {
         Operation { body: Some(json!({})), example: Some(json!({})), parameters: Vec::new(), ..operation("POST") };
     assert!(unbreakable(&writable(), &any).unwrap().contains("allows any body"));
     assert_eq!(unbreakable(&writable(), &operation("GET")), None);
+    let two = Operation {
+        media: vec!["application/json".into(), "text/csv".into()],
+        body: Some(json!({"type": "object"})),
+        example: Some(json!({})),
+        ..operation("POST")
+    };
+    assert!(unbreakable(&writable(), &two).unwrap().contains("text/csv"));
 }

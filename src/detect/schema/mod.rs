@@ -8,6 +8,7 @@ mod request;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod untried;
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ pub use inside::unmade;
 pub use made::sample;
 pub use request::{in_requests, sent};
 pub use resolve::resolved;
+pub use untried::untried;
 
 /// One deliberately invalid instance.
 #[derive(Clone, Debug, PartialEq)]
