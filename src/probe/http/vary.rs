@@ -65,8 +65,11 @@ const QUERY: &str = "watertight-audit=limit";
 
 /// As another client: each way by itself, and all of them in one request. Nothing that the target needs is replaced.
 pub(super) fn disguised(request: &Request, deployment: &Deployment) -> (Request, Vec<(Varied, Request)>) {
+    // A key or a cookie of nobody may count as a wrong credential, and those are bounded.
+    let bounded = |name: &str| deployment.limits.max_denied.is_some() && ["X-API-Key", "Cookie"].contains(&name);
     let needed = |name: &str| {
-        deployment.headers.keys().any(|own| own.eq_ignore_ascii_case(name))
+        bounded(name)
+            || deployment.headers.keys().any(|own| own.eq_ignore_ascii_case(name))
             || deployment.token.as_ref().is_some_and(|token| token.header.eq_ignore_ascii_case(name))
             || request.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
     };
