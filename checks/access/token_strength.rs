@@ -224,9 +224,29 @@ fn contradicted(evidence: &Evidence, control: &Request) -> Result<(), Unseen> {
     Ok(())
 }
 
+/// One request that is let in at one time and denied at another: such a server asks for nothing in particular.
+fn flips(evidence: &Evidence) -> Result<(), Unseen> {
+    let own = |request: &Request| matches!(request.credential, Credential::None | Credential::Valid);
+    let all: Vec<_> = evidence.exchanges().filter(|(request, _)| own(request)).collect();
+    for (request, _) in all.iter().filter(|(_, exchange)| exchange.is_success()) {
+        let first = Request::clone(request).again(0);
+        let denied = |(other, exchange): &&(&Request, &Exchange)| {
+            exchange.is_denied() && other.credential == request.credential && Request::clone(other).again(0) == first
+        };
+        if all.iter().any(|other| denied(&other)) {
+            return Err(Unseen::NotComparable(format!(
+                "{} {} with {} is let in at one time and denied at another",
+                request.method, request.path, request.credential
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Whether anything of the run shows that the token opens what is closed without it: how strong a token is that nothing
 /// asks for decides nothing.
 fn admitted(evidence: &Evidence) -> Result<String, Unseen> {
+    flips(evidence)?;
     for (request, exchange) in evidence.exchanges() {
         if request.credential == Credential::Valid && exchange.is_success() {
             let without = request.clone().with(Credential::None);
