@@ -19,6 +19,17 @@ const OF_A_KIND: u32 = 4;
 /// Windows at most, beside those that so many endpoints take.
 const WINDOWS: usize = 6;
 
+/// For what a window is waited.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Wait {
+    /// The end of the one before, which a refusal just before it shows.
+    Boundary,
+    /// What comes free steadily.
+    Refill,
+    /// Two whole windows without any request: refused ones count, too, as in HAProxy's stick tables.
+    Rest,
+}
+
 /// A kind of requests that must be counted.
 pub(super) struct Candidate {
     pub(super) kind: Kind,
@@ -169,6 +180,7 @@ impl Gunner<'_> {
         let rivals = known.rivals();
         let mut tried = Vec::new();
         let mut why = None;
+        let mut wait = if known.steady { Wait::Refill } else { Wait::Boundary };
         let each = if known.steady { OF_A_KIND } else { 1 };
         let most = WINDOWS + known.candidates.len() / usize::try_from(self.limit / each).unwrap_or(1).max(1);
         for _ in 0..most {
@@ -178,10 +190,16 @@ impl Gunner<'_> {
                 why = Some(Unseen::OverBudget("--max-time leaves no window more".into()));
                 break;
             }
-            let mut filling = self.fill(known.line, first.clone(), size, known.steady).await;
+            let mut filling = self.fill(known.line, first.clone(), size, wait).await;
             if matches!(filling, Ok(None)) {
                 // Only what follows a refusal is bounded whatever the make, and now the window is full.
-                filling = self.fill(known.line, first, size, known.steady).await;
+                filling = self.fill(known.line, first.clone(), size, wait).await;
+            }
+            // Where refused requests count, too, the last refusals used up what should have been free.
+            let starved = |filled: &Filled| filled.marks.len() < usize::try_from(size / 2).unwrap_or(0);
+            if wait == Wait::Boundary && matches!(&filling, Ok(Some(filled)) if starved(filled)) {
+                wait = Wait::Rest;
+                filling = self.fill(known.line, first, size, wait).await;
             }
             match filling {
                 Ok(Some(filled)) => known.windows.push(filled),
@@ -201,24 +219,28 @@ impl Gunner<'_> {
 
     /// One window, filled from its start: `first`, then the plain request. `None` where it was not filled by more than
     /// the policy allows.
-    async fn fill(&self, line: &Line, first: Vec<Request>, size: u32, steady: bool) -> Result<Option<Filled>, Unseen> {
+    async fn fill(&self, line: &Line, first: Vec<Request>, size: u32, wait: Wait) -> Result<Option<Filled>, Unseen> {
         let slack = self.ledger.slack();
         let counted = || self.ledger.tape().into_iter().filter(|mark| mark.counts);
-        let last = counted().filter(|mark| mark.served).map(|mark| mark.answered).max();
-        let open = last.map_or_else(Instant::now, |last| last + self.window + slack);
+        let steady = wait == Wait::Refill;
+        let counts = |mark: &Mark| mark.served || wait == Wait::Rest;
+        let last = counted().filter(counts).map(|mark| mark.answered).max();
+        // A counter that blends the period before into this one (HAProxy's freq_ctr) needs two to forget.
+        let rest = if wait == Wait::Rest { self.window * 2 } else { self.window };
+        let open = last.map_or_else(Instant::now, |last| last + rest + slack);
         // Before the window that the last ones filled can be over.
         let filling = counted().filter(|mark| mark.served && last.is_some_and(|last| mark.sent + self.window > last));
         let first_of_it = filling.map(|mark| mark.sent).min().unwrap_or(open);
         // What refills steadily has done so by then, and shows nothing just before.
         let before = (first_of_it + self.window * 9 / 10).min(open.checked_sub(self.window / 20).unwrap_or(open));
-        let look = if steady { open } else { before };
+        let look = if wait == Wait::Boundary { before } else { open };
         tokio::time::sleep_until(look.into()).await;
         let mut began = Instant::now();
         // Just before, a refusal: what is served after it and within a window of it is bounded whatever the make.
         let refused = counted().filter(|mark| !mark.served).map(|mark| mark.sent).max();
         let recent = refused.is_some_and(|refused| refused + self.window / 4 > Instant::now());
         let same = first.first().unwrap_or(&line.request).clone();
-        if steady || recent || matches!(self.shoot(&same, line.route).await?, Shot::Refused(_)) {
+        if wait != Wait::Boundary || recent || matches!(self.shoot(&same, line.route).await?, Shot::Refused(_)) {
             tokio::time::sleep_until(open.into()).await;
             began = Instant::now();
         }
