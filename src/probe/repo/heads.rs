@@ -46,7 +46,7 @@ fn measure(repo: &gix::Repository, root: ObjectId) -> Result<(), String> {
                 Some(None) if entry.mode().is_tree() => return Err(format!("the tree {id} holds itself")),
                 Some(None) => extent.add(1, length),
                 Some(Some(inner)) => {
-                    extent.add(inner.paths, inner.bytes.saturating_add(inner.paths.saturating_mul(length)))
+                    extent.add(inner.paths, inner.bytes.saturating_add(inner.paths.saturating_mul(length)));
                 }
             }
         }
