@@ -79,8 +79,16 @@ pub(crate) fn bundles(
     (bundles, later)
 }
 
-/// The positive control of a path before its denials, and one at the very end; what may not be counted by a limiter last.
+/// A positive control of every path first, so that a limiter's first window shows that each is counted; then path by path,
+/// and one control more at the very end. What may not be counted by a limiter goes last.
 fn order(target: &Target, bundles: &mut Vec<Bundle>) {
+    let mut first = std::collections::BTreeSet::new();
+    for bundle in bundles.iter().filter(|bundle| bundle.request.credential == Credential::Valid) {
+        let Request { method, path, .. } = &bundle.request;
+        if !first.iter().any(|known: &Request| (&known.method, bare(&known.path)) == (method, bare(path))) {
+            first.insert(bundle.request.clone());
+        }
+    }
     let rank = |bundle: &Bundle| match bundle.request.credential {
         Credential::Valid => 0,
         Credential::None => 1,
@@ -90,6 +98,7 @@ fn order(target: &Target, bundles: &mut Vec<Bundle>) {
         (
             is_beside_the_api(target, &bundle.request),
             bundle.request.exact,
+            !first.contains(&bundle.request),
             bare(&bundle.request.path).to_owned(),
             bundle.request.method.clone(),
             rank(bundle),
