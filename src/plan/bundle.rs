@@ -82,10 +82,16 @@ pub(crate) fn bundles(
 /// A positive control of every path first, so that a limiter's first window shows that each is counted; then path by path,
 /// and one control more at the very end. What may not be counted by a limiter goes last.
 fn order(target: &Target, bundles: &mut Vec<Bundle>) {
+    let place = |request: &Request| (request.method.clone(), bare(&request.path).to_owned());
+    // Where somebody else is asked for, too, is an endpoint; with the valid token alone go invalid values of a path.
+    let mut endpoints: std::collections::BTreeSet<_> = bundles
+        .iter()
+        .filter(|bundle| bundle.request.credential != Credential::Valid)
+        .map(|bundle| place(&bundle.request))
+        .collect();
     let mut first = std::collections::BTreeSet::new();
     for bundle in bundles.iter().filter(|bundle| bundle.request.credential == Credential::Valid) {
-        let Request { method, path, .. } = &bundle.request;
-        if !first.iter().any(|known: &Request| (&known.method, bare(&known.path)) == (method, bare(path))) {
+        if endpoints.remove(&place(&bundle.request)) {
             first.insert(bundle.request.clone());
         }
     }
