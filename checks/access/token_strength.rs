@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
+use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::http::{Credential, Exchange, Request};
 use crate::evidence::mcp::{self, Conversation};
 use crate::evidence::repo::{EnvFiles, EnvFilesAsk, EnvKind, Leaks, SecretsAsk};
 use crate::evidence::token::{JwtFacts, Sign, TokenAsk, TokenFacts};
 use crate::evidence::{Ask, Evidence, Seen, Unseen};
-use crate::target::{Deployment, Target};
+use crate::target::{Deployment, Endpoint, Target};
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -46,16 +46,27 @@ impl Check for TokenStrength {
         ],
     };
 
-    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
+    fn asks(&self, target: &Target, seen: &Evidence) -> Vec<Ask> {
         if target.deployment().is_err() {
             return Vec::new();
         }
         let mut asks = vec![token().into()];
         asks.extend(controls(target));
+        asks.extend(readable(target).filter(|control| is_doubted(seen, control)).into_iter().flat_map(once_more));
         if target.repository().is_ok() {
             asks.extend([Ask::from(secrets()), Ask::from(env_files())]);
         }
         asks
+    }
+
+    fn reserves(&self, target: &Target) -> Vec<Reserve> {
+        let Some(control) = readable(target) else { return Vec::new() };
+        let asks = once_more(control);
+        vec![Reserve {
+            what: "a control once more, where a wrong token is let in".into(),
+            asks: u32::try_from(asks.len()).unwrap_or(u32::MAX),
+            sends: asks.iter().map(|ask| ask.ceiling(target)).fold(0, u32::saturating_add),
+        }]
     }
 
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
@@ -157,18 +168,37 @@ impl TokenStrength {
 
 /// What shows that the deployment asks for this very token: one question with it and without.
 fn controls(target: &Target) -> Vec<Ask> {
-    let Ok(deployment) = target.deployment() else { return Vec::new() };
-    let readable = deployment
-        .endpoints
-        .iter()
-        .find(|endpoint| endpoint.method == "GET" && endpoint.method_named && endpoint.public.is_none());
-    if let Some(endpoint) = readable {
-        let request = Request::get(&endpoint.path);
+    if let Some(request) = readable(target) {
         return vec![request.clone().into(), request.with(Credential::Valid).into()];
     }
     let Some(path) = mcp::candidates(target).into_iter().next() else { return Vec::new() };
     let conversation = Conversation::standard(target, path);
     vec![conversation.clone().into(), conversation.with(Credential::None).into()]
+}
+
+/// An endpoint that can be read, asked without a credential.
+fn readable(target: &Target) -> Option<Request> {
+    let is_readable =
+        |endpoint: &&Endpoint| endpoint.method == "GET" && endpoint.method_named && endpoint.public.is_none();
+    let endpoint = target.deployment().ok()?.endpoints.iter().find(is_readable)?;
+    Some(Request::get(&endpoint.path))
+}
+
+/// Whether another token than the valid one was let in where the control was seen: a guard that is wrong, or none at all.
+fn is_doubted(seen: &Evidence, control: &Request) -> bool {
+    seen.exchanges().any(|(request, exchange)| {
+        let another = match &request.credential {
+            Credential::Wrong | Credential::Mutated(_) => true,
+            Credential::None | Credential::Valid | Credential::Leaked(_) | Credential::Dummy => false,
+        };
+        another && exchange.is_success() && (&request.method, &request.path) == (&control.method, &control.path)
+    })
+}
+
+/// The control again: twice without the token, so that a server that answers by turns is caught at it.
+fn once_more(control: Request) -> Vec<Ask> {
+    let valid = control.clone().with(Credential::Valid).again(1);
+    vec![control.clone().again(1).into(), control.again(2).into(), valid.into()]
 }
 
 /// A server that answers now so, now so, shows by no answer that it asks for the token.
@@ -194,9 +224,29 @@ fn contradicted(evidence: &Evidence, control: &Request) -> Result<(), Unseen> {
     Ok(())
 }
 
+/// One request that is let in at one time and denied at another: such a server asks for nothing in particular.
+fn flips(evidence: &Evidence) -> Result<(), Unseen> {
+    let own = |request: &Request| matches!(request.credential, Credential::None | Credential::Valid);
+    let all: Vec<_> = evidence.exchanges().filter(|(request, _)| own(request)).collect();
+    for (request, _) in all.iter().filter(|(_, exchange)| exchange.is_success()) {
+        let first = Request::clone(request).again(0);
+        let denied = |(other, exchange): &&(&Request, &Exchange)| {
+            exchange.is_denied() && other.credential == request.credential && Request::clone(other).again(0) == first
+        };
+        if all.iter().any(|other| denied(&other)) {
+            return Err(Unseen::NotComparable(format!(
+                "{} {} with {} is let in at one time and denied at another",
+                request.method, request.path, request.credential
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Whether anything of the run shows that the token opens what is closed without it: how strong a token is that nothing
 /// asks for decides nothing.
 fn admitted(evidence: &Evidence) -> Result<String, Unseen> {
+    flips(evidence)?;
     for (request, exchange) in evidence.exchanges() {
         if request.credential == Credential::Valid && exchange.is_success() {
             let without = request.clone().with(Credential::None);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::folder;
+use super::heads;
 use super::open::{Found, Opened};
 use crate::evidence::Unseen;
 use crate::evidence::repo::{Covered, GitignoreFile, IgnoreRule, Ignored, IgnoredAsk};
@@ -57,7 +58,8 @@ impl<'repo> Rules<'repo> {
             let state = gix::index::State::new(opened.repo.object_hash());
             gix::index::File::from_state(state, opened.repo.index_path())
         } else {
-            opened.repo.index_from_tree(&tree).map_err(malformed)?
+            heads::index(&opened.repo, tree.detach())
+                .map_err(|error| Unseen::Malformed(format!("the ignore rules of HEAD cannot be read: {error}")))?
         };
         let mut shared = vec![opened.repo.excludes(&head, None, Source::IdMapping).map_err(malformed)?];
         let index = if opened.is_bare() {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use regex::RegexBuilder;
 
+use super::heads;
 use super::open::{Found, Opened};
 use super::{Budget, folder};
 use crate::detect::secrets;
@@ -127,7 +128,8 @@ fn head_files(opened: &Opened, wanted: &dyn Fn(&str) -> bool, take: &mut Take<'_
         Unseen::Malformed(format!("HEAD cannot be read: {}", super::bounded(&error.to_string(), 200)))
     };
     let tree = opened.repo.head_tree_id_or_empty().map_err(malformed)?;
-    let index = opened.repo.index_from_tree(&tree).map_err(malformed)?;
+    let index = heads::index(&opened.repo, tree.detach())
+        .map_err(|error| Unseen::Malformed(format!("HEAD cannot be read: {error}")))?;
     for entry in index.entries() {
         let name = entry.path(&index).to_string();
         if wanted(&name) {

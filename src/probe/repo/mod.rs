@@ -9,6 +9,7 @@ mod env;
 mod folder;
 mod forms;
 mod gaps;
+mod heads;
 mod history;
 mod ignore;
 mod kept;

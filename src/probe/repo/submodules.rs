@@ -6,8 +6,11 @@ use gix::bstr::{BString, ByteSlice as _};
 
 use super::survey::{SUBMODULE, Survey};
 
-/// Steps at most; a few trees that name each other many times over make more paths than any machine can list.
-const MOST_STEPS: usize = 2_000_000;
+/// Bytes of all paths together at most; a few trees that name each other many times over, or a tree in itself, make more
+/// paths than any machine can list.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// Linux opens no longer path (PATH_MAX, limits.h).
+const LONGEST: usize = 4096;
 
 /// Every path under which a submodule stands. What cannot be followed to the root is named as far as it is known.
 pub(super) fn paths(survey: &Survey) -> Vec<String> {
@@ -28,12 +31,15 @@ pub(super) fn paths(survey: &Survey) -> Vec<String> {
     }
     let roots: HashSet<u32> = survey.commits.values().map(|commit| commit.tree).collect();
     let (mut found, mut visited): (BTreeSet<BString>, HashSet<(u32, BString)>) = (BTreeSet::new(), HashSet::new());
+    let mut bytes = 0;
     while let Some((tree, path)) = pending.pop() {
         let parents = above.get(&tree).map(Vec::as_slice).unwrap_or_default();
-        if roots.contains(&tree) || parents.is_empty() || visited.len() >= MOST_STEPS {
+        let no_further = bytes >= MOST_BYTES || path.len() >= LONGEST;
+        if roots.contains(&tree) || parents.is_empty() || no_further {
             found.insert(path.clone());
         }
-        if visited.len() >= MOST_STEPS || !visited.insert((tree, path.clone())) {
+        bytes += path.len();
+        if no_further || !visited.insert((tree, path.clone())) {
             continue;
         }
         for (parent, name) in parents {

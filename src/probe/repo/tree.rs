@@ -12,7 +12,7 @@ use super::history::{self, Caught};
 use super::ignore::Rules;
 use super::open::Opened;
 use super::sum::{Seen, Sum};
-use super::{Budget, gaps};
+use super::{Budget, gaps, heads};
 use crate::detect::secrets;
 use crate::evidence::Unseen;
 use crate::evidence::repo::{GapKind, State};
@@ -270,7 +270,7 @@ impl Sum<'_> {
 fn committed(opened: &Opened) -> HashMap<gix::bstr::BString, ObjectId> {
     let read = || {
         let tree = opened.repo.head_tree_id_or_empty().ok()?;
-        let index = opened.repo.index_from_tree(&tree).ok()?;
+        let index = heads::index(&opened.repo, tree.detach()).ok()?;
         Some(index.entries().iter().map(|entry| (entry.path(&index).to_owned(), entry.id)).collect())
     };
     read().unwrap_or_default()
