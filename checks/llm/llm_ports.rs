@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
-use crate::evidence::catalogue::{self, Access, Answered};
+use crate::evidence::catalogue::{self, Access, Answered, NOWHERE};
 use crate::evidence::http::{Credential, Exchange, Listener as Side, Request};
 use crate::evidence::manifest::{Manifests, Subject, Weight};
 use crate::evidence::mcp::{self, Conversation};
@@ -162,9 +162,6 @@ fn manifests() -> Manifests {
 fn own_questions() -> impl Iterator<Item = Request> {
     ["/v1/models", "/api/tags", NOWHERE].into_iter().map(Request::get)
 }
-
-/// A path that nobody serves.
-const NOWHERE: &str = "/watertight-nothing-is-here";
 
 /// Something that the valid token must open and its absence must not: a deployment that treats everybody alike shows
 /// nothing of itself.

@@ -187,12 +187,12 @@ impl Gunner<'_> {
             .chain(kept.iter().cloned())
             .filter(|(label, exchange)| label.credential == Credential::Valid && exchange.is_success())
             .collect();
-        let told = kept.iter().filter(|(_, exchange)| answered(exchange) != Answered::Service).filter(|(label, refusal)| {
-            let mut same = controls
-                .iter()
-                .filter(|(control, _)| control.method == label.method && control.path == label.path);
-            same.any(|(_, control)| gives_away(control, refusal))
-        });
+        let told =
+            kept.iter().filter(|(_, exchange)| answered(exchange) != Answered::Service).filter(|(label, refusal)| {
+                let mut same =
+                    controls.iter().filter(|(control, _)| control.method == label.method && control.path == label.path);
+                same.any(|(_, control)| gives_away(control, refusal))
+            });
         let mut told: Vec<(String, u16)> = told
             .map(|(label, refusal)| {
                 (format!("{} {} with {}", label.method, label.path, label.credential), refusal.status)

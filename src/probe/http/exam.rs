@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::burst::{BATCH, Gunner, Line, Shot, millis};
 use super::rivals::{self, Filled, Rival};
-use super::{must_be_denied, shot};
 use super::tape::{Mark, Tape};
+use super::{must_be_denied, shot};
 use crate::evidence::Unseen;
 use crate::evidence::http::{Credential, Request};
 use crate::evidence::limit::{Aside, Kind, Outcome, Tally, Varied};

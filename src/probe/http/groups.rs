@@ -7,9 +7,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::burst::{Gunner, Line};
 use super::client::{self, Route};
+use super::shot;
 use super::trust::Trust;
 use super::vary::{self, SPOOFED, respelled, spoofed, spoofed_as};
-use super::shot;
 use crate::evidence::http::{Credential, Listener, Request};
 use crate::evidence::limit::{Subject, Varied};
 

@@ -103,7 +103,8 @@ async fn reach(
                 let shots = over.iter().map(|group| gunner.shoot(&group.request, group.route));
                 let answers = futures_util::future::join_all(shots).await;
                 ledger.pass_edge();
-                let early: Early = over.into_iter().zip(answers).filter_map(|(group, shot)| Some((group, shot.ok()?))).collect();
+                let early: Early =
+                    over.into_iter().zip(answers).filter_map(|(group, shot)| Some((group, shot.ok()?))).collect();
                 let refused = early.iter().find_map(|(_, shot)| match shot {
                     Shot::Refused(exchange) => Some(exchange.clone()),
                     Shot::Served(_) => None,
@@ -236,11 +237,7 @@ impl Listening<'_> {
             let outcome = gunner.aside(&self.line, &request, route, &mut tape).await;
             one_count &= match (&varied, &outcome) {
                 (
-                    Varied::Spoofed(_)
-                    | Varied::Spelled(_)
-                    | Varied::Source(_)
-                    | Varied::Query(_)
-                    | Varied::Client(_),
+                    Varied::Spoofed(_) | Varied::Spelled(_) | Varied::Source(_) | Varied::Query(_) | Varied::Client(_),
                     _,
                 )
                 | (_, Outcome::Refused) => true,
@@ -369,8 +366,11 @@ impl Listening<'_> {
             tallies
         };
         // The examination may have seen it already.
-        let mut recovered =
-            ledger.tape().iter().find(|mark| mark.served && mark.counts && mark.sent >= opens).map(|mark| mark.sent - began);
+        let mut recovered = ledger
+            .tape()
+            .iter()
+            .find(|mark| mark.served && mark.counts && mark.sent >= opens)
+            .map(|mark| mark.sent - began);
         for opens in [opens, refused + said + slack, Instant::now().max(opens) + window] {
             if recovered.is_some() {
                 break;
@@ -428,14 +428,15 @@ impl Listening<'_> {
         let is_beside = |mark: &Mark| !paths.contains(&mark.label.path.as_str());
         let is_preflight = |mark: &Mark| mark.label.method == "OPTIONS";
         // What is no endpoint's need not be counted, nor do preflights: if a named limit fits without, it was not.
-        let readings = [(true, true), (false, true), (true, false), (false, false)].map(|(beside, preflights)| Filled {
-            marks: marks
-                .iter()
-                .filter(|mark| (beside || !is_beside(mark)) && (preflights || !is_preflight(mark)))
-                .cloned()
-                .collect(),
-            refilled,
-        });
+        let readings =
+            [(true, true), (false, true), (true, false), (false, false)].map(|(beside, preflights)| Filled {
+                marks: marks
+                    .iter()
+                    .filter(|mark| (beside || !is_beside(mark)) && (preflights || !is_preflight(mark)))
+                    .cloned()
+                    .collect(),
+                refilled,
+            });
         let fits = |filled: &&Filled| expected.iter().any(|limit| filled.total().contains(limit));
         let filled = readings.iter().find(fits).or(readings.first()).cloned();
         Known {
@@ -469,8 +470,9 @@ impl Listening<'_> {
         // Sent before the first refusal was answered: the origin may have counted it before the one that it refused.
         let answered = tape.iter().filter(|mark| !mark.served && mark.sent >= refused).map(|mark| mark.answered).min();
         let until = answered.unwrap_or(refused);
-        let within =
-            |mark: &Mark| mark.served && mark.counts && mark.sent <= until && since.is_none_or(|since| mark.sent > since);
+        let within = |mark: &Mark| {
+            mark.served && mark.counts && mark.sent <= until && since.is_none_or(|since| mark.sent > since)
+        };
         tape.into_iter().filter(within).collect()
     }
 

@@ -52,7 +52,9 @@ fn filled_by(
 }
 
 /// A limiter that counts by `key`, and lets through whatever has none.
-fn keyed(key: impl Fn(&Incoming) -> Option<String> + Send + Sync + 'static) -> impl Fn(&Incoming) -> String + Send + Sync {
+fn keyed(
+    key: impl Fn(&Incoming) -> Option<String> + Send + Sync + 'static,
+) -> impl Fn(&Incoming) -> String + Send + Sync {
     let limiter = Limiter::new(Make::FromFirst, LIMIT, WINDOW);
     move |request| match key(request).map_or(Ok(()), |key| limiter.take(&key)) {
         Ok(()) => service(request),
@@ -147,7 +149,10 @@ async fn a_count_for_each_client_header_fails() {
 #[tokio::test]
 async fn who_asks_for_a_stream_or_from_an_allowed_page_is_limited_too() {
     let streams = |request: &Incoming| request.header("accept").is_some_and(|kind| kind.contains("event-stream"));
-    fails(&verdict(keyed(move |request| (!streams(request)).then(String::new)), ONE, Vec::new()).await, "client-header");
+    fails(
+        &verdict(keyed(move |request| (!streams(request)).then(String::new)), ONE, Vec::new()).await,
+        "client-header",
+    );
     let paged = |request: &Incoming| request.header("origin").is_some();
     fails(&verdict(keyed(move |request| (!paged(request)).then(String::new)), ONE, Vec::new()).await, "client-header");
 }

@@ -45,7 +45,6 @@ pub(super) fn respelled(path: &str) -> String {
     }
 }
 
-
 /// Headers from which services take who a client is, when they count by more than its address.
 const CLIENT: &[(&str, &str)] = &[
     ("X-API-Key", "watertight-audit"),
