@@ -115,9 +115,9 @@ pub struct Watch {
 impl Question for Watch {
     seen_as!(Watch => Watched);
 
-    /// Each attempt with its requeue and retry; the metrics page before and after; one read of each rule source.
+    /// Each attempt with its requeue and retry; the metrics page twice before, and after; one read of each rule source.
     fn ceiling(&self, _target: &Target) -> u32 {
-        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * u32::from(self.attempts) + 1 + POLLS);
+        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * u32::from(self.attempts) + 2 + POLLS);
         let rules = [&self.prometheus, &self.alertmanager, &self.loki].into_iter().flatten().count();
         metrics + u32::try_from(rules).unwrap_or(3)
     }
@@ -159,10 +159,21 @@ pub struct Counter {
     /// `None` where the series was not there before the attempts.
     pub before: Option<String>,
     pub after: String,
+    /// It rose before any attempt was sent: its rise shows nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restless: bool,
 }
 
 impl Counter {
-    /// Whether it rose.
+    /// Whether it rose by at least these attempts, having stood still before them.
+    pub fn counts(&self, attempts: u32) -> bool {
+        let number = |text: &str| text.parse::<f64>().ok();
+        let before = self.before.as_deref().map_or(Some(0.0), number);
+        let rise = before.zip(number(&self.after)).map(|(before, after)| after - before);
+        !self.restless && attempts > 0 && rise.is_some_and(|rise| rise >= f64::from(attempts))
+    }
+
+    /// Whether it rose at all.
     pub fn moved(&self) -> bool {
         let number = |text: &str| text.parse::<f64>().ok();
         match (self.before.as_deref().map_or(Some(0.0), number), number(&self.after)) {

@@ -14,6 +14,9 @@ use crate::target::Target;
 /// Bytes of a metrics page or a list of rules at most.
 const CAP: usize = 4 * 1024 * 1024;
 
+/// How long a counter must stand still before the attempts: a clock does not, nor does a count of the page's own readers.
+const STILL: Duration = Duration::from_millis(1100);
+
 pub(super) async fn answer(world: &World, target: &Target, asks: Vec<Watch>, sink: &Sink) {
     let watching = asks.into_iter().map(|ask| async move {
         let account = Ask::from(ask.clone());
@@ -50,6 +53,8 @@ impl Watching<'_> {
     }
 
     async fn counters(&self, metrics: &url::Url, watched: &mut Watched) -> Result<Vec<Counter>, Unseen> {
+        let first = self.samples(metrics).await?;
+        tokio::time::sleep(STILL).await;
         let before = self.samples(metrics).await?;
         let sender = Sender { world: self.world, target: self.target, ask: self.account };
         for nth in 0..self.ask.attempts {
@@ -74,9 +79,14 @@ impl Watching<'_> {
                 .samples(metrics)
                 .await?
                 .into_iter()
-                .map(|(series, after)| Counter { before: before.get(&series).cloned(), series, after })
+                .map(|(series, after)| Counter {
+                    restless: before.get(&series) != first.get(&series),
+                    before: before.get(&series).cloned(),
+                    series,
+                    after,
+                })
                 .collect();
-            if counters.iter().any(Counter::moved) || Instant::now() + pause > until {
+            if counters.iter().any(|counter| counter.counts(watched.denied)) || Instant::now() + pause > until {
                 break;
             }
             tokio::time::sleep(pause).await;

@@ -513,6 +513,8 @@ fn transcript(era: Era, exchange: Exchange, session: bool) -> Transcript {
         listing: None,
         tools: Vec::new(),
         tools_complete: false,
+        further: Vec::new(),
+        further_unseen: None,
         calls: Vec::new(),
         unseen: Vec::new(),
     }

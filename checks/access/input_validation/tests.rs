@@ -184,6 +184,7 @@ fn mcp_target() -> Target {
 
 fn tool(name: &str, read_only: bool) -> Tool {
     Tool {
+        title: String::new(),
         name: name.into(),
         description: String::new(),
         input_schema: json!({"type": "object", "required": ["a", "b"],

@@ -77,6 +77,7 @@ fn writes_are_sent_only_as_bodies_that_cannot_be_valid() {
 fn no_tool_is_called_that_the_allow_list_does_not_name() {
     let mut target = deployed("https://mcp.example.com", &[]);
     let tool = |name: &str, annotations: Value| Tool {
+        title: String::new(),
         name: name.into(),
         description: String::new(),
         input_schema: json!({"type": "object", "required": ["q"], "properties": {"q": {"type": "string"}}}),

@@ -215,6 +215,8 @@ impl<'a> Talk<'a> {
             listing: None,
             tools: Vec::new(),
             tools_complete: false,
+            further: Vec::new(),
+            further_unseen: None,
             calls: Vec::new(),
             unseen: Vec::new(),
         }
@@ -281,6 +283,15 @@ impl<'a> Talk<'a> {
         }
         Ok(Tool {
             sha256: message::tool_hash(description, &schema),
+            // 2025-06-18 and later: `title`; before, and still allowed, in the annotations.
+            title: self.shown(
+                listed
+                    .get("title")
+                    .or_else(|| listed.pointer("/annotations/title"))
+                    .and_then(Value::as_str)
+                    .unwrap_or_default(),
+                256,
+            ),
             description: self.shown(description, DESCRIPTION),
             input_schema: self.masked(schema),
             annotations: self.masked(listed.get("annotations").cloned().unwrap_or(Value::Null)),
