@@ -178,15 +178,9 @@ fn operation(
         return Err("its path does not begin with /".into());
     }
     let mut operation = Operation {
-        method: method.to_uppercase(),
-        template: template.to_owned(),
         path: String::new(),
         secured: raw.get("security").map_or(secured, demands),
-        parameters: Vec::new(),
-        body: None,
-        body_required: false,
-        media: Vec::new(),
-        example: None,
+        ..Operation::new(method, template)
     };
     // An operation's own parameter replaces that of its path (OpenAPI 3.1, Operation Object).
     let listed = |holder: Option<&'_ Value>| -> Vec<Value> {

@@ -289,17 +289,7 @@ fn an_mcp_endpoint_that_denies_the_token_beside_an_origin_is_inconclusive() {
 fn described_endpoints_are_asked_about_within_the_reserves() {
     let mut target = deployed("https://mcp.example.com", &["/mcp"]);
     target.deployment.as_mut().unwrap().openapi = Some(OpenApi::Path("/openapi.json".into()));
-    let operation = |path: &str| Operation {
-        method: "GET".into(),
-        template: path.into(),
-        path: path.into(),
-        secured: true,
-        parameters: Vec::new(),
-        body: None,
-        body_required: false,
-        media: Vec::new(),
-        example: None,
-    };
+    let operation = |path: &str| Operation::new("GET", path);
     let operations = Operations {
         operations: (0..40).map(|number| operation(&format!("/api/{number}"))).collect(),
         unread: Vec::new(),

@@ -15,17 +15,7 @@ fn item() -> Value {
 }
 
 fn operations() -> Operations {
-    let operation = |method: &str, path: &str| Operation {
-        method: method.into(),
-        template: path.into(),
-        path: path.into(),
-        secured: true,
-        parameters: Vec::new(),
-        body: None,
-        body_required: false,
-        media: Vec::new(),
-        example: None,
-    };
+    let operation = Operation::new;
     let limit = Parameter {
         name: "limit".into(),
         place: "query".into(),

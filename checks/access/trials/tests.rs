@@ -19,19 +19,13 @@ fn parameter(name: &str, place: &str, required: bool, schema: Value, example: Va
 
 fn operation(method: &str) -> Operation {
     Operation {
-        method: method.into(),
-        template: "/items/{id}".into(),
         path: "/items/7".into(),
-        secured: true,
         parameters: vec![
             parameter("id", "path", true, json!({"type": "integer", "minimum": 1}), json!(7)),
             parameter("free", "query", false, json!({"type": "string"}), json!("x")),
             parameter("page", "query", true, json!({"type": "integer", "maximum": 9}), json!(1)),
         ],
-        body: None,
-        body_required: false,
-        media: Vec::new(),
-        example: None,
+        ..Operation::new(method, "/items/{id}")
     }
 }
 
