@@ -4,88 +4,223 @@ use std::ops::Range;
 
 use base64::Engine as _;
 
+use super::assign::{Literal, literal, literal_length};
 use super::place::Syntax;
+use super::shape::{is_password_like, is_random, kinds};
 use super::weigh::{Pair, Scale};
 
-/// Calls whose literals are a user and a password, in this order; of three or more, the third is the password.
-pub(super) const CALLS: &[&str] = &[
-    "connect(",
-    "Connection(",
-    "PDO(",
-    "BasicAuth(",
-    "basicAuth(",
-    "basic_auth(",
-    "DigestAuth(",
-    "auth=(",
-    "Credential(",
-    "Credentials(",
-    ".login(",
-    "PasswordAuthentication(",
-    "CredentialsProvider(",
-    "AuthenticationToken(",
-    ".auth(",
-    "PlainAuth(",
-    "StaticCredentials(",
+/// Which argument of a call is the secret.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    /// Of user and password the second; of three or more the third, unless a callback follows the two.
+    Account,
+    /// Counted from 0.
+    At(usize),
+    Last,
+}
+
+/// A call that is known to be given a secret without a name.
+pub(super) struct Call {
+    /// As it ends: the parenthesis, the bracket or the blank before its arguments among it.
+    pub(super) name: &'static str,
+    place: Place,
+    /// What the argument is, as an assignment would name it.
+    what: &'static str,
+}
+
+const fn account(name: &'static str) -> Call {
+    Call { name, place: Place::Account, what: "password" }
+}
+
+const fn login(name: &'static str, place: Place) -> Call {
+    Call { name, place, what: "password" }
+}
+
+const fn signing(name: &'static str, place: Place) -> Call {
+    Call { name, place, what: "secret_key" }
+}
+
+/// By their documentation: who logs in with which argument, and which one signs or encrypts.
+pub(super) const CALLS: &[Call] = &[
+    account("connect("),
+    account("Connection("),
+    account("PDO("),
+    account("BasicAuth("),
+    account("basicAuth("),
+    account("basic_auth("),
+    account("authorization_basic("),
+    account("basic_auth "),
+    account("basicAuth "),
+    account("basic-auth ["),
+    account("DigestAuth("),
+    account("auth=("),
+    account("Credential("),
+    account("Credentials("),
+    account("Credentials.basic("),
+    account("Credentials::new("),
+    account("Credentials.new("),
+    account("authenticate("),
+    account(".login("),
+    account("->login("),
+    account("PasswordAuthentication("),
+    account("CredentialsProvider("),
+    account("AuthenticationToken("),
+    account("PlainAuth("),
+    account("mysqli("),
+    account("mysql_connect("),
+    account("mysqli_connect("),
+    account("ftp_login("),
+    account("ldap_bind("),
+    account("FTP("),
+    account("FTP.open("),
+    account("Sequelize("),
+    account("createUserWithEmailAndPassword("),
+    account("signInWithEmailAndPassword("),
+    login("real_connect(", Place::At(3)),
+    login("fromDriverManager(", Place::At(3)),
+    login("fromDriverManager[IO](", Place::At(3)),
+    login(".Protect ", Place::At(0)),
+    login(".Unprotect ", Place::At(0)),
+    login("credentials(", Place::Last),
+    login(".auth(", Place::Last),
+    login("->auth(", Place::Last),
+    login(":auth(", Place::Last),
+    login("set_password(", Place::Last),
+    login("setPassword(", Place::Last),
+    login("create_user(", Place::Last),
+    login("create_superuser(", Place::Last),
+    login("simple_bind_s(", Place::At(1)),
+    login(".begin(", Place::At(1)),
+    login("userauth_password(", Place::At(1)),
+    login("password_hash(", Place::At(0)),
+    login("bcrypt.hash(", Place::At(0)),
+    login("bcrypt.hashSync(", Place::At(0)),
+    login("GenerateFromPassword(", Place::At(0)),
+    login("hashpw(", Place::At(0)),
+    login("PasswordProtection(", Place::At(0)),
+    login("X509Certificate2(", Place::At(1)),
+    login("pgp_sym_encrypt(", Place::At(1)),
+    login("pgp_sym_decrypt(", Place::At(1)),
+    signing("StaticCredentials(", Place::At(1)),
+    signing("AWSCredentials(", Place::At(1)),
+    signing("AwsCredentials(", Place::At(1)),
+    signing("Aws::Credentials.new(", Place::At(1)),
+    signing("AuthenticationHeaderValue(", Place::At(1)),
+    signing("SecretKeySpec(", Place::At(0)),
+    signing("SymmetricSecurityKey(", Place::At(0)),
+    signing("hmacShaKeyFor(", Place::At(0)),
+    signing("SignedString(", Place::At(0)),
+    signing("jwt.sign(", Place::At(1)),
+    signing("jwt.verify(", Place::At(1)),
+    signing("jwt.encode(", Place::At(1)),
+    signing("jwt.decode(", Place::At(1)),
+    signing("JWT.encode(", Place::At(1)),
+    signing("JWT.decode(", Place::At(1)),
+    signing("JWT::encode(", Place::At(1)),
+    signing("JWT::decode(", Place::At(1)),
+    signing("Algorithm.HMAC256(", Place::At(0)),
+    signing("createHmac(", Place::At(1)),
+    signing("hash_hmac(", Place::At(2)),
+    signing("createCipheriv(", Place::At(1)),
+    signing("createDecipheriv(", Place::At(1)),
+    signing("openssl_encrypt(", Place::At(2)),
+    signing("openssl_decrypt(", Place::At(2)),
+    signing("hmac.new(", Place::At(0)),
+    signing("hmac.New(", Place::At(1)),
+    signing("OpenSSL::HMAC.hexdigest(", Place::At(1)),
+    signing("Fernet(", Place::At(0)),
+    signing("AES.new(", Place::At(0)),
+    signing("NewCipher(", Place::At(0)),
+    signing("('stripe')(", Place::At(0)),
+    signing("Stripe(", Place::At(0)),
 ];
 
-/// Weighs the arguments of the call whose opening parenthesis ends at `at`.
-pub(super) fn call(text: &[u8], at: usize, scale: &mut Scale<'_>) {
-    let Some(rest) = text.get(at..text.len().min(at + 400)) else { return };
-    let mut arguments: Vec<Option<Range<usize>>> = Vec::new();
-    let mut index = 0;
-    let mut literal = None;
-    let mut filled = false;
-    let mut depth = 0_u32;
-    let mut wrapped = false;
+/// Bytes of a call's arguments that are looked at.
+const LONGEST_CALL: usize = 400;
+
+/// Weighs the secret argument of the call whose opening parenthesis, bracket or blank ends at `at`.
+pub(super) fn call(text: &[u8], at: usize, call: &Call, scale: &mut Scale<'_>) {
+    let Some(arguments) = call_arguments(text, at, !call.name.ends_with(' ')) else { return };
+    let literals: Vec<Option<Range<usize>>> = arguments.iter().map(|part| literal_of(text, part.clone())).collect();
+    let place = match call.place {
+        Place::At(index) => index,
+        Place::Last => match literals.iter().rposition(Option::is_some) {
+            Some(index) => index,
+            None => return,
+        },
+        Place::Account => match literals.len() {
+            0 | 1 => return,
+            2 => 1,
+            // A callback may follow user and password.
+            _ if literals.get(2).is_none_or(Option::is_none) && literals.first().is_some_and(Option::is_some) => 1,
+            _ => 2,
+        },
+    };
+    let Some(Some(span)) = literals.get(place) else { return };
+    let Some(value) = text.get(span.clone()).and_then(|value| std::str::from_utf8(value).ok()) else { return };
+    let password = call.what == "password";
+    if value.starts_with("--")
+        || password && value.contains(['/', ' ']) && !value.contains(|letter: char| letter.is_ascii_digit())
+    {
+        return;
+    }
+    // `.auth("github")`: a lone word is the name of something.
+    let alone = literals.len() == 1 && matches!(call.place, Place::Last);
+    if alone && !(is_password_like(value) && (kinds(value) >= 3 || is_random(value))) {
+        return;
+    }
+    scale.pair_as(Syntax::Code, &Pair::new(call.what, "", value, span.clone(), true));
+}
+
+/// The arguments up to the bracket that closes them, or to the line's end where none opened.
+fn call_arguments(text: &[u8], at: usize, bracketed: bool) -> Option<Vec<Range<usize>>> {
+    let rest = text.get(at..text.len().min(at + LONGEST_CALL))?;
+    let (mut arguments, mut start, mut index, mut depth) = (Vec::new(), 0, 0, 0_u32);
     while let Some(byte) = rest.get(index) {
         match byte {
-            b'"' | b'\'' => {
-                let start = index + 1;
-                let Some(length) = rest.get(start..).and_then(|rest| rest.iter().position(|next| next == byte)) else {
-                    return;
-                };
-                // `Some("…")` and its like wrap one literal.
-                literal = ((!filled || wrapped) && depth <= 1).then_some(at + start..at + start + length);
-                (filled, wrapped) = (true, false);
-                index = start + length + 1;
-                continue;
-            }
-            b'(' | b'[' | b'{' => {
-                depth += 1;
-                literal = None;
-                (filled, wrapped) = (true, *byte == b'(');
-            }
-            b')' | b']' | b'}' if depth > 0 => depth -= 1,
-            b',' | b')' if depth == 0 => {
-                arguments.push(literal.take());
-                (filled, wrapped) = (false, false);
-                if *byte == b')' {
-                    break;
+            b'"' | b'\'' | b'`' => {
+                let length = rest.get(index + 1..).and_then(|rest| rest.iter().position(|next| next == byte))?;
+                index += length + 1;
+                // Side by side, as Haskell and Lisp give them.
+                let next = rest.get(index + 1..).unwrap_or_default();
+                if depth == 0 && next.first() == Some(&b' ') && matches!(next.get(1), Some(b'"')) {
+                    arguments.push(at + start..at + index + 1);
+                    start = index + 1;
                 }
             }
-            b'=' | b':' | b';' if depth == 0 => return,
-            byte if byte.is_ascii_whitespace() => {}
-            _ => {
-                (filled, wrapped) = (true, false);
-                literal = None;
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' if depth > 0 => depth -= 1,
+            b',' if depth == 0 => {
+                arguments.push(at + start..at + index);
+                start = index + 1;
             }
+            b')' | b']' if depth == 0 && bracketed => {
+                arguments.push(at + start..at + index);
+                return Some(arguments);
+            }
+            b'\n' if !bracketed => break,
+            b';' | b')' | b']' | b'}' if depth == 0 => break,
+            _ => {}
         }
         index += 1;
     }
-    let place = match arguments.len() {
-        0 | 1 => return,
-        2 => 1,
-        // A callback may follow user and password.
-        _ if arguments.get(2).is_none_or(Option::is_none) && arguments.first().is_some_and(Option::is_some) => 1,
-        _ => 2,
-    };
-    let Some(Some(span)) = arguments.get(place) else { return };
-    let part = |span: &Range<usize>| text.get(span.clone()).and_then(|value| std::str::from_utf8(value).ok());
-    let Some(value) = part(span) else { return };
-    if value.contains(['/', ' ']) && !value.contains(|letter: char| letter.is_ascii_digit()) {
-        return;
+    if bracketed {
+        return None;
     }
-    scale.pair(&Pair::new("password", "", value, span.clone(), true));
+    arguments.push(at + start..at + index);
+    Some(arguments)
+}
+
+/// The inside of the one literal that an argument is, bare, wrapped, or with a method called on it.
+fn literal_of(text: &[u8], part: Range<usize>) -> Option<Range<usize>> {
+    let written = text.get(part.clone())?;
+    let blank = written.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let Literal { open, close } = literal(written.get(blank..)?)?;
+    let open = blank + open;
+    let length = literal_length(written.get(open..)?, close)?;
+    let tail = written.get(open + length + 1..)?.trim_ascii();
+    let ends = tail.is_empty() || matches!(tail.first(), Some(b'.' | b')' | b'}' | b']' | b'!' | b'?' | b'#' | b'"'));
+    ends.then_some(part.start + open..part.start + open + length)
 }
 
 /// `Basic` and base64 of `user:password`.
@@ -151,6 +286,21 @@ pub(super) const COMMANDS: &[Command] = &[
     command("mongo", &["-p", "--password"]),
     command("mongodump", &["-p", "--password"]),
     command("mongosh", &["-p", "--password"]),
+    command("mongorestore", &["-p", "--password"]),
+    command("mongoimport", &["-p", "--password"]),
+    command("mongoexport", &["-p", "--password"]),
+    command("psexec", &["-p"]),
+    command("cqlsh", &["-p"]),
+    command("useradd", &["-p"]),
+    command("usermod", &["-p"]),
+    command("plink", &["-pw"]),
+    command("pscp", &["-pw"]),
+    command("schtasks", &["/rp", "/RP"]),
+    command("mosquitto_pub", &["-P"]),
+    command("mosquitto_sub", &["-P"]),
+    command("ipmitool", &["-P"]),
+    command("zip", &["-P"]),
+    command("osql", &["-P"]),
     command("redis-cli", &["-a", "--pass"]),
     command("docker login", &["-p", "--password"]),
     command("podman login", &["-p", "--password"]),
@@ -160,7 +310,10 @@ pub(super) const COMMANDS: &[Command] = &[
     command("bcp", &["-P"]),
     command("ldapsearch", &["-w"]),
     command("ldapmodify", &["-w"]),
-    command("ConvertTo-SecureString", &[""]),
+    command("ConvertTo-SecureString", &["-String", ""]),
+    command("--password-stdin", &["echo", "printf"]),
+    command("passwd --stdin", &["echo", "printf"]),
+    command("sudo -S", &["echo", "printf"]),
     command("openssl", &["pass:"]),
     command("keytool", &["-storepass", "-keypass"]),
     with_user("smbclient", &["-U"]),
@@ -171,6 +324,7 @@ pub(super) const COMMANDS: &[Command] = &[
     with_user("rabbitmqctl change_password", &[""]),
     with_user("chpasswd", &["echo"]),
     with_user("net user", &[""]),
+    with_user("net use", &["/user:"]),
     command("snmpwalk", &["-A", "-X", "-c"]),
     with_user("lftp", &["-u"]),
 ];
@@ -193,7 +347,25 @@ pub(super) fn given(text: &[u8], at: usize, command: &Command, scale: &mut Scale
             *byte == b'\n' && index.checked_sub(1).and_then(|index| line.get(index)) != Some(&b'\\')
         })
         .unwrap_or(line.len());
-    let from = if command.name == "chpasswd" { line_start(text, at) } else { end };
+    let piped = command.flags.contains(&"echo");
+    // `["sshpass", "-p", "…"]`: the quote belongs to the command's own name.
+    let quoted = matches!(before, Some(b'"' | b'\'')) && before == text.get(end);
+    let from = if piped { line_start(text, at) } else { end + usize::from(quoted) };
+    // `'…' | ConvertTo-SecureString`
+    let head = text.get(line_start(text, at)..at).unwrap_or_default().trim_ascii_end();
+    if let Some(head) = head.strip_suffix(b"|").filter(|_| !piped).map(<[u8]>::trim_ascii_end) {
+        let start = line_start(text, at);
+        let close = head.len().saturating_sub(1);
+        if let Some(quote @ (b'"' | b'\'')) = head.get(close)
+            && let Some(open) = head.get(..close).and_then(|head| head.iter().rposition(|byte| byte == quote))
+            && command.name.starts_with("ConvertTo")
+            && let Some(value) = head.get(open + 1..close).and_then(|value| std::str::from_utf8(value).ok())
+        {
+            let span = start + open + 1..start + close;
+            scale.pair_as(Syntax::Shell, &Pair::new("password", "", value, span, true));
+            return;
+        }
+    }
     arguments(text, from..at + stop, command, scale);
 }
 
@@ -218,14 +390,19 @@ fn arguments(text: &[u8], span: Range<usize>, command: &Command, scale: &mut Sca
         scale.pair_as(Syntax::Shell, &pair);
     };
     for (index, word) in words.iter().enumerate() {
-        if matches!(word.text, "|" | "&&" | ";" | "||") {
+        let piped = flags.contains(&"echo");
+        if !piped && matches!(word.text, "|" | "&&" | ";" | "||") {
             break;
         }
-        let Some(flag) = flags.iter().find(|flag| word.text.starts_with(**flag)) else { continue };
+        let said = if piped { word.text.trim_start_matches('@') } else { word.text };
+        let Some(flag) = flags.iter().find(|flag| said.starts_with(**flag)) else { continue };
         let attached = word.text.get(flag.len()..).unwrap_or_default();
         let long = flag.starts_with("--") && !flag.ends_with('=');
-        let (value, next) = if flag.is_empty() || attached.is_empty() || *flag == "echo" {
-            match words.get(index + usize::from(!flag.is_empty())) {
+        let (value, next) = if flag.is_empty() || attached.is_empty() || piped {
+            // `echo -n`, `printf '%s'`
+            let options = words.iter().skip(index + 1).take_while(|_| piped);
+            let options = options.take_while(|word| word.text.starts_with(['-', '%'])).count();
+            match words.get(index + usize::from(!flag.is_empty()) + options) {
                 Some(next) if !next.text.starts_with('-') => (Word { text: next.text, at: next.at }, index + 2),
                 Some(_) | None => continue,
             }
@@ -251,8 +428,8 @@ fn arguments(text: &[u8], span: Range<usize>, command: &Command, scale: &mut Sca
             Some((user, password)) => {
                 give(&Word { text: password, at: value.at + user.len() + 1 }, scale);
             }
-            None if flag.is_empty() || *flag == "-b" => {
-                let offset = usize::from(*flag == "-b");
+            None if flag.is_empty() || matches!(*flag, "-b" | "/user:") => {
+                let offset = usize::from(!flag.is_empty());
                 if let Some(password) = words.get(next - 1 + offset) {
                     give(password, scale);
                 }
@@ -273,7 +450,8 @@ fn words(line: &str) -> Vec<Word<'_>> {
     let (mut words, mut start, mut quote): (Vec<Word<'_>>, Option<usize>, Option<char>) = (Vec::new(), None, None);
     let mut push = |start: usize, end: usize| {
         if let Some(text) = line.get(start..end) {
-            let inside = text.trim_matches(['"', '\'']);
+            // `["sshpass", "-p", "…"]` is a command line, too.
+            let inside = text.trim_end_matches([',', ']', ')', ';']).trim_matches(['"', '\'', '[']);
             let lead = text.find(inside).unwrap_or(0);
             // `-p'secret'` keeps its flag and loses its quotes.
             words.push(Word { text: inside, at: start + lead });

@@ -36,7 +36,7 @@ use weigh::Scale;
 use crate::evidence::repo::{Confidence, ValueKind};
 
 /// Raised when the way of deciding changes: what an older version scanned is scanned again.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// One secret in a text, by its place. It holds nothing of the value.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -108,8 +108,8 @@ pub(crate) struct Reading {
 impl Reading {
     pub(crate) fn of(path: &str, text: &[u8]) -> Self {
         let named = Self::named(path);
-        match named.form {
-            Form::Text | Form::Conf | Form::Lines => Self { form: sniffed(named.form, text), ..named },
+        let form = match named.form {
+            Form::Text | Form::Conf | Form::Lines => sniffed(named.form, text),
             Form::Env
             | Form::Toml
             | Form::Json
@@ -119,8 +119,13 @@ impl Reading {
             | Form::Sql
             | Form::Csv
             | Form::Shell
-            | Form::Code => named,
-        }
+            | Form::Make
+            | Form::Code => named.form,
+        };
+        let translation = named.translation
+            || matches!(form, Form::Yaml | Form::Json | Form::Lines)
+                && place::is_wording(text.get(..text.len().min(4096)).unwrap_or_default());
+        Self { form, translation, ..named }
     }
 
     /// What the name alone says.
@@ -146,6 +151,7 @@ impl Reading {
             | Form::Hcl
             | Form::Sql
             | Form::Csv
+            | Form::Make
             | Form::Shell => 2,
             Form::Code => 1,
             Form::Text => 0,
@@ -208,8 +214,12 @@ fn look_further(marks: &[(usize, Mark)], text: &str, scale: &mut Scale<'_>) {
     for (at, mark) in marks {
         match mark {
             Mark::Keyword => {}
-            Mark::Call if scale.form == Form::Code => calls::call(bytes, *at, scale),
-            Mark::Call => {}
+            Mark::Call(number) if matches!(scale.form, Form::Code | Form::Sql) => {
+                if let Some(call) = calls::CALLS.get(*number) {
+                    calls::call(bytes, *at, call, scale);
+                }
+            }
+            Mark::Call(_) => {}
             Mark::Command(number) => {
                 if let Some(command) = calls::COMMANDS.get(*number) {
                     calls::given(bytes, *at, command, scale);

@@ -28,6 +28,8 @@ pub(super) enum Form {
     Sql,
     Csv,
     Shell,
+    /// Variables as a makefile sets them, and recipes of a shell.
+    Make,
     Code,
     Text,
 }
@@ -35,7 +37,7 @@ pub(super) enum Form {
 impl Form {
     pub(super) fn syntax(self) -> Syntax {
         match self {
-            Self::Env | Self::Shell => Syntax::Shell,
+            Self::Env | Self::Shell | Self::Make => Syntax::Shell,
             Self::Lines
             | Self::Conf
             | Self::Toml
@@ -53,7 +55,7 @@ impl Form {
     /// Whether it is read as a whole, rather than where a keyword stands.
     pub(super) fn is_structured(self) -> bool {
         match self {
-            Self::Code | Self::Shell | Self::Text => false,
+            Self::Code | Self::Shell | Self::Make | Self::Text => false,
             Self::Env
             | Self::Lines
             | Self::Conf
@@ -108,9 +110,11 @@ pub(super) fn form(path: &str) -> Form {
         }
         stem = shorter;
     }
+    if matches!(stem, "makefile" | "gnumakefile" | "makefile.am" | "bsdmakefile") {
+        return Form::Make;
+    }
     if stem.starts_with("dockerfile")
         || stem.starts_with("containerfile")
-        || stem == "makefile"
         || matches!(
             stem,
             "justfile"
@@ -133,12 +137,14 @@ pub(super) fn form(path: &str) -> Form {
         | ".flaskenv" | ".gitconfig" | ".hgrc" | ".pgservicerc" | "pg_service.conf" | ".condarc" | ".rclone.conf"
         | ".msmtprc" => return Form::Lines,
         ".dockercfg" | ".dockerconfigjson" | "composer.lock" | ".babelrc" | ".eslintrc" => return Form::Json,
-        "jenkinsfile" => return Form::Code,
+        "jenkinsfile" | "rakefile" | "gemfile" | "podfile" | "fastfile" | "appfile" | "capfile" | "guardfile"
+        | "berksfile" | "cmakelists.txt" | "sconstruct" | "wscript" => return Form::Code,
         _ => {}
     }
     let extension = stem.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension {
         "env" => Form::Env,
+        "mk" | "mak" => Form::Make,
         "ini" | "cfg" | "cnf" | "properties" | "npmrc" | "pypirc" | "service" | "credentials" | "my"
         | "nmconnection" | "desktop" | "reg" | "settings" | "secrets" | "secret" | "vars" | "inventory" | "hosts"
         | "prefs" | "editorconfig" | "s3cfg" | "url" | "rdp" | "inf" => Form::Lines,
@@ -163,7 +169,7 @@ pub(super) fn form(path: &str) -> Form {
         "tf" | "tfvars" | "hcl" | "nomad" => Form::Hcl,
         "sql" | "dump" | "psql" | "mysql" | "ddl" => Form::Sql,
         "csv" | "tsv" => Form::Csv,
-        "sh" | "bash" | "zsh" | "fish" | "ksh" | "bat" | "cmd" | "ps1" | "psm1" | "mk" | "dockerfile" | "envrc"
+        "sh" | "bash" | "zsh" | "fish" | "ksh" | "bat" | "cmd" | "ps1" | "psm1" | "psd1" | "dockerfile" | "envrc"
         | "exp" | "expect" | "command" => Form::Shell,
         "rs" | "py" | "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "jsx" | "tsx" | "go" | "java" | "kt" | "kts"
         | "scala" | "rb" | "php" | "phtml" | "inc" | "c" | "h" | "cc" | "cpp" | "cxx" | "hpp" | "ino" | "cs" | "vb"
@@ -171,7 +177,11 @@ pub(super) fn form(path: &str) -> Form {
         | "groovy" | "gradle" | "vue" | "svelte" | "astro" | "html" | "htm" | "css" | "scss" | "less" | "map"
         | "elm" | "zig" | "nim" | "sol" | "proto" | "graphql" | "ejs" | "hbs" | "jsp" | "cshtml" | "twig" | "rake"
         | "gemspec" | "ru" | "pyi" | "coffee" | "as" | "asp" | "aspx" | "cfm" | "jade" | "pug" | "haml" | "blade"
-        | "mustache" | "bicep" | "jl" => Form::Code,
+        | "mustache" | "bicep" | "jl" | "t" | "cgi" | "psgi" | "bas" | "cls" | "frm" | "vbs" | "vba" | "cljs"
+        | "cljc" | "edn" | "ml" | "fsx" | "sc" | "sbt" | "tcl" | "pas" | "dpr" | "pp" | "cr" | "hh" | "pde" | "gd"
+        | "ps" | "eex" | "heex" | "leex" | "razor" | "d" | "lisp" | "el" | "rkt" | "scm" | "ahk" | "au3" | "robot"
+        | "feature" | "cmake" | "v" | "adb" | "f90" | "xaml" | "applescript" | "vim" | "awk" | "wsf" | "hta"
+        | "php5" | "php7" | "ets" => Form::Code,
         _ => Form::Text,
     }
 }
@@ -335,6 +345,26 @@ pub(super) fn is_translation(path: &str) -> bool {
             .is_some_and(|extension| matches!(extension, "po" | "pot" | "xlf" | "xliff" | "resx" | "arb" | "strings"))
 }
 
+/// Whether most values are texts to be shown: a translation has no other name than its content, often.
+pub(super) fn is_wording(text: &[u8]) -> bool {
+    let (mut all, mut shown) = (0_u32, 0_u32);
+    for line in String::from_utf8_lossy(text).lines() {
+        let Some(at) = line.find([':', '=']) else { continue };
+        let value = line.get(at + 1..).unwrap_or_default().trim_matches(|letter: char| " \t\"',\r".contains(letter));
+        let first = value.chars().next();
+        if matches!(first, None | Some('{' | '[' | '#')) {
+            continue;
+        }
+        all += 1;
+        let words =
+            value.contains(' ') || !value.is_ascii() || value.len() >= 4 && value.chars().all(char::is_alphabetic);
+        let sign = value.contains(['/', '_', '<', '@', '=']) || value.bytes().any(|byte| byte.is_ascii_digit());
+        let small = value.chars().any(char::is_lowercase);
+        shown += u32::from(first.is_some_and(char::is_uppercase) && words && small && !sign);
+    }
+    all >= 5 && shown * 10 >= all * 7
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -371,5 +401,14 @@ mod tests {
         assert!(!is_fixture("src/contest.py") && !is_fixture("deploy/latest.yml"));
         assert!(is_translation("src/locales/de.json") && is_translation("messages_de.properties"));
         assert!(!is_translation("src/message_queue.py"));
+    }
+
+    #[test]
+    fn a_file_of_texts_is_told_from_one_of_settings() {
+        let texts = "login.user=Użytkownik\nlogin.password=Hasło\na.token=Żeton dostępu\na.secret=Tajemnica\nb=Zresetuj hasło\n";
+        assert!(is_wording(texts.as_bytes()));
+        let settings =
+            "host: db.internal\nuser: app\npassword: Sommer\nkind: Secret\nport: 5432\nname: Shop\nmode: fast\n";
+        assert!(!is_wording(settings.as_bytes()));
     }
 }

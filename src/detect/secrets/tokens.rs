@@ -28,8 +28,8 @@ enum Needle {
 pub(super) enum Mark {
     /// A word that stands in a secret's name, at its first letter.
     Keyword,
-    /// Behind the opening parenthesis of a call that may log in.
-    Call,
+    /// Behind the opening parenthesis of a call that is given a secret: its number.
+    Call(usize),
     /// The name of a command that takes a password: its number, at its first letter.
     Command(usize),
     /// Behind `Basic `.
@@ -78,8 +78,8 @@ static FINDER: LazyLock<Finder> = LazyLock::new(|| {
             add(literal, Needle::Mark(Mark::Keyword));
         }
     }
-    for call in calls::CALLS {
-        add((*call).into(), Needle::Mark(Mark::Call));
+    for (number, call) in calls::CALLS.iter().enumerate() {
+        add(call.name.into(), Needle::Mark(Mark::Call(number)));
     }
     for (number, command) in calls::COMMANDS.iter().enumerate() {
         add(command.name.into(), Needle::Mark(Mark::Command(number)));
@@ -189,7 +189,7 @@ pub(super) fn weigh(text: &[u8], spots: &[Spot], hits: &mut Vec<Hit>, marks: &mu
             Needle::Mark(mark) => {
                 let at = match mark {
                     Mark::Keyword | Mark::Command(_) => start,
-                    Mark::Call | Mark::Basic | Mark::Bearer => end,
+                    Mark::Call(_) | Mark::Basic | Mark::Bearer => end,
                 };
                 marks.push((at, *mark));
                 None

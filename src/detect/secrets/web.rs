@@ -90,7 +90,8 @@ pub(super) fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
     {
         return None;
     }
-    match looks(password) {
+    // `[user[:password]@]host` of a documentation.
+    match looks(password.trim_matches(['[', ']', '<', '>'])) {
         ValueKind::Empty | ValueKind::Placeholder | ValueKind::Reference | ValueKind::Ciphertext => return None,
         ValueKind::Plain if !password.bytes().all(|byte| byte.is_ascii_digit()) => return None,
         ValueKind::Plain | ValueKind::Secret => {}

@@ -146,10 +146,16 @@ impl<'a> Scale<'a> {
     fn worth(&self, syntax: Syntax, says: NameSays, pair: &Pair<'_>, value: &str) -> Option<i32> {
         let settings = matches!(syntax, Syntax::Config | Syntax::Shell);
         let wording = is_wording(value);
+        let spoken = says == NameSays::Secret && is_signing_phrase(pair, value);
         if wording && (!settings || is_word(value)) {
             return None;
         }
-        if value.contains(' ') && !is_passphrase(value) && !is_random(value) && (!settings || !pair.quoted && wording) {
+        if value.contains(' ')
+            && !spoken
+            && !is_passphrase(value)
+            && !is_random(value)
+            && (!settings || !pair.quoted && wording)
+        {
             return None;
         }
         let random = is_random(value) && !is_wordy(value);
@@ -165,13 +171,13 @@ impl<'a> Scale<'a> {
                 } else if settings {
                     if value.contains(' ') && wording { 35 } else { 55 }
                 } else if is_word(value) {
-                    if value.len() >= 6 && pair.quoted && value.bytes().all(|byte| byte.is_ascii_lowercase()) {
-                        50
-                    } else {
-                        35
-                    }
+                    let small = value.len() >= 6 && value.bytes().all(|byte| byte.is_ascii_lowercase());
+                    let of_account = is_account(pair.name) && !is_shipped(value) && value.is_ascii();
+                    if pair.quoted && (small || of_account) { 50 } else { 35 }
                 } else if is_passphrase(&value.replace(['-', '_', '.'], " ")) {
                     60
+                } else if is_account(pair.name) && !own && value.len() >= 8 && pair.quoted {
+                    50
                 } else {
                     40
                 }
@@ -189,7 +195,9 @@ impl<'a> Scale<'a> {
                     55
                 } else if settings && is_password_like(value) && value.len() >= 8 && !is_wordy(value) {
                     52
-                } else if is_password_like(value) && value.len() >= 10 && !is_wordy(value) && !is_identifier(value) {
+                } else if is_password_like(value) && value.len() >= 10 && !is_wordy(value) && !is_identifier(value)
+                    || is_signing_phrase(pair, value)
+                {
                     50
                 } else {
                     30
@@ -197,7 +205,18 @@ impl<'a> Scale<'a> {
             }
             NameSays::Maybe => {
                 let mixed = random && !is_uuid(value) && (!is_hex(value) || value.len() >= 32 && self.is_flat());
-                if mixed && value.len() >= 20 && entropy(value) > 3.7 || pair.store && random { 55 } else { 25 }
+                if mixed && value.len() >= 20 && entropy(value) > 3.7 || pair.store && random {
+                    55
+                } else if settings
+                    && is_strong_choice(value)
+                    && is_credential(pair.name)
+                    && value.chars().any(|letter| letter.is_ascii_punctuation() && !"/_-.[]=:%".contains(letter))
+                    && !value.contains(['/', '='])
+                {
+                    52
+                } else {
+                    25
+                }
             }
         };
         if own && !strong {
@@ -219,7 +238,7 @@ impl<'a> Scale<'a> {
 
     /// Files of assignments alone: a word there is a value, not the name of a thing.
     fn is_flat(&self) -> bool {
-        matches!(self.form, Form::Env | Form::Lines | Form::Conf | Form::Shell)
+        matches!(self.form, Form::Env | Form::Lines | Form::Conf | Form::Shell | Form::Make)
     }
 }
 
@@ -264,8 +283,11 @@ fn is_echo(pair: &Pair<'_>, value: &str) -> bool {
     let plain = |text: &str| {
         text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
     };
-    let (name, value) = (plain(pair.name), plain(value));
-    name.contains(&value)
+    let (name, written) = (plain(pair.name), plain(value));
+    // `passKey = "passKey1"`
+    let value = written.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let value = if value.len() + 2 >= written.len() { value } else { written.as_str() };
+    !value.is_empty() && name.contains(value)
         || value.len() < name.len() + 4 && value.ends_with(&name) && value.bytes().all(|b| b.is_ascii_alphabetic())
 }
 
@@ -304,6 +326,90 @@ fn own_words(name: &str, value: &str) -> bool {
         && parts.len() > 1
         && value.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'.' | b'/'))
         && parts.iter().any(|part| TRADE.contains(&part.as_str()) || own.contains(part))
+}
+
+/// A name that says whose password it is: forms and their texts have none of `dbPassword`.
+fn is_account(name: &str) -> bool {
+    const ACCOUNTS: &[&str] = &[
+        "db",
+        "database",
+        "admin",
+        "root",
+        "mysql",
+        "postgres",
+        "pg",
+        "redis",
+        "mongo",
+        "smtp",
+        "imap",
+        "mail",
+        "ftp",
+        "sftp",
+        "ssh",
+        "ldap",
+        "wifi",
+        "keystore",
+        "truststore",
+        "store",
+        "rabbitmq",
+        "sa",
+        "backup",
+        "deploy",
+        "service",
+        "svc",
+        "master",
+        "sudo",
+        "proxy",
+        "mqtt",
+        "jdbc",
+        "sql",
+        "elastic",
+        "kafka",
+        "amqp",
+        "api",
+        "ap",
+        "vpn",
+        "bind",
+        "ansible",
+    ];
+    words(name).iter().any(|word| ACCOUNTS.contains(&word.as_str()))
+}
+
+/// `credentials` at the end of a name.
+fn is_credential(name: &str) -> bool {
+    words(name).last().is_some_and(|last| matches!(last.as_str(), "credential" | "credentials" | "creds" | "cred"))
+}
+
+/// Small words that people sign sessions and tokens with: `jwt_secret: lighthouse-keeper`.
+fn is_signing_phrase(pair: &Pair<'_>, value: &str) -> bool {
+    const SIGNERS: &[&str] = &[
+        "jwt",
+        "session",
+        "cookie",
+        "signing",
+        "hmac",
+        "encryption",
+        "encrypt",
+        "webhook",
+        "master",
+        "flask",
+        "django",
+    ];
+    const NOT: &[&str] = &[
+        "the", "and", "for", "not", "your", "this", "that", "with", "from", "must", "name", "value", "secret", "key",
+        "token", "password", "session", "cookie", "auth", "jwt", "missing", "invalid", "required", "test", "default",
+        "app",
+    ];
+    let own = words(pair.name);
+    let ends = own.last().is_some_and(|last| matches!(last.as_str(), "secret" | "key" | "salt" | "pepper"));
+    let signs = |words: &[String]| words.iter().any(|word| SIGNERS.contains(&word.as_str()));
+    let parts: Vec<&str> = value.split([' ', '-', '_']).collect();
+    ends && (signs(&own) || signs(&words(pair.around)))
+        && value.len() >= 12
+        && parts.len() >= 2
+        && parts
+            .iter()
+            .all(|part| part.len() >= 3 && part.bytes().all(|byte| byte.is_ascii_lowercase()) && !NOT.contains(part))
 }
 
 /// A name as code gives them: `accessToken`, `X-Api-Key`, `oauth2`, `user_id_1`.

@@ -1,18 +1,26 @@
 //! Secrets that are known by the name they are assigned to, in source text, shells, prose and inside other values. Only where
 //! a keyword stands is looked at further, and only as far as an assignment goes on.
 
+mod beside;
+mod block;
+mod literal;
 mod operator;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
-use operator::{Operator, Site, operator};
+use literal::Close;
+pub(super) use literal::{Literal, inside as literal_length, literal};
+use operator::{Operator, Site, is_built, operator};
 
 use super::name::{NameSays, name_says};
 use super::place::{Form, Syntax};
+use super::shape::is_random;
 use super::weigh::{Pair, Scale};
 use super::{Hit, tokens};
+use crate::evidence::repo::Confidence;
 
 /// Common words that stand in a secret's name. Frequent, so only a place with an assignment is looked at further.
 pub(super) const KEYWORDS: &[&str] = &[
@@ -52,13 +60,23 @@ pub(super) fn at(syntax: Syntax, text: &[u8], keywords: &[usize], scale: &mut Sc
         {
             done = end;
         }
-        if scale.hits.len() > before && syntax == Syntax::Code && is_asserted(text, *at) {
+        if scale.hits.len() > before
+            && syntax == Syntax::Code
+            && (is_asserted(text, *at) || is_documentation(text, *at))
+        {
             // What an assertion holds is made up as the values of tests are, wherever the test stands.
             for hit in scale.hits.iter_mut().skip(before) {
                 hit.anywhere = hit.in_fixture;
             }
         }
     }
+}
+
+/// A comment that documentation is made of, with examples in it: `/// let client = login("…")`, `>>> login("…")`.
+fn is_documentation(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(160)..at).unwrap_or_default();
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_start();
+    [&b"///"[..], b"//!", b">>>"].iter().any(|mark| line.starts_with(mark))
 }
 
 fn is_asserted(text: &[u8], at: usize) -> bool {
@@ -128,12 +146,19 @@ fn assignment(
     let previous =
         start.checked_sub(1).filter(|index| *index >= bounds.start).and_then(|index| text.get(index)).copied();
     // Cheap first: most keywords are followed by nothing of the kind.
-    if !rest.iter().take(60).any(|byte| matches!(byte, b'=' | b':' | b',' | b'(' | b' ' | b'|' | b'?')) {
+    if !rest.iter().take(60).any(|byte| b"=:,( |?\"'{)<".contains(byte)) {
         return None;
     }
-    let name = std::str::from_utf8(text.get(start..name_end)?).ok()?;
-    let flag = name.starts_with("--") || previous == Some(b'-') || syntax == Syntax::Shell && after_env(text, start);
-    let name = name.trim_matches(['.', '-']);
+    let written = std::str::from_utf8(text.get(start..name_end)?).ok()?;
+    let flagged = written.starts_with("--")
+        || syntax == Syntax::Shell && written.len() > 3 && written.starts_with('-')
+        || previous == Some(b'-')
+        || syntax == Syntax::Shell && (after_env(text, start) || after_login(text, start))
+        || written == "_authToken";
+    if let Some(end) = identified(text, at, bounds.end, scale) {
+        return Some(end);
+    }
+    let name = written.trim_matches(['.', '-']);
     let says = name_says(name, "");
     if says == NameSays::No || text.get(..start)?.ends_with(b"::") {
         return None;
@@ -141,63 +166,222 @@ fn assignment(
     if let Some(end) = template_default(text, start, name_end, name, bounds.end, scale) {
         return Some(end);
     }
+    let code = syntax == Syntax::Code;
+    let around = if previous == Some(b'.') || !code { "" } else { enclosing(text, start) };
+    let literal_pair = |span: Range<usize>, scale: &mut Scale<'_>| {
+        let Some(value) = text.get(span.clone()).and_then(|value| std::str::from_utf8(value).ok()) else { return };
+        scale.pair_as(syntax, &Pair::new(name, around, value, span, true));
+    };
+    let quoted = matches!(previous, Some(b'"' | b'\''));
+    if code && let Some(span) = beside(text, start, name_end, bounds.end, quoted) {
+        let end = span.end.max(name_end);
+        literal_pair(span, scale);
+        return Some(end);
+    }
     let setter = name.rsplit('.').next().is_some_and(|method| method.starts_with("set") || method.starts_with("with"));
-    let called = setter || previous == Some(b'.') || name.contains('.');
+    let called = (setter || previous == Some(b'.') || name.contains('.')) && (!code || is_built(name));
     let constant = name.len() > 6 && !name.bytes().any(|byte| byte.is_ascii_lowercase());
-    let first =
-        syntax == Syntax::Code && (previous != Some(b'"') && previous != Some(b'\'')) && begins_line(text, start);
-    let site = Site { previous, called, flag: flag && syntax != Syntax::Code, constant, first };
-    let Operator { offset, quote, joined } = operator(rest, site)?;
+    let site = Site {
+        previous,
+        called,
+        flag: flagged && !code,
+        constant,
+        first: code && !quoted && is_defined(text, start),
+        built: code && !quoted && is_built(name) && !in_comment(text, start),
+        code,
+    };
+    let Operator { offset, close, joined, call } = operator(rest, site)?;
     let value_at = name_end + offset;
-    if syntax == Syntax::Code && quote.is_none() && !joined && !inside && !in_comment(text, start) {
-        return None;
+    if code && close.is_none() && !joined && !inside {
+        if let Some(span) = beside::below(text, value_at, bounds.end) {
+            let end = span.end;
+            let (value, end) = literal::joined(text, span.start, span.len(), closer(text, end))?;
+            scale.pair_as(syntax, &Pair::new(name, around, &value, span.start..end, true));
+            return Some(end);
+        }
+        let stand_ins = beside::stand_ins(text, value_at, bounds.end);
+        if let Some(last) = stand_ins.last().map(|span| span.end) {
+            for span in stand_ins {
+                literal_pair(span, scale);
+            }
+            return Some(last);
+        }
     }
     let raw = line_from(text, value_at, bounds.end)?;
-    let comment = syntax == Syntax::Code && quote.is_none() && !inside && in_comment(text, start);
-    let syntax = if comment { Syntax::Text } else { syntax };
-    let (value, length) = match quote {
-        Some(quote) => {
-            let length = closing(raw, quote)?;
-            (raw.get(..length)?, length)
-        }
-        None => {
-            let in_string =
-                inside || joined && matches!(previous, Some(b';' | b'&' | b'?' | b'"' | b'\'' | b' ' | b',' | b'n'));
-            if inside && !joined && !flag {
+    let comment = code && close.is_none() && !inside && in_comment(text, start);
+    let in_block =
+        code && close.is_none() && !inside && !comment && begins_line(text, start) && block::is_inside(text, start);
+    let header = code && quoted && is_header(rest, previous, text.get(value_at));
+    if code && close.is_none() && !joined && !inside && !comment && !in_block && !header {
+        return None;
+    }
+    let syntax = match (comment, in_block || header) {
+        (true, _) => Syntax::Text,
+        (false, true) => Syntax::Config,
+        (false, false) => syntax,
+    };
+    let (value, length) = match close {
+        Some(close) => {
+            let length = literal::inside(raw, close)?;
+            // `set_password("service", "user", "…")`, `set_token("name", token)`: the first of several is a name.
+            if call
+                && !equated(name)
+                && raw.get(length + 1..).is_some_and(|tail| tail.trim_ascii_start().starts_with(b","))
+            {
                 return None;
             }
-            if syntax == Syntax::Code && !(in_string && rest.contains(&b'"')) {
+            // `<password>…` that nothing closes is a placeholder.
+            if close == Close::Byte(b'<') && raw.get(length + 1) != Some(&b'/') {
+                return None;
+            }
+            // A string behind a name in prose: `Pass 'parameters' and …`.
+            if site.first && is_prose(rest, offset, raw.get(length + 1..).unwrap_or_default()) {
+                return None;
+            }
+            let (value, end) = literal::joined(text, value_at, length, close)?;
+            (value, end.min(bounds.end) - value_at)
+        }
+        None => {
+            let in_string = inside
+                || joined && matches!(previous, Some(b';' | b'&' | b'?' | b'"' | b'\'' | b' ' | b',' | b'n' | b'/'));
+            if inside && !joined && !flagged {
+                return None;
+            }
+            if syntax == Syntax::Code && !(in_string && rest.iter().any(|byte| matches!(byte, b'"' | b'\''))) {
                 return None;
             }
             // `$token = Get-Content …`: with blanks, a word without quotes is a command.
-            if scale.form == Form::Shell && !joined && rest.trim_ascii_start().starts_with(b"=") {
+            let spaced = !joined && rest.trim_ascii_start().starts_with(b"=");
+            if scale.form == Form::Shell && spaced || scale.form == Form::Make && spaced && !is_variable(text, start) {
                 return None;
             }
-            let length = bare(syntax, raw, in_string || syntax == Syntax::Code);
-            (raw.get(..length)?, length)
+            let length = bare(syntax, raw, in_string || header || syntax == Syntax::Code);
+            (Cow::Borrowed(std::str::from_utf8(raw.get(..length)?).ok()?), length)
         }
     };
-    let value = std::str::from_utf8(value).ok()?;
-    // `--secret id=npm,src=…`, `$password := include …`
-    let options = flag
+    // `--secret id=npm,src=…`, `$password := include …`, `set /p PASSWORD=Enter it: `
+    let options = flagged
         && value.split_once('=').is_some_and(|(name, rest)| {
             !rest.is_empty() && name.len() < 12 && name.bytes().all(|byte| byte.is_ascii_lowercase())
         });
-    if quote.is_none() && (options || rest.trim_ascii_start().starts_with(b":=")) {
+    let included = scale.form != Form::Make && rest.trim_ascii_start().starts_with(b":=");
+    if close.is_none() && (options || included || is_prompt(text, start)) {
         return Some(value_at + length);
     }
     // Prose: what follows the value goes on with the sentence.
-    if syntax == Syntax::Text && quote.is_none() && !joined && !ends_line(raw, length) {
+    if syntax == Syntax::Text && close.is_none() && !joined && !ends_line(raw, length) {
         return Some(value_at + length);
     }
     // `crypt(…`: the first half of a call.
-    if quote.is_none() && value.contains('(') && !value.contains(')') {
+    if close.is_none() && value.contains('(') && !value.contains(')') {
         return Some(value_at + length);
     }
-    let around = if previous == Some(b'.') || syntax != Syntax::Code { "" } else { enclosing(text, start) };
-    let pair = Pair::new(name, around, value, value_at..value_at + value.len(), quote.is_some());
-    scale.pair_as(syntax, &pair);
-    Some(value_at + length)
+    // One string of a list beside another: two names of functions.
+    if code
+        && quoted
+        && rest.get(1) == Some(&b',')
+        && is_listed(text, start)
+        && value.bytes().all(|byte| byte.is_ascii_lowercase())
+    {
+        return None;
+    }
+    let before = scale.hits.len();
+    scale.pair_as(syntax, &Pair::new(name, around, &value, value_at..value_at + length, close.is_some()));
+    // `key: 'password'` only names what follows, and `s/password=.*/password=…/` goes on inside.
+    // A file within a string of a test is made up as the test is; and no generator makes bytes that must be escaped.
+    if close == Some(Close::Escaped) && (!is_random(&value) || value.contains("\\x")) {
+        for hit in scale.hits.iter_mut().skip(before) {
+            hit.in_fixture = Confidence::Low;
+        }
+    }
+    let goes_on = says == NameSays::Maybe || close.is_none() && value.contains('=');
+    if goes_on && scale.hits.len() == before { None } else { Some(value_at + length) }
+}
+
+/// `IDENTIFIED BY '…'` and `USER … PASSWORD '…'` of SQL inside other text.
+fn identified(text: &[u8], at: usize, end: usize, scale: &mut Scale<'_>) -> Option<usize> {
+    let line = line_from(text, at, end)?;
+    let lead = if line.starts_with(b"IDENTIFIED BY") || line.starts_with(b"identified by '") {
+        13
+    } else if line.get(..8).is_some_and(|word| word.eq_ignore_ascii_case(b"password")) {
+        let before = text.get(at.saturating_sub(120)..at)?.to_ascii_uppercase();
+        let line = before.rsplit(|byte| *byte == b'\n').next()?;
+        [&b"USER "[..], b"ROLE ", b"LOGIN "].iter().any(|word| find(line, word)).then_some(8)?
+    } else {
+        return None;
+    };
+    let rest = line.get(lead..)?;
+    let blank = rest.iter().take_while(|byte| matches!(byte, b' ' | b'=' | b'\\')).count();
+    let quote = rest.get(blank).filter(|byte| matches!(byte, b'\'' | b'"'))?;
+    let inside = rest.get(blank + 1..)?;
+    let length = inside.iter().position(|byte| byte == quote)?;
+    let value = std::str::from_utf8(inside.get(..length)?).ok()?.trim_end_matches('\\');
+    let start = at + lead + blank + 1;
+    scale.pair_as(Syntax::Config, &Pair::new("password", "", value, start..start + value.len(), true));
+    Some(start + length)
+}
+
+/// A value that is not assigned on the spot, but stands under a label, before its name, in a tuple, or in a comparison.
+fn beside(text: &[u8], start: usize, name_end: usize, end: usize, quoted: bool) -> Option<Range<usize>> {
+    if quoted {
+        return beside::labelled(text, name_end, end).or_else(|| beside::before(text, start));
+    }
+    if let Some(span) = beside::turned(text, start) {
+        return Some(span);
+    }
+    match text.get(name_end..end)?.iter().find(|byte| !matches!(byte, b' ' | b')'))? {
+        b',' => beside::compared(text, start, name_end, end).or_else(|| beside::in_tuple(text, start, name_end)),
+        b'=' | b':' => beside::in_tuple(text, start, name_end),
+        _ => None,
+    }
+}
+
+/// Whether a literal's opening quote follows a comma or begins its line.
+fn is_listed(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(60)..at.saturating_sub(1)).unwrap_or_default();
+    before.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t')).is_none_or(|byte| matches!(byte, b',' | b'\n'))
+}
+
+fn equated(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|method| method.to_ascii_lowercase().contains("eq"))
+}
+
+/// Only a blank stands between name and literal, and the line goes on with words.
+fn is_prose(rest: &[u8], offset: usize, tail: &[u8]) -> bool {
+    let between = rest.get(..offset.saturating_sub(1)).unwrap_or_default();
+    between.iter().all(|byte| matches!(byte, b' ' | b'\t'))
+        && tail.first().is_some_and(|byte| *byte == b' ')
+        && tail.trim_ascii_start().first().is_some_and(u8::is_ascii_alphabetic)
+}
+
+/// The quote at a literal's end, for what is joined to it.
+fn closer(text: &[u8], end: usize) -> Close {
+    Close::Byte(text.get(end).copied().unwrap_or(b'"'))
+}
+
+/// `'X-Api-Key: …'`: a header as one string.
+fn is_header(rest: &[u8], quote: Option<u8>, first: Option<&u8>) -> bool {
+    let Some(value) = rest.strip_prefix(b": ") else { return false };
+    let word = value.iter().take_while(|byte| byte.is_ascii_graphic() && Some(**byte) != quote).count();
+    value.get(word).copied() == quote && word >= 16 && first.is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// A variable of a makefile, not a command of one of its recipes, which a tab begins.
+fn is_variable(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(100)..at).unwrap_or_default();
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    !line.starts_with(b"\t")
+        && matches!(
+            line.trim_ascii(),
+            b"" | b"export" | b"override" | b"override export" | b"define" | b"private" | b"#"
+        )
+        || line.ends_with(b": ") && !line.starts_with(b"\t")
+}
+
+/// `set /p NAME=` asks.
+fn is_prompt(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(8)..at).unwrap_or_default().to_ascii_lowercase();
+    before.trim_ascii_end().ends_with(b"/p") || before.trim_ascii_end().ends_with(b"/p \"")
 }
 
 /// `${db.password:value}` inside a string: the value stands in where the variable is missing.
@@ -223,17 +407,57 @@ fn template_default(
     Some(span.end)
 }
 
-/// `ENV NAME value` of a Dockerfile, `setx NAME value` of Windows.
+/// `ENV NAME value` of a Dockerfile, `setx NAME value` of Windows, `aws configure set NAME value`.
 fn after_env(text: &[u8], at: usize) -> bool {
-    let before = text.get(at.saturating_sub(6)..at).unwrap_or_default();
-    let word = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_start();
-    [&b"ENV "[..], b"env ", b"setx ", b"SETX "].contains(&word)
+    let before = text.get(at.saturating_sub(16)..at).unwrap_or_default();
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    [&b"ENV "[..], b"env ", b"setx ", b"SETX "].contains(&line.trim_ascii_start())
+        || [&b"configure set "[..], b"config set ", b"secrets set ", b"config:set "]
+            .iter()
+            .any(|words| line.ends_with(words))
+}
+
+/// `machine HOST login USER password VALUE`, as it is written into a .netrc.
+fn after_login(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(160)..at).unwrap_or_default();
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    find(line, b"machine ") && find(line, b"login ")
 }
 
 fn begins_line(text: &[u8], at: usize) -> bool {
     let before = text.get(at.saturating_sub(100)..at).unwrap_or_default();
-    let before = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
-    before.is_empty() || before == b"#define" || before == b"# define"
+    before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii().is_empty()
+}
+
+/// Whether a literal that follows the name is its value: `#define NAME "…"`, `storePassword '…'`, `@password "…"`,
+/// `(def password "…")`, `{:password "…"}`, `set :password, '…'`.
+fn is_defined(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(100)..at).unwrap_or_default();
+    let line = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let head = line.trim_ascii();
+    if matches!(head, b"" | b"#define" | b"# define" | b"@") {
+        return true;
+    }
+    match line.last() {
+        Some(b':') => !head.ends_with(b"::") && !head.ends_with(b"?:"),
+        Some(b'[') => head.ends_with(b"(let [") || head.ends_with(b"(binding ["),
+        Some(b' ') => {
+            let word = head.rsplit(|byte| matches!(byte, b' ' | b'(' | b'\t')).next().unwrap_or_default();
+            matches!(
+                word,
+                b"def"
+                    | b"defonce"
+                    | b"def-"
+                    | b"defparameter"
+                    | b"defvar"
+                    | b"defconst"
+                    | b"setq"
+                    | b"^:private"
+                    | b"define"
+            )
+        }
+        _ => false,
+    }
 }
 
 /// What is left of the line, as far as it is looked at.
@@ -272,21 +496,6 @@ fn enclosing(text: &[u8], at: usize) -> &str {
     head.get(head.len() - length..).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
 }
 
-/// Length up to the closing quote; an escaped quote is part of the value.
-fn closing(raw: &[u8], quote: u8) -> Option<usize> {
-    let mut escaped = false;
-    for (index, byte) in raw.iter().enumerate() {
-        if quote == b'\\' && *byte == b'\\' && raw.get(index + 1) == Some(&b'"') {
-            return Some(index);
-        }
-        if *byte == quote && !escaped {
-            return Some(index);
-        }
-        escaped = *byte == b'\\' && !escaped;
-    }
-    None
-}
-
 /// Length of a value without quotes.
 fn bare(syntax: Syntax, raw: &[u8], inside_string: bool) -> usize {
     let scheme = super::weigh::strip_scheme(std::str::from_utf8(raw).unwrap_or_default()).0;
@@ -306,7 +515,9 @@ fn bare(syntax: Syntax, raw: &[u8], inside_string: bool) -> usize {
         _ => false,
     });
     let length = stop.map_or(raw.len(), |(index, _)| index);
-    raw.get(..length).map_or(0, |value| value.trim_ascii_end().len())
+    let value = raw.get(..length).unwrap_or_default().trim_ascii_end();
+    // A comma behind a value that nothing quotes belongs to the list.
+    value.strip_suffix(b",").unwrap_or(value).len()
 }
 
 /// Whether nothing but punctuation, or another field, follows the value.

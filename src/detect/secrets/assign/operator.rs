@@ -1,14 +1,18 @@
 //! What stands between a name and its value.
 
+use super::super::name::{NameSays, name_says};
 use super::find;
+use super::literal::{Close, Literal, follows, is_lookup, literal};
 
 pub(super) struct Operator {
     /// Bytes from the name's end to the value.
     pub(super) offset: usize,
-    /// The quote that opens it.
-    pub(super) quote: Option<u8>,
+    /// What closes it, if it is a literal.
+    pub(super) close: Option<Close>,
     /// A bare `=`, without blanks.
     pub(super) joined: bool,
+    /// The value is the first argument of a call of the name.
+    pub(super) call: bool,
 }
 
 /// What stands around a name.
@@ -22,156 +26,149 @@ pub(super) struct Site {
     pub(super) flag: bool,
     /// It is in capitals, as constants are.
     pub(super) constant: bool,
-    /// It begins its line, or follows `#define`.
+    /// A literal behind it is its value: it begins its line, or follows `#define`, `def`, `@`, `set`.
     pub(super) first: bool,
+    /// A literal in a call of it is its value: `db_password("…")`, and no lookup.
+    pub(super) built: bool,
+    /// In source text.
+    pub(super) code: bool,
 }
 
 pub(super) fn operator(rest: &[u8], site: Site) -> Option<Operator> {
-    let Site { previous, called, flag, constant, first } = site;
+    let Site { previous, called, flag, constant, first, built, code } = site;
+    let mut call = false;
     let mut at = 0;
     let skip = |at: &mut usize, set: &[u8]| {
         let length = rest.get(*at..).unwrap_or_default().iter().take_while(|byte| set.contains(byte)).count();
         *at += length;
         length
     };
-    // The end of a quoted or bracketed name: `"name":`, `['name'] =`, `:name =>`, `name\":`, `**Name:**`.
-    if matches!(previous, Some(b'"' | b'\'' | b'`' | b'<' | b'[' | b'\\' | b':' | b'*' | b'.')) {
-        skip(&mut at, b"\"'`]\\");
+    let begins = |at: usize, mark: &[u8]| rest.get(at..).is_some_and(|rest| rest.starts_with(mark));
+    let literal_at = |at: usize| rest.get(at..).is_some_and(follows);
+    // The end of a quoted or bracketed name: `"name":`, `['name'] =`, `:name =>`, `name\":`, `**Name:**`, `{name} =`, `'#name',`.
+    if matches!(previous, Some(b'"' | b'\'' | b'`' | b'<' | b'[' | b'\\' | b':' | b'*' | b'.' | b'#' | b'=')) {
+        skip(&mut at, if matches!(previous, Some(b'"' | b'\'')) { b"\"'`]\\}" } else { b"\"'`]\\" });
+    } else if previous == Some(b'{') && begins(at, b"}") {
+        at += 1;
     }
+    let quoted = matches!(previous, Some(b'"' | b'\''))
+        || matches!(previous, Some(b'#' | b'='))
+            && rest.get(..at).is_some_and(|end| end.ends_with(b"\"") || end.ends_with(b"'"));
     if previous == Some(b'<') && rest.get(at) == Some(&b'>') {
-        return Some(Operator { offset: at + 1, quote: Some(b'<'), joined: false });
+        return Some(Operator { offset: at + 1, close: Some(Close::Byte(b'<')), joined: false, call });
     }
     skip(&mut at, b" \t*");
     // A type between name and value: `key: &str = "…"`, `const key string = "…"`, `String key = "…"`.
     if let Some(equals) = rest.iter().take(60).position(|byte| *byte == b'=')
         && rest.get(at..equals).is_some_and(|between| {
             between.len() < 40
-                && between.first().is_some_and(|byte| matches!(byte, b':' | b'[' | b'{') || byte.is_ascii_alphabetic())
-                && between.iter().all(|byte| byte.is_ascii_alphanumeric() || b" \t:&'<>?_[]|.{};".contains(byte))
+                && between
+                    .first()
+                    .is_some_and(|byte| matches!(byte, b':' | b'[' | b'{' | b'?' | b'!') || byte.is_ascii_alphabetic())
+                && between.iter().all(|byte| byte.is_ascii_alphanumeric() || b" \t:&'<>?!_[]|.{};".contains(byte))
         })
-        && rest
-            .get(equals + 1..)
-            .is_some_and(|tail| tail.trim_ascii_start().first().is_some_and(|byte| b"\"'`".contains(byte)))
+        && literal_at(equals + 1)
     {
         at = equals;
     }
     let operator_at = at;
     match rest.get(at)? {
+        // `=`, `:`, `:=`, `::=`, `=>`, `==`; a comparison is no assignment, but its literal gives it away all the same.
+        // `Token::CharData("…")` is a path.
+        b':' if code && begins(at, b"::") && operator_at == 0 => return None,
         b':' => {
-            at += 1;
-            if matches!(rest.get(at), Some(b'=' | b':')) {
+            skip(&mut at, b":");
+            if begins(at, b"=") {
                 at += 1;
             }
             skip(&mut at, b"*");
         }
         b'=' => {
             at += 1;
-            match rest.get(at) {
-                Some(b'>') => at += 1,
-                // A comparison is no assignment, but `== "…"` with a literal gives it away all the same.
-                Some(b'=') => {
-                    at += 1;
-                    if rest.get(at) == Some(&b'=') {
-                        at += 1;
-                    }
-                }
-                _ => {}
+            if begins(at, b">") {
+                at += 1;
+            } else {
+                skip(&mut at, b"=");
             }
         }
-        b'?' | b'|' if matches!(rest.get(at + 1), Some(b'=' | b'?' | b'|' | b':')) && literal_follows(rest, at + 1) => {
-            at += 2;
+        // Of a makefile: what is set only where it is not set yet, and what is added.
+        b'?' | b'+' if begins(at + 1, b"=") => at += 2,
+        // `?? "…"`, `|| "…"`, `// "…"`, `||= "…"`, `?: "…"`, `!= "…"`, `+= "…"`, `<- "…"`, `-> "…"`
+        b'?' | b'|' | b'!' | b'+' | b'/' | b'<' | b'-'
+            if sign(rest.get(at..)?).is_some_and(|length| literal_at(at + length)) =>
+        {
+            at += sign(rest.get(at..)?)?;
         }
-        b'o' if rest.get(at..).is_some_and(|rest| rest.starts_with(b"or ")) && literal_follows(rest, at + 2) => at += 3,
-        // `("password", "…")` and `setPassword("…")`; other calls and lists only mention the name.
-        b',' if (constant || matches!(previous, Some(b'"' | b'\''))) && literal_follows(rest, at) => at += 1,
-        b'(' if called && literal_follows(rest, at) => at += 1,
-        // `env("NAME") || "…"`, `os.environ.get("NAME") or "…"`
-        b')' if matches!(previous, Some(b'"' | b'\'')) => {
+        // `or "…"`, `eq '…'`, `to "…"`, `by lazy { "…"`
+        byte if byte.is_ascii_alphabetic()
+            && word(rest.get(at..)?, quoted).is_some_and(|length| literal_at(at + length)) =>
+        {
+            at += word(rest.get(at..)?, quoted)?;
+        }
+        // `("password", "…")` and `:password, "…"`; other calls and lists only mention the name.
+        b',' if (constant || quoted || previous == Some(b':')) && literal_at(at + 1) => at += 1,
+        b'(' if (called || built && operator_at == 0) && literal_at(at + 1) => {
             at += 1;
-            skip(&mut at, b" \t");
-            // `|| "…"`, `?? "…"`, `.unwrap_or_else(|_| "…")`, `.orElse("…")`
-            let tail = rest.get(at..)?;
-            let length = tail.iter().take(40).position(|byte| matches!(byte, b'"' | b'\''))?;
-            let between = tail.get(..length)?.to_ascii_lowercase();
-            // Nothing else stands between, or one method that names a fallback.
-            let direct = matches!(between.trim_ascii(), b"||" | b"??" | b"?:" | b"or");
-            let method = between.starts_with(b".") && [&b"or_"[..], b"else"].iter().any(|mark| find(&between, mark));
-            if !direct && !method {
-                return None;
-            }
-            at += length;
+            call = true;
         }
+        b'{' if built && operator_at == 0 && literal_at(at + 1) => at += 1,
+        // `env("NAME") || "…"`, `os.environ.get("NAME") or "…"`
+        b')' if quoted => at = fallback(rest, at, constant)?,
         // `--password value`, `ENV NAME value`
         _ if flag && operator_at > 0 => {}
-        // `#define NAME "value"`, `storePassword "value"`
-        b'"' | b'\'' if first && operator_at > 0 => {}
+        // `#define NAME "value"`, `storePassword "value"`, `@password "value"`
+        _ if first && operator_at > 0 && literal_at(at) => {}
         _ => return None,
     }
     // `Password=abc;` of a connection string: no blank on either side.
     let joined =
         operator_at == 0 && rest.first() == Some(&b'=') && at == 1 && !matches!(rest.get(1), Some(b' ' | b'\t'));
     skip(&mut at, b" \t");
-    // Prefixes of string literals: `b"…"`, `r"…"`, `u'…'`, `@"…"`, `\"…`.
-    let prefix =
-        rest.get(at..).unwrap_or_default().iter().take(3).take_while(|byte| b"bBrRuUfF@$L&".contains(byte)).count();
-    if prefix > 0 && matches!(rest.get(at + prefix), Some(b'"' | b'\'')) {
-        at += prefix;
-    }
-    // `String::from("…")`, `Some("…")`, `NSString stringWithString:@"…"` and other wrappings of one literal.
-    if let Some(open) = wrapped(rest.get(at..)?) {
-        at += open;
-    }
-    if rest.get(at) == Some(&b'\\') && matches!(rest.get(at + 1), Some(b'"')) {
-        return Some(Operator { offset: at + 2, quote: Some(b'\\'), joined: false });
-    }
-    // `"""…"""` on one line
-    if rest.get(at..).is_some_and(|rest| rest.starts_with(b"\"\"\"") || rest.starts_with(b"'''")) {
-        at += 2;
-    }
-    match rest.get(at) {
-        Some(quote @ (b'"' | b'\'' | b'`')) => Some(Operator { offset: at + 1, quote: Some(*quote), joined: false }),
-        Some(_) => Some(Operator { offset: at, quote: None, joined }),
-        None => None,
+    match literal(rest.get(at..)?) {
+        Some(Literal { open, close }) => Some(Operator { offset: at + open, close: Some(close), joined: false, call }),
+        None => Some(Operator { offset: at, close: None, joined, call }),
     }
 }
 
-/// Bytes up to the quote of a literal that is wrapped in one call: `String::from(`, `new SecretKey(`.
-fn wrapped(rest: &[u8]) -> Option<usize> {
-    let open = rest.iter().take(48).position(|byte| *byte == b'(')?;
-    let head = rest.get(..open)?;
-    let plain = !head.is_empty()
-        && head.iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b' ' | b'.' | b'<' | b'>' | b'[' | b']')
-        });
-    let lower = head.to_ascii_lowercase();
-    let lower = lower.strip_suffix(b"getbytes").unwrap_or(&lower);
-    // Lookups name the secret and do not hold it.
-    let lookup = [
-        &b"env"[..],
-        b"get",
-        b"fetch",
-        b"lookup",
-        b"read",
-        b"find",
-        b"prompt",
-        b"input",
-        b"require",
-        b"config",
-        b"load",
-        b"ask",
-        b"translate",
-        b"param",
-        b"select",
-        b"query",
-    ]
-    .iter()
-    .any(|word| find(lower, word));
-    let inside = rest.get(open + 1..)?;
-    let lead = inside.iter().take(8).take_while(|byte| byte.is_ascii_whitespace() || b"bBrRu@".contains(byte)).count();
-    let literal = inside.get(lead).is_some_and(|byte| matches!(byte, b'"' | b'\''));
-    (plain && literal && !lookup && head.len() > 2).then_some(open + 1 + lead)
+/// Bytes of an operator of signs that only a literal makes one.
+fn sign(rest: &[u8]) -> Option<usize> {
+    const SIGNS: &[&[u8]] =
+        &[b"||=", b"??=", b"//=", b"!==", b"||", b"??", b"?:", b"?=", b"//", b"!=", b"+=", b"<-", b"->"];
+    SIGNS.iter().find(|sign| rest.starts_with(sign)).map(|sign| sign.len())
 }
 
-fn literal_follows(rest: &[u8], at: usize) -> bool {
-    rest.get(at + 1..).is_some_and(|tail| matches!(tail.trim_ascii_start().first(), Some(b'"' | b'\'' | b'@')))
+/// Bytes of an operator that is a word. `to` joins a pair in Kotlin, where the name is a literal itself.
+fn word(rest: &[u8], quoted: bool) -> Option<usize> {
+    const WORDS: &[&[u8]] = &[b"or ", b"eq ", b"ne ", b"by lazy {", b"isEqualToString:", b"isEqual:"];
+    WORDS
+        .iter()
+        .find(|word| rest.starts_with(word))
+        .map(|word| word.len())
+        .or((quoted && rest.starts_with(b"to ")).then_some(3))
+}
+
+/// Where the literal begins that stands in for what a lookup does not find: `) || "…"`, `.unwrap_or_else(|_| "…")`,
+/// `.orElse("…")`, `) { "…" }`; behind the name of a variable also `), "…"`.
+fn fallback(rest: &[u8], at: usize, constant: bool) -> Option<usize> {
+    let closed = rest.get(at..)?.iter().take_while(|byte| matches!(byte, b')' | b' ' | b'\t')).count();
+    let at = at + closed;
+    let tail = rest.get(at..)?;
+    let length = tail.iter().take(40).position(|byte| matches!(byte, b'"' | b'\'' | b'`'))?;
+    let between = tail.get(..length)?.to_ascii_lowercase();
+    // Nothing else stands between, or one method that names a fallback.
+    let direct = matches!(between.trim_ascii(), b"||" | b"??" | b"?:" | b"or" | b"//" | b"{")
+        || constant && between.trim_ascii() == b",";
+    let method = between.starts_with(b".") && [&b"or_"[..], b"or(", b"else"].iter().any(|mark| find(&between, mark));
+    (direct || method).then_some(at + length)
+}
+
+/// Whether a call of this name is given its value: no lookup, no check of a form, no message.
+pub(super) fn is_built(name: &str) -> bool {
+    const COMPARED: &[&str] = &["equals", "equalsignorecase", "eq", "contentequals", "isequalto", "eql"];
+    let method = name.rsplit('.').next().unwrap_or(name);
+    // `t.pass("…")` is a verb, `pwd.getpwnam("…")` looks up.
+    COMPARED.contains(&method.to_ascii_lowercase().as_str())
+        || !is_lookup(method.as_bytes())
+            && !method.eq_ignore_ascii_case("pass")
+            && name_says(method, "") > NameSays::Maybe
 }

@@ -67,6 +67,21 @@ fn says(name: &str, around: &str) -> NameSays {
     if last == "pass" && before_last.is_some_and(|before| is(PASS_OF, before)) {
         return NameSays::No;
     }
+    // `needless_pass_by_value`, `TLS_PSK_WITH_AES`: a way of doing it.
+    let way = own.windows(2).any(|pair| match pair {
+        [word, next] => {
+            word == "pass"
+                && matches!(
+                    next.as_str(),
+                    "by" | "through" | "thru" | "if" | "over" | "along" | "fail" | "rate" | "all"
+                )
+                || word == "psk" && next == "with"
+        }
+        _ => false,
+    });
+    if way {
+        return NameSays::No;
+    }
     if own.iter().any(|word| is(PASSWORD, word)) {
         return NameSays::Password;
     }
@@ -107,8 +122,23 @@ fn says(name: &str, around: &str) -> NameSays {
 }
 
 /// Words that end in `pass` or `pwd` and hold no password.
-const NO_PASS: &[&str] =
-    &["bypass", "compass", "surpass", "trespass", "encompass", "overpass", "underpass", "multipass"];
+const NO_PASS: &[&str] = &[
+    "onepass",
+    "twopass",
+    "singlepass",
+    "lowpass",
+    "highpass",
+    "bandpass",
+    "eccpwd",
+    "bypass",
+    "compass",
+    "surpass",
+    "trespass",
+    "encompass",
+    "overpass",
+    "underpass",
+    "multipass",
+];
 
 /// `dbPassword`, `DB_PASSWORD`, `db-password`, `db.password` are all `db`, `password`; `APIKey` is `api`, `key`.
 pub(super) fn words(name: &str) -> Vec<String> {

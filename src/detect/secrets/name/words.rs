@@ -381,6 +381,10 @@ pub(super) const ABOUT: &[&str] = &[
 ];
 /// A word that makes it public wherever it stands.
 pub(super) const PUBLIC: &[&str] = &[
+    "update",
+    "rotate",
+    "regenerate",
+    "validate",
     "public",
     "publishable",
     "pub",

@@ -26,6 +26,16 @@ pub(super) fn read(text: &str, scale: &mut Scale<'_>) {
             }
             continue;
         }
+        // `variable "token" { default = "…" }` on one line.
+        if let Some((head, inside)) = content.split_once('{').filter(|(head, _)| {
+            content.ends_with('}') && !head.contains('=') && head.starts_with(|first: char| first.is_ascii_alphabetic())
+        }) {
+            let label = head.trim().rsplit([' ', '\t']).next().unwrap_or_default().trim_matches('"').to_owned();
+            let begin = start + head.len() + 1;
+            let lead = inside.len() - inside.trim_start().len();
+            assignment(text, begin + lead, start + content.len() - 1, &mut (label, Members::default()), scale);
+            continue;
+        }
         if content.ends_with('{') || content.ends_with('[') {
             // `resource "aws_db_instance" "main" {`, `environment = {`
             let label = content.trim_end_matches(['{', '[', ' ', '=']).rsplit([' ', '\t']).next().unwrap_or_default();

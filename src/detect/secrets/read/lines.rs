@@ -61,7 +61,10 @@ pub(super) fn read(text: &str, dialect: Dialect, scale: &mut Scale<'_>) {
         match assigned(text, start, start + content.len(), dialect) {
             Some(found) => {
                 at = next.max(found.next);
-                if found.nested {
+                if found.name == "Environment" && found.quoted {
+                    // Several settings of a systemd unit on one line.
+                    loose(Syntax::Shell, text, start..start + content.len(), scale);
+                } else if found.nested {
                     json::read(text, found.span, found.name, scale);
                 } else {
                     let around = if section.is_empty() { "" } else { section.as_str() };

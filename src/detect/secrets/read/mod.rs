@@ -39,7 +39,7 @@ pub(super) fn read(text: &str, keywords: &[usize], scale: &mut Scale<'_>) {
         Form::Hcl => hcl::read(text, scale),
         Form::Sql => sql::read(text, scale),
         Form::Csv => csv::read(text, scale),
-        Form::Code | Form::Shell | Form::Text => {}
+        Form::Code | Form::Shell | Form::Make | Form::Text => {}
     }
 }
 

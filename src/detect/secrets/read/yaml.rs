@@ -330,6 +330,13 @@ impl<'t> Reader<'t, '_, '_> {
     /// An element of a list: `- KEY=value`, `- "--password"`, or a line of another form.
     fn element(&mut self, at: usize, stop: usize) -> usize {
         let Some(written) = self.text.get(at..stop) else { return 0 };
+        // `- {name: API_KEY, value: …}`
+        if written.starts_with('{') && !written.starts_with("{{") {
+            let end = flow_end(self.text, at, stop);
+            let key = self.stack.last().map(|open| open.key.clone()).unwrap_or_default();
+            json::read(self.text, at..end, &key, self.scale);
+            return end;
+        }
         let quote = written.chars().next().filter(|letter| matches!(letter, '"' | '\''));
         let span = match quote {
             Some(quote) => at + 1..closing(self.text, at + 1, quote).filter(|end| *end <= stop).unwrap_or(stop),

@@ -76,6 +76,10 @@ const SHIPPED: &[&str] = &[
     "scott",
     "tiger",
     "minio",
+    // Examples of RFC 6750 and RFC 7617, and everybody after them.
+    "mf_9.b5f-4.1jqm",
+    "open sesame",
+    "opensesame",
     "keyboard cat",
     "shhhh",
     "shhh",

@@ -9,6 +9,11 @@ pub(in super::super) fn is_wording(value: &str) -> bool {
     if TRANSLATIONS.contains(&lower.as_str()) {
         return true;
     }
+    // `Again:` asks.
+    if value.ends_with([':', '?', '…']) && value.chars().all(|letter| letter.is_alphabetic() || " :?…".contains(letter))
+    {
+        return true;
+    }
     let letters = value.chars().filter(|letter| letter.is_alphabetic()).count();
     let foreign = value.chars().filter(|letter| letter.is_alphabetic() && u32::from(*letter) > 0x250).count();
     let scripts = foreign > 0;

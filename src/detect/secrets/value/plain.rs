@@ -1,5 +1,7 @@
 //! Plain data: numbers, paths, addresses, code, sentences.
 
+use super::super::shape::is_uuid;
+
 /// Numbers, versions, paths, addresses without credentials, sentences, identifiers.
 pub(super) fn is_plain(value: &str) -> bool {
     let bytes = value.as_bytes();
@@ -28,8 +30,11 @@ pub(super) fn is_plain(value: &str) -> bool {
         || is_moment(value)
         || is_joint(value)
         || is_code(value)
+        || is_rules(value)
         || is_address(value)
         || is_sentence(value)
+        // The scope of a signature of AWS: `key-id/date/region/service/aws4_request`.
+        || value.contains('/') && value.ends_with("4_request")
         || value.starts_with("sha256:")
         || value.starts_with("sha512-")
 }
@@ -58,6 +63,10 @@ fn is_moment(value: &str) -> bool {
 /// The middle of a concatenation: `'.token().'`, `" + token + "`.
 fn is_joint(value: &str) -> bool {
     let inner = value.trim();
+    // A literal in a literal: `'"…"'`.
+    if let Some(once) = inner.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        return once.contains(['"', '+', ' ']);
+    }
     inner.starts_with(['\'', '"'])
         || inner.len() > 2
             && ["'.", "\" +", "' +", "'+", "\"+"]
@@ -67,7 +76,39 @@ fn is_joint(value: &str) -> bool {
 
 /// Names of things in code and markup: `user.password`, `Foo::bar`, `#password`, `input[name=pass]`, `get()`, `DB_PASSWORD`.
 fn is_code(value: &str) -> bool {
+    // A constant's name that ends in an identifier: `RSA_SEAL_KEY_3bd1c4bf-…`.
+    let name = value.trim_end_matches('}');
+    if let Some((head, id)) = name.len().checked_sub(36).and_then(|at| name.split_at_checked(at))
+        && is_uuid(id)
+        && head.ends_with(['_', '{'])
+        && head.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'{'))
+    {
+        return true;
+    }
+    // SubjectPublicKeyInfo of RSA, P-256, P-384 and Ed25519 (RFC 5280): public.
+    const PUBLIC: &[&str] = &[
+        "MIIBIjANBgkqhkiG9w0B",
+        "MIICIjANBgkqhkiG9w0B",
+        "MIGfMA0GCSqGSIb3DQEB",
+        "MFkwEwYHKoZIzj0C",
+        "MHYwEAYHKoZIzj0C",
+        "MCowBQYDK2Vw",
+    ];
+    if PUBLIC.iter().any(|start| value.starts_with(start)) {
+        return true;
+    }
     let dotted = value.contains('.') || value.contains("::");
+    let value = value.strip_prefix('$').filter(|rest| rest.contains("::")).unwrap_or(value);
+    // Records with colons between their fields, and paths of a registry.
+    let parts = value.split([':', '\\']).filter(|part| !part.is_empty());
+    if value.matches(':').count() >= 3 || value.matches('\\').count() >= 3 && parts.clone().count() >= 3 {
+        let named = parts
+            .clone()
+            .filter(|part| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-,. ".contains(&byte)));
+        if named.count() == parts.count() {
+            return true;
+        }
+    }
     if dotted
         && value.split(['.', ':']).all(|part| {
             part.is_empty()
@@ -100,6 +141,31 @@ fn is_code(value: &str) -> bool {
         || ["[a-z", "[A-Z", "\\d", "\\w", "(?", "[^", ".*"].iter().any(|part| value.contains(part));
     let code = value.contains(' ') && value.contains(['(', ')', '{', '}', ';', '=']);
     constant || call || selector || markup || pattern || code
+}
+
+/// Rules of a form's validator: `required|min:8|confirmed`.
+fn is_rules(value: &str) -> bool {
+    value.contains('|')
+        && value.split('|').all(|rule| {
+            let (name, argument) = rule.split_once(':').unwrap_or((rule, "1"));
+            !argument.is_empty()
+                && name.len() >= 2
+                && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        })
+        && value.split('|').any(|rule| {
+            matches!(
+                rule,
+                "required"
+                    | "string"
+                    | "confirmed"
+                    | "nullable"
+                    | "sometimes"
+                    | "integer"
+                    | "email"
+                    | "array"
+                    | "filled"
+            )
+        })
 }
 
 /// E-mail addresses, host names, ARNs, MIME types.

@@ -80,7 +80,8 @@ pub(super) fn is_reference(value: &str) -> bool {
         return true;
     }
     let template = ["${", "$(", "{{", "<%", "#{", "%{", "@@", "$[["].iter().any(|mark| value.contains(mark));
-    let shell = value.strip_prefix('$').is_some_and(|rest| {
+    // `$$NAME` of a makefile and of compose files.
+    let shell = value.strip_prefix("$$").or_else(|| value.strip_prefix('$')).is_some_and(|rest| {
         rest.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
             && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
             || rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'-') && rest.len() > 2
@@ -101,7 +102,22 @@ pub(super) fn is_reference(value: &str) -> bool {
     let format = ["%s", "%v", "%q", "%d", "%@"].iter().any(|mark| value.contains(mark))
         || matches!(value, "{}" | "?" | "$1" | "$2")
         || value.starts_with("%(");
-    template || shell || windows || braces || format
+    template || shell || is_variables(value) || windows || braces || format
+}
+
+/// `$user:$password`: variables alone, with signs between them.
+fn is_variables(value: &str) -> bool {
+    let mut parts = value.split('$');
+    let lead = parts.next().is_some_and(str::is_empty);
+    let mut count = 0;
+    let named = parts.all(|part| {
+        count += 1;
+        let name = part.trim_end_matches(|letter: char| ":@/-.=".contains(letter));
+        part.len() - name.len() <= 3
+            && name.len() > 1
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    });
+    lead && named && count >= 2
 }
 
 /// Literal characters beside expressions that are still no secret of their own.
