@@ -16,6 +16,10 @@ pub(super) fn is_ciphertext(value: &str) -> bool {
     }
     // `ENC[AES256_GCM,data:…,iv:…,tag:…]` of sops, `ENC[PKCS7,…]` of eyaml.
     if let Some(rest) = after("ENC[") {
+        // A reader of plain text cuts the value at its first comma.
+        if ["AES256_GCM", "PKCS7", "GPG", "KMS"].contains(&rest) {
+            return true;
+        }
         let (scheme, data) = rest.split_once(',').unwrap_or((rest, ""));
         return !data.is_empty() && is_name(scheme) && data.len() >= 24 || is_filler(rest, ']');
     }
@@ -64,6 +68,7 @@ mod tests {
         for value in [
             format!("ENC[AES256_GCM,data:{data},iv:{data}=,tag:{data}==,type:str]"),
             format!("ENC[PKCS7,{data}]"),
+            "ENC[AES256_GCM".to_owned(),
             format!("ENC({data})"),
             "ENC(encrypted-value)".to_owned(),
             format!("encrypted:{data}"),

@@ -13,7 +13,7 @@ pub(super) use placeholder::is_wording;
 pub(super) use plain::is_passphrase;
 use plain::is_plain;
 pub(super) use reference::fallback;
-use reference::is_reference;
+use reference::{is_interpolated, is_reference};
 
 use super::shape::{is_noise, plain_letters};
 use crate::evidence::repo::ValueKind;
@@ -23,6 +23,9 @@ pub(super) fn looks(value: &str) -> ValueKind {
     let value = value.trim();
     if value.is_empty() {
         return ValueKind::Empty;
+    }
+    if is_interpolated(value) {
+        return ValueKind::Reference;
     }
     if is_noise(value) && !["://", "{{", "${", "<%"].iter().any(|mark| value.contains(mark)) {
         return ValueKind::Secret;
