@@ -104,6 +104,9 @@ pub struct Watch {
     /// Where the attempts that must be denied go.
     pub method: String,
     pub path: String,
+    /// Method and path of where they go instead, if the first is not denied there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<(String, String)>,
     /// So many attempts.
     pub attempts: u8,
     pub metrics: Option<Url>,
@@ -121,7 +124,7 @@ impl Question for Watch {
     /// Each attempt with its requeue and retry; the metrics page twice a look before, and after; one read of each rule
     /// source.
     fn ceiling(&self, _target: &Target) -> u32 {
-        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * u32::from(self.attempts) + 2 * LOOKS + POLLS);
+        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * (u32::from(self.attempts) + 1) + 2 * LOOKS + POLLS);
         let rules = [&self.prometheus, &self.alertmanager, &self.loki].into_iter().flatten().count();
         metrics + u32::try_from(rules).unwrap_or(3)
     }
