@@ -224,8 +224,8 @@ impl Court<'_> {
         let which = format!("a {} answer", answer.status);
         // Where the answer came from is no secret to whoever asked there.
         let host = self.deployment.host();
-        let authority =
-            [Listener::Main, Listener::Plain].map(|listener| listener.host(self.target).unwrap_or_default());
+        let authority = [Listener::Main, Listener::Plain, Listener::Clear]
+            .map(|listener| listener.host(self.target).unwrap_or_default());
         let mut own = own.to_vec();
         own.extend([host, answer.address.as_str()]);
         own.extend(authority.iter().map(String::as_str));

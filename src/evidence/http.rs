@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{Ask, Question};
 use crate::seen_as;
-use crate::target::Target;
+use crate::target::{Deployment, Target};
 
 /// One request, symbolically: the probe fills in the credential when it sends.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -84,6 +85,12 @@ impl Request {
     }
 
     #[must_use]
+    pub fn in_clear(mut self) -> Self {
+        self.listener = Listener::Clear;
+        self
+    }
+
+    #[must_use]
     pub fn exact(mut self) -> Self {
         self.exact = true;
         self
@@ -102,9 +109,8 @@ impl Request {
         };
         match self.listener {
             Listener::Main => deployment.at(&self.path),
-            Listener::Plain => {
-                let origin = deployment.plain_listener().origin().ascii_serialization();
-                format!("{origin}{}", self.path)
+            Listener::Plain | Listener::Clear => {
+                format!("{}{}", self.listener.url(deployment).origin().ascii_serialization(), self.path)
             }
         }
     }
@@ -149,6 +155,7 @@ impl Question for Request {
         let plain = match self.listener {
             Listener::Main => "",
             Listener::Plain => ", plain HTTP",
+            Listener::Clear => ", plain HTTP on the HTTPS port",
         };
         let extra: String = self.headers.iter().map(|(name, value)| format!(", {name}: {value}")).collect();
         let nth = if self.nth == 0 { String::new() } else { format!(", again ({})", self.nth) };
@@ -164,16 +171,24 @@ pub enum Listener {
     Main,
     /// The plain-HTTP listener beside it.
     Plain,
+    /// The port of the target's own `https://` URL, spoken to in clear.
+    Clear,
 }
 
 impl Listener {
+    /// The URL under which it is asked.
+    pub fn url(self, deployment: &Deployment) -> Url {
+        match self {
+            Self::Main => deployment.url.clone(),
+            Self::Plain => deployment.plain_listener(),
+            Self::Clear => deployment.in_clear(),
+        }
+    }
+
     /// `host:port` of the listener.
     pub fn host(self, target: &Target) -> Option<String> {
         let deployment = target.deployment.as_ref()?;
-        let url = match self {
-            Self::Main => deployment.url.clone(),
-            Self::Plain => deployment.plain_listener(),
-        };
+        let url = self.url(deployment);
         Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
     }
 }
