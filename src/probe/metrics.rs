@@ -94,7 +94,7 @@ impl Watching<'_> {
                 match sender.send(&attempt(method, path, with.clone()).again(nth)).await {
                     // Whoever is sent to a login page was denied as well.
                     Ok(exchange) if exchange.is_denied() || (300..400).contains(&exchange.status) => {
-                        watched.denied += 1
+                        watched.denied += 1;
                     }
                     Ok(exchange) => watched.not_denied = Some(format!("{method} {path} answered {}", exchange.status)),
                     Err(unseen) => watched.not_denied = Some(format!("{method} {path}: {unseen}")),
