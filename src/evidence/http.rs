@@ -339,7 +339,21 @@ pub struct Exchange {
     pub took: u64,
 }
 
+/// Characters of a body that are kept as text at most, and of an error, which is looked through to its end.
+pub const TEXT_CAP: usize = 16 * 1024;
+pub const ERROR_TEXT_CAP: usize = 128 * 1024;
+
 impl Exchange {
+    /// Characters of its body that are kept.
+    pub fn text_cap(status: u16) -> usize {
+        if status >= 400 { ERROR_TEXT_CAP } else { TEXT_CAP }
+    }
+
+    /// Whether the body has more than its text.
+    pub fn is_cut(&self) -> bool {
+        !self.body.complete || self.body.text.chars().count() >= Self::text_cap(self.status)
+    }
+
     /// The first value of the header, compared without case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -366,7 +380,7 @@ pub struct BodySeen {
     pub length: u64,
     /// False where the 1 MiB cap cut it.
     pub complete: bool,
-    /// The first 16 KiB, masked, invalid UTF-8 replaced.
+    /// The first 16 KiB, of an error 128 KiB, masked, invalid UTF-8 replaced.
     pub text: String,
     /// SHA-256 of the whole masked body, volatile parts included.
     pub sha256: String,
