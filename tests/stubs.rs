@@ -113,7 +113,9 @@ fn states_of(stub: &Stub) -> Vec<State> {
         }
         Key::Own(paths) => {
             let named = !matches!(paths.get("named"), Some(Said::Flag(false)));
-            state("key", paths.clone(), named, Access::Denied)
+            // A denial beside paths that are not there, from nobody known: what is used may stand elsewhere.
+            let told = named || paths.contains_key("else");
+            state("key", paths.clone(), named, if told { Access::Denied } else { Access::Unclear })
         }
     };
     // Broken where it should answer or deny: what is public still names it, where that is another path.

@@ -12,11 +12,11 @@ use super::origins::{EVIL, OTHER_EVIL, hostile};
 use crate::check::{About, Check, DecidedFrom, Reserve, Severity, Verdict};
 use crate::evidence::api::Description;
 use crate::evidence::http::{Credential, Exchange, Free, Listener, Request};
-use crate::evidence::mcp::{self, Conversation, EraAsked};
+use crate::evidence::mcp::{self, Conversation, EraAsked, Step};
 use crate::evidence::{Ask, Evidence, Question as _, Unseen};
 use crate::target::Target;
 use court::Court;
-use subjects::probe;
+use subjects::{listings, probe};
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -56,6 +56,7 @@ impl Check for CorsOrigins {
         asks.extend(subjects.requests(target).into_iter().map(Ask::from));
         asks.extend(subjects.conversations(target, deployment).into_iter().map(|(ask, _)| Ask::from(ask)));
         asks.extend(subjects.older(target).into_iter().map(Ask::from));
+        asks.extend(listings(target, seen, &subjects).into_iter().map(Ask::from));
         // Whether an answer that names the foreign origin reflects it or happens to be fixed.
         if let Some(first) = &subjects.representative
             && seen.of(&probe(target, first, Some(EVIL))).is_ok_and(|answer| grants(answer) == [EVIL])
@@ -105,6 +106,12 @@ impl Check for CorsOrigins {
                 asks,
                 sends: asks.saturating_mul(conversation.ceiling(target).max(each)),
             });
+            let listing = Conversation { steps: vec![Step::ListTools], ..conversation };
+            reserves.push(Reserve {
+                what: "a hostile origin that lists the tools of each MCP server, in each era".into(),
+                asks: servers.saturating_mul(2),
+                sends: servers.saturating_mul(2).saturating_mul(listing.ceiling(target)),
+            });
         }
         reserves
     }
@@ -141,6 +148,7 @@ impl Check for CorsOrigins {
         }
         court.servers(&subjects, evidence);
         court.older(&subjects, evidence);
+        court.listings(&subjects, evidence);
         court.limited(evidence);
         court.ordinary(&subjects, evidence);
         court.verdict

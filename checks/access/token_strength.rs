@@ -1,5 +1,7 @@
 //! The deployment's token is long and shows no sign of weakness; that it is random, one sample cannot prove.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -201,57 +203,38 @@ fn once_more(control: Request) -> Vec<Ask> {
     vec![control.clone().again(1).into(), control.again(2).into(), valid.into()]
 }
 
-/// A server that answers now so, now so, shows by no answer that it asks for the token.
-fn contradicted(evidence: &Evidence, control: &Request) -> Result<(), Unseen> {
-    for (request, exchange) in evidence.exchanges() {
-        let same = request.method == control.method
-            && request.path == control.path
-            && request.listener == control.listener
-            && request.headers == control.headers;
-        let against = match &request.credential {
-            Credential::None => exchange.is_success(),
-            Credential::Valid => exchange.is_denied(),
-            // That others are let in, too, is another item's fault.
-            Credential::Wrong | Credential::Mutated(_) | Credential::Leaked(_) | Credential::Dummy => false,
-        };
-        if same && against {
-            return Err(Unseen::NotComparable(format!(
-                "{} {} answers {} with {}, and otherwise at another time",
-                request.method, request.path, exchange.status, request.credential
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// One request that is let in at one time and denied at another: such a server asks for nothing in particular.
-fn flips(evidence: &Evidence) -> Result<(), Unseen> {
+/// One request that is let in at one time and denied at another: such a server shows by no answer what it asks for.
+fn answers_by_turns(evidence: &Evidence) -> Result<(), Unseen> {
+    let mut seen: BTreeMap<Request, (bool, bool)> = BTreeMap::new();
+    // That other tokens are let in, too, is another item's fault.
     let own = |request: &Request| matches!(request.credential, Credential::None | Credential::Valid);
-    let all: Vec<_> = evidence.exchanges().filter(|(request, _)| own(request)).collect();
-    for (request, _) in all.iter().filter(|(_, exchange)| exchange.is_success()) {
-        let first = Request::clone(request).again(0);
-        let denied = |(other, exchange): &&(&Request, &Exchange)| {
-            exchange.is_denied() && other.credential == request.credential && Request::clone(other).again(0) == first
-        };
-        if all.iter().any(|other| denied(&other)) {
-            return Err(Unseen::NotComparable(format!(
-                "{} {} with {} is let in at one time and denied at another",
-                request.method, request.path, request.credential
-            )));
+    for (request, exchange) in evidence.exchanges().filter(|(request, _)| own(request)) {
+        let mut same = request.clone().again(0);
+        // An origin may be a reason to refuse who has the token, and none to let in who has not.
+        if same.credential == Credential::None {
+            same.origin = None;
         }
+        let (admitted, denied) = seen.entry(same).or_default();
+        *admitted |= exchange.is_success();
+        *denied |= exchange.is_denied();
     }
-    Ok(())
+    match seen.into_iter().find(|(_, by_turns)| *by_turns == (true, true)) {
+        None => Ok(()),
+        Some((request, _)) => Err(Unseen::NotComparable(format!(
+            "{} {} with {} is let in at one time and denied at another",
+            request.method, request.path, request.credential
+        ))),
+    }
 }
 
 /// Whether anything of the run shows that the token opens what is closed without it: how strong a token is that nothing
 /// asks for decides nothing.
 fn admitted(evidence: &Evidence) -> Result<String, Unseen> {
-    flips(evidence)?;
+    answers_by_turns(evidence)?;
     for (request, exchange) in evidence.exchanges() {
         if request.credential == Credential::Valid && exchange.is_success() {
             let without = request.clone().with(Credential::None);
             if evidence.of(&without).is_ok_and(Exchange::is_denied) {
-                contradicted(evidence, request)?;
                 return Ok(format!("{} {} is closed without the token and open with it", request.method, request.path));
             }
         }
@@ -407,6 +390,45 @@ mod tests {
                 .with(request.clone().with(Credential::Valid), answer(with));
             assert_eq!(TokenStrength::default().judge(&target(), &evidence).status(), Status::Inconclusive);
         }
+    }
+
+    #[test]
+    fn a_server_that_answers_by_turns_is_no_control() {
+        let request = Request::get("/api");
+        let answer = |status| crate::checks::access::stage::answer(status);
+        let closed = Evidence::at(DateTime::UNIX_EPOCH)
+            .with(token(), strong())
+            .with(request.clone(), answer(401))
+            .with(request.clone().with(Credential::Valid), answer(200));
+        let judge = |evidence: &Evidence| TokenStrength::default().judge(&target(), evidence).status();
+        assert_eq!(judge(&closed), Status::Pass);
+        for (again, status) in [
+            (request.clone().again(1), 200),
+            (request.clone().from_origin("https://other.example"), 200),
+            (request.clone().with(Credential::Valid).again(1), 401),
+        ] {
+            assert_eq!(judge(&closed.clone().with(again, answer(status))), Status::Inconclusive);
+        }
+        let gate = request.with(Credential::Valid).from_origin("https://other.example");
+        assert_eq!(judge(&closed.with(gate, answer(403))), Status::Pass);
+    }
+
+    #[test]
+    fn the_control_is_asked_once_more_where_another_token_is_let_in() {
+        let target = Target { deployment: target().deployment.map(with_a_readable_endpoint), ..target() };
+        let control = Request::get("/api/items");
+        let answer = |status| crate::checks::access::stage::answer(status);
+        let sure = Evidence::at(DateTime::UNIX_EPOCH).with(control.clone().with(Credential::Wrong), answer(401));
+        let doubtful = Evidence::at(DateTime::UNIX_EPOCH).with(control.clone().with(Credential::Wrong), answer(200));
+        let asks = |seen: &Evidence| TokenStrength::default().asks(&target, seen);
+        let again = Ask::from(control.again(2));
+        assert!(!asks(&sure).contains(&again) && asks(&doubtful).contains(&again));
+    }
+
+    fn with_a_readable_endpoint(mut deployment: Deployment) -> Deployment {
+        deployment.endpoints =
+            vec![Endpoint { method: "GET".into(), path: "/api/items".into(), public: None, method_named: true }];
+        deployment
     }
 
     fn aspects(verdict: &Verdict) -> Vec<&str> {

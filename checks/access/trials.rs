@@ -313,6 +313,17 @@ pub(super) fn unbreakable(target: &Target, operation: &Operation) -> Option<Stri
             "no valid value could be made for {named} of {name}, so that nothing in it was broken: give an `example`"
         ));
     }
+    let untried = schema::untried(schema);
+    if !untried.is_empty() {
+        let named = untried.into_iter().collect::<Vec<_>>().join(", ");
+        return Some(format!("the body of {name} is bound by {named}, which no request breaks"));
+    }
+    if operation.media.len() > 1 {
+        return Some(format!(
+            "the body of {name} may be {}, of which JSON alone is tried",
+            bounded(&operation.media.join(", "))
+        ));
+    }
     let free = schema::broken(schema, operation.example.as_ref()).is_empty() && cases(target, operation).is_empty();
     free.then(|| format!("the description of {name} allows any body, so that none is invalid"))
 }

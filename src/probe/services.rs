@@ -186,22 +186,16 @@ impl Asking<'_> {
         changed
     }
 
-    /// Asks until a product is recognised and it is clear whether it can be used, or there is nothing left to ask.
+    /// Asks until it is clear that a product can be used, or there is nothing left to ask.
     async fn product(&self, origin: &str, speaks: Speaks, root: Answered) -> (Service, Option<String>) {
         let edge = catalogue::edge(&root.headers);
         let mut answers = vec![root];
         let mut failed: Option<Unseen> = None;
         for (path, send) in catalogue::questions(self.port).into_iter().skip(1) {
+            // Open is told by one answer; a guard on one product's paths says nothing of another's on the same port.
             let (product, access, _) = catalogue::judge(self.port, &answers);
-            let product = product.filter(|product| !product.general);
-            let wanted =
-                product.is_none_or(|product| product.marks().any(|mark| mark.path == path && mark.send == send));
-            match access {
-                Access::Open if product.is_some() => break,
-                Access::Open | Access::Denied | Access::Unclear => {}
-            }
-            if !wanted {
-                continue;
+            if access == Access::Open && product.is_some_and(|product| !product.general) {
+                break;
             }
             match self.read(origin, &path, send.as_deref()).await {
                 Ok(answer) => answers.push(answer),
@@ -214,7 +208,7 @@ impl Asking<'_> {
             }
         }
         let (mut product, mut access, mut shown_by) = catalogue::judge(self.port, &answers);
-        if access == Access::Denied && self.ask_again(origin, &mut answers).await {
+        if access != Access::Open && self.ask_again(origin, &mut answers).await {
             let before = shown_by;
             (product, access, shown_by) = catalogue::judge(self.port, &answers);
             if access != Access::Open {
@@ -224,7 +218,6 @@ impl Asking<'_> {
         }
         if let Some(why) = failed
             && access == Access::Denied
-            && product.is_none()
         {
             access = Access::Unclear;
             shown_by = why.to_string();

@@ -258,10 +258,14 @@ impl Judging<'_> {
         }
         if self.denied {
             self.verdict.holds(format!(
-                "MCP {} ({}): opening, listing and calling denied without a credential, a wrong token denied, the valid one let \
-                 in",
+                "MCP {} ({}): the opening, tools/list and a call of a tool that does not exist denied without a credential, {} \
+                 denied to a wrong token, the valid one let in; no other method was tried",
                 self.path,
-                self.era.name()
+                self.era.name(),
+                match self.era {
+                    Spoken::Modern => "the opening and tools/list",
+                    Spoken::Legacy { .. } | Spoken::Sse => "the opening",
+                }
             ));
         }
     }

@@ -8,9 +8,11 @@ use super::*;
 use crate::check::Status;
 use crate::checks::access::stage;
 use crate::evidence::Seen;
+use crate::evidence::address::{Door, Doors};
 use crate::evidence::http::{BodySeen, Credential, Mutation};
 use crate::evidence::mcp::{Conversation, EraAsked, Outcome, Reply, Session, Step, Transcript};
 use crate::evidence::repo::{Line, Lines, Matches};
+use crate::evidence::service::PortState;
 use crate::evidence::token::TokenFacts;
 use crate::target::{ClientCert, Environment, Writes};
 
@@ -77,6 +79,7 @@ fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Ve
                 Ask::Http(request) => (deployed.http)(request).map(Seen::from),
                 Ask::Mcp(asked) => (deployed.mcp)(asked).map(Seen::from),
                 Ask::Token(_) => Ok(Seen::from(TokenFacts { mixed_case: true, ..TokenFacts::default() })),
+                Ask::Addresses(_) => Ok(Seen::from(doors_of(target))),
                 Ask::Lines(asked) => Ok(Seen::from((deployed.lines)(asked))),
                 other => panic!("{other}"),
             };
@@ -84,6 +87,29 @@ fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Ve
         }
     }
     (check.judge(target, &evidence), evidence.answers().keys().cloned().collect())
+}
+
+/// One address, and for this one name another that takes connections, too.
+fn doors_of(target: &Target) -> Doors {
+    let two = target.deployment().unwrap().host() == "two.example.com";
+    let addresses = if two { ["192.0.2.7:443", "192.0.2.8:443"].as_slice() } else { &["192.0.2.7:443"] };
+    let door = |address: &&str| Door { address: address.parse().unwrap(), state: PortState::Open };
+    Doors { doors: addresses.iter().map(door).collect(), untried: 0 }
+}
+
+#[test]
+fn the_grounds_of_a_server_say_what_was_denied_and_no_more() {
+    let verdict = serve(Server::sound(&[EraAsked::Modern]));
+    let told = verdict.grounds().iter().find(|grounds| grounds.starts_with("MCP ")).expect("grounds");
+    assert!(told.contains("a call of a tool that does not exist") && told.contains("no other method"), "{told}");
+}
+
+#[test]
+fn a_guard_at_one_of_two_addresses_is_no_pass() {
+    let two = deployed("https://two.example.com", &["GET /api/items"]);
+    let verdict = audit(&two, &Deployed::plain(guarding(only_valid)));
+    assert_eq!(verdict.status(), Status::Inconclusive);
+    assert!(verdict.unseen().iter().any(|unseen| unseen.to_string().contains("192.0.2.8:443")), "{verdict:#?}");
 }
 
 /// A target whose token may be put anywhere: only then can everything be seen.
@@ -140,6 +166,44 @@ fn an_open_endpoint_fails_even_where_no_token_is_named() {
     assert_eq!(audit(&nameless, &open()).status(), Status::Fail);
     let guarded = audit(&nameless, &Deployed::plain(guarding(only_valid)));
     assert_eq!(guarded.status(), Status::Inconclusive, "denials alone prove nothing");
+}
+
+#[test]
+fn a_refusal_that_carries_the_content_is_none_and_a_long_one_is_left_open() {
+    const CONTENT: &str = r#"{"items":[{"id":7,"name":"anvil","note":"forged by hand"}]}"#;
+    let leaking = |status: u16, refusal: String, header: Option<&'static str>| {
+        Deployed::plain(move |request| {
+            let straight = is_straight(request);
+            if straight && only_valid(&request.credential) {
+                return answer(200, CONTENT);
+            }
+            let mut refused = answer(status, if straight { &refusal } else { "{\"error\":\"unauthorized\"}" });
+            refused.headers.extend(header.filter(|_| straight).map(|value| ("x-result".into(), value.into())));
+            refused
+        })
+    };
+    let error = r#"{"error":"unauthorized"}"#;
+    for (status, refusal, header) in [
+        (401, format!("{error}{CONTENT}"), None),
+        (403, format!(r#"{{"error":"no","data":{CONTENT}}}"#), None),
+        (302, CONTENT.replace("by hand", "by hand at 12:01"), None),
+        (401, error.to_owned(), Some(CONTENT)),
+    ] {
+        let verdict = audit(&items(), &leaking(status, refusal, header));
+        assert_eq!(verdict.status(), Status::Fail, "{status}");
+        assert!(verdict.findings().iter().any(|finding| finding.what.contains("content")), "{verdict:#?}");
+    }
+    assert_eq!(audit(&items(), &leaking(401, error.to_owned(), None)).status(), Status::Pass);
+    let one = audit(&items(), &leaking(401, r#"{"error":"no","id":7}"#.to_owned(), None));
+    assert_eq!(one.status(), Status::Inconclusive, "one number may be chance: {one:#?}");
+    let long = Deployed::plain(|request| {
+        let mut seen = guarding(only_valid)(request);
+        if seen.status == 401 && is_straight(request) {
+            seen.body.length = 300_000;
+        }
+        seen
+    });
+    assert_eq!(audit(&items(), &long).status(), Status::Inconclusive);
 }
 
 #[test]
@@ -238,6 +302,30 @@ fn tricks_of_path_and_header_that_get_in_fail() {
         if request.path == "//api/items" { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
     };
     assert_eq!(aspects(&audit(&items(), &Deployed::plain(doubled))), ["path-double-slash"]);
+}
+
+#[test]
+fn callers_that_a_guard_trusts_by_their_headers_are_tried() {
+    let to = |name: &'static str, value: &'static str, served: Exchange| {
+        Deployed::plain(move |request: &Request| {
+            let claims = request.headers.iter().any(|(known, sent)| known == name && sent == value);
+            if claims && is_straight(request) { served.clone() } else { guarding(only_valid)(request) }
+        })
+    };
+    let items_of = || answer(200, r#"{"items":[]}"#);
+    for (name, value, aspect) in [
+        ("Host", "localhost", "header-host"),
+        ("X-Requested-With", "XMLHttpRequest", "header-caller"),
+        ("Accept", "text/event-stream", "header-caller"),
+    ] {
+        assert_eq!(aspects(&audit(&items(), &to(name, value, items_of()))), [aspect], "{name}");
+    }
+    // A WebSocket may ask for a credential within; that it opens is told, and judged by nobody.
+    let verdict = audit(&items(), &to("Upgrade", "websocket", answer(101, "")));
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
+    let stream = with(answer(200, "data: {\"items\":[]}\n\n"), "content-type", "text/event-stream");
+    let verdict = audit(&items(), &to("Accept", "text/event-stream", stream));
+    assert_ne!(verdict.status(), Status::Pass, "{verdict:#?}");
 }
 
 #[test]
@@ -449,6 +537,8 @@ fn transcript(era: Era, exchange: Exchange, session: bool) -> Transcript {
         listing: None,
         tools: Vec::new(),
         tools_complete: false,
+        further: Vec::new(),
+        further_unseen: None,
         calls: Vec::new(),
         unseen: Vec::new(),
     }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::grants;
-use super::subjects::{Subjects, allowed, probe, spoken_before};
+use super::subjects::{Subjects, allowed, listings, probe, spoken_before};
 use crate::check::{Finding, Place, Severity, Verdict};
 use crate::checks::access::origins::{EVIL, Kind, hostile};
 use crate::evidence::api;
 use crate::evidence::http::Exchange;
-use crate::evidence::mcp::{Era, EraAsked};
+use crate::evidence::mcp::{Era, EraAsked, Outcome, Session};
 use crate::evidence::{Evidence, Seen, Unseen};
 use crate::target::{Deployment, Endpoint, Target};
 
@@ -146,7 +146,7 @@ impl Court<'_> {
         }
         if refused > 0 {
             self.verdict.holds(format!(
-                "{} on {} MCP endpoint(s)",
+                "{} at the opening on {} MCP endpoint(s)",
                 counted(refused, "hostile origin refused", "hostile origins refused"),
                 subjects.servers.len()
             ));
@@ -176,6 +176,54 @@ impl Court<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// An Origin that is checked at the opening alone is checked for nobody who leaves the opening out.
+    pub(super) fn listings(&mut self, subjects: &Subjects, evidence: &Evidence) {
+        let mut refused = 0;
+        for conversation in listings(self.target, evidence, subjects) {
+            let transcript = match evidence.of(&conversation) {
+                Ok(transcript) => transcript,
+                Err(unseen) => {
+                    self.verdict.not_seen(unseen);
+                    continue;
+                }
+            };
+            let stolen = conversation.session == Session::Stolen;
+            // Told already: the opening itself took the foreign origin.
+            if !stolen && (transcript.era.is_mcp() || transcript.opening.exchange.is_success()) {
+                continue;
+            }
+            let path = &conversation.path;
+            let unclear =
+                |why: String| Unseen::NotComparable(format!("tools/list on {path} from a hostile Origin {why}"));
+            let Some(listing) = &transcript.listing else {
+                let why = transcript.unseen.first().map_or_else(|| "was not answered".into(), ToString::to_string);
+                self.verdict.not_seen(unclear(format!("shows nothing: {why}")));
+                continue;
+            };
+            self.weigh(Some(EVIL), &listing.exchange, path, true);
+            let status = listing.exchange.status;
+            match (status, &listing.outcome) {
+                (200..=299, Outcome::Result) => {
+                    let what = format!(
+                        "the MCP endpoint lists its tools to the origin {EVIL} ({status}), though it refuses the opening"
+                    );
+                    let aspect = if stolen { "mcp-listing-session" } else { "mcp-listing" };
+                    self.verdict.finds(Finding::new(what, Place::url(self.deployment.at(path))).aspect(aspect));
+                }
+                // 400 and 404 may ask for a session that a refused opening did not give, which is no more.
+                (400..=499, _) if status != 401 => refused += 1,
+                _ => self.verdict.not_seen(unclear(format!("answers {status}, which shows no refusal of the Origin"))),
+            }
+        }
+        if refused > 0 {
+            self.verdict.holds(format!(
+                "{} at tools/list on {} MCP endpoint(s), too; calls were not tried",
+                counted(refused, "hostile origin refused", "hostile origins refused"),
+                subjects.servers.len()
+            ));
         }
     }
 

@@ -6,7 +6,7 @@ use super::CorsOrigins;
 use crate::checks::access::origins::{EVIL, Hostile, hostile};
 use crate::evidence::api::{self, Description};
 use crate::evidence::http::{Credential, Request};
-use crate::evidence::mcp::{self, Conversation, Era, EraAsked};
+use crate::evidence::mcp::{self, Conversation, Era, EraAsked, Session};
 use crate::evidence::{Evidence, Unseen};
 use crate::target::{Deployment, Endpoint, Target};
 
@@ -117,6 +117,30 @@ impl Subjects {
             .flat_map(|(path, _)| [spoken_before(target, path, None), spoken_before(target, path, Some(EVIL))])
             .collect()
     }
+}
+
+/// The listing of the tools from a foreign origin, past an opening that may have been refused: in a session that the token
+/// opened from no origin, where there are sessions.
+pub(super) fn listings(target: &Target, seen: &Evidence, subjects: &Subjects) -> Vec<Conversation> {
+    let mut asked = Vec::new();
+    for (path, era) in &subjects.servers {
+        let mut offer = |control: &Conversation, era: EraAsked| {
+            let Ok(transcript) = seen.of(control) else { return };
+            let session = match era {
+                EraAsked::Modern | EraAsked::Any => Session::Regardless,
+                EraAsked::Legacy | EraAsked::Sse if transcript.session => Session::Stolen,
+                EraAsked::Legacy | EraAsked::Sse => Session::Regardless,
+            };
+            let standard = Conversation::standard(target, path.clone()).in_era(era).in_session(session);
+            asked.push(Conversation { origin: Some(EVIL.into()), ..standard });
+        };
+        offer(&Conversation::standard(target, path.clone()), *era);
+        let older = spoken_before(target, path, None);
+        if *era == EraAsked::Modern && seen.of(&older).is_ok_and(|transcript| transcript.era == Era::Legacy) {
+            offer(&older, EraAsked::Legacy);
+        }
+    }
+    asked
 }
 
 pub(super) fn spoken_before(target: &Target, path: &str, origin: Option<&str>) -> Conversation {

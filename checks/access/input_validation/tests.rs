@@ -15,17 +15,7 @@ fn item() -> Value {
 }
 
 fn operations() -> Operations {
-    let operation = |method: &str, path: &str| Operation {
-        method: method.into(),
-        template: path.into(),
-        path: path.into(),
-        secured: true,
-        parameters: Vec::new(),
-        body: None,
-        body_required: false,
-        media: Vec::new(),
-        example: None,
-    };
+    let operation = Operation::new;
     let limit = Parameter {
         name: "limit".into(),
         place: "query".into(),
@@ -184,6 +174,7 @@ fn mcp_target() -> Target {
 
 fn tool(name: &str, read_only: bool) -> Tool {
     Tool {
+        title: String::new(),
         name: name.into(),
         description: String::new(),
         input_schema: json!({"type": "object", "required": ["a", "b"],

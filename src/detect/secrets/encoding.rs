@@ -131,21 +131,23 @@ fn is_narrow(text: &[u8]) -> bool {
     !start.is_empty() && !start.contains(&0) && printable * 8 >= start.len() * 7
 }
 
+/// `text` in letters of so many bytes, the low one first if `little`.
+#[cfg(test)]
+pub(crate) fn wide(text: &str, bytes: usize, little: bool) -> Vec<u8> {
+    text.chars()
+        .flat_map(|letter| {
+            let mut letter = u32::from(letter).to_le_bytes()[..bytes].to_vec();
+            if !little {
+                letter.reverse();
+            }
+            letter
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn wide(text: &str, bytes: usize, little: bool) -> Vec<u8> {
-        text.chars()
-            .flat_map(|letter| {
-                let mut letter = u32::from(letter).to_le_bytes()[..bytes].to_vec();
-                if !little {
-                    letter.reverse();
-                }
-                letter
-            })
-            .collect()
-    }
 
     #[test]
     fn every_width_and_order_is_read_with_and_without_its_mark() {

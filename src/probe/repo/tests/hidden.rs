@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
+use crate::detect::secrets::wide;
 use crate::probe::repo::tar;
 
 /// Bytes that look random, the same in every run.
@@ -33,18 +34,6 @@ fn password() -> String {
 
 fn paths(scan: &Scan) -> Vec<String> {
     states(scan).into_iter().map(|(_, path)| path).collect()
-}
-
-fn wide(text: &str, bytes: usize, little: bool) -> Vec<u8> {
-    text.chars()
-        .flat_map(|letter| {
-            let mut letter = u32::from(letter).to_le_bytes()[..bytes].to_vec();
-            if !little {
-                letter.reverse();
-            }
-            letter
-        })
-        .collect()
 }
 
 #[test]
