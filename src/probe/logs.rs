@@ -205,20 +205,32 @@ async fn output(program: &str, arguments: &[String]) -> Result<String, Unseen> {
     Ok(String::from_utf8_lossy(output.stdout.get(from..).unwrap_or_default()).into_owned())
 }
 
-/// The token, its halves where they still identify it, and its Base64 form.
+/// The token, every half of it, and what its usual encodings have of it wherever it stands in what was encoded.
 fn needles(token: &str) -> Vec<String> {
-    let middle = (token.len() / 2..=token.len()).find(|&at| token.is_char_boundary(at)).unwrap_or(0);
-    let (first, second) = token.split_at(middle);
-    let encoded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(token);
-    let halves = [first, second].into_iter().filter(|half| half.len() >= 12).map(str::to_owned);
+    let mut needles = vec![token.to_owned(), token.bytes().map(|byte| format!("{byte:02x}")).collect()];
+    needles.push(needles.last().map(|hex| hex.to_uppercase()).unwrap_or_default());
+    for before in 0..3_usize {
+        // Three ways in which the groups of three bytes may fall; the characters that its neighbours share are left out.
+        let padded = [" ".repeat(before).as_bytes(), token.as_bytes()].concat();
+        let standard = base64::engine::general_purpose::STANDARD_NO_PAD.encode(&padded);
+        let own = standard.get((8 * before).div_ceil(6)..padded.len() * 8 / 6).unwrap_or_default().to_owned();
+        needles.extend([own.replace('+', "-").replace('/', "_"), own]);
+    }
+    let half = (token.len() / 2).max(12);
+    let starts = token.char_indices().map(|(at, _)| at);
+    needles.extend(starts.filter_map(|at| token.get(at..at + half)).map(str::to_owned));
     // A token of a few characters stands in any text.
-    [token.to_owned(), encoded].into_iter().chain(halves).filter(|needle| needle.len() >= 8).collect()
+    needles.retain(|needle| needle.len() >= 8);
+    needles.sort_unstable();
+    needles.dedup();
+    needles
 }
 
 fn search(text: &str, canaries: &[String], needles: &[String]) -> LogRead {
     let mut found = LogRead { token_known: !needles.is_empty(), bytes: text.len() as u64, ..LogRead::default() };
+    let token = aho_corasick::AhoCorasick::new(needles).ok();
     for line in text.lines() {
-        if needles.iter().any(|needle| line.contains(needle.as_str())) {
+        if token.as_ref().is_some_and(|token| token.is_match(line)) {
             found.token_lines += 1;
         }
         let held: Vec<String> = canaries.iter().filter(|canary| line.contains(canary.as_str())).cloned().collect();
@@ -234,6 +246,11 @@ fn search(text: &str, canaries: &[String], needles: &[String]) -> LogRead {
             address: ADDRESS.is_match(&rest),
             tool: TOOL.is_match(&rest),
             outcome: OUTCOME.is_match(&rest),
+            admitted: match (ADMITTED.is_match(&rest), KEPT_OUT.is_match(&rest)) {
+                (true, false) => Some(true),
+                (false, true) => Some(false),
+                (true, true) | (false, false) => None,
+            },
         });
     }
     found
@@ -263,6 +280,17 @@ static TOOL: LazyLock<Regex> =
 static OUTCOME: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r#"(?i)"?(status(_?code)?|code|http_status)"?\s*[:=]\s*"?[1-5]\d\d\b|" [1-5]\d\d \d|\b(denied|refused|rejected|unauthori[sz]ed|forbidden|allowed|granted|accepted|succe(ss|eded)|failed|failure|error)\b"#,
+    )
+});
+/// Of these, what says that a call was let in, and that it was not.
+static ADMITTED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)"?(status(_?code)?|code|http_status)"?\s*[:=]\s*"?2\d\d\b|" 2\d\d \d|\b(allowed|granted|accepted|succe(ss|eded))\b"#,
+    )
+});
+static KEPT_OUT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)"?(status(_?code)?|code|http_status)"?\s*[:=]\s*"?[345]\d\d\b|" [345]\d\d \d|\b(denied|refused|rejected|unauthori[sz]ed|forbidden|failed|failure|error|not (allowed|granted|accepted))\b"#,
     )
 });
 
@@ -310,6 +338,40 @@ mod tests {
         let text = format!("a {token}\nb {}\nc nothing\n", &token[..token.len() / 2]);
         let found = search(&text, &[], &needles(token));
         assert_eq!((found.token_lines, found.token_known), (2, true));
+    }
+
+    #[test]
+    fn the_token_is_seen_in_its_usual_encodings_and_with_its_ends_cut_off() {
+        let token = "Zx81-made-up-token-0123456789abcdef";
+        let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+        let hex: String = token.bytes().map(|byte| format!("{byte:02X}")).collect();
+        for line in [
+            encode(&format!("Bearer {token}")),
+            encode(&format!("u:{token}!")),
+            encode(&format!("user:{token}")),
+            hex,
+            token[3..token.len() - 4].to_owned(),
+        ] {
+            assert_eq!(search(&line, &[], &needles(token)).token_lines, 1, "{line}");
+        }
+        for line in ["Bearer Zx81-made…", "token-0123", &encode("another token of the same length, or so")] {
+            assert_eq!(search(line, &[], &needles(token)).token_lines, 0, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_line_says_of_the_outcome_is_read() {
+        for (line, says) in [
+            (r#"{"status":200}"#, Some(true)),
+            (r#"{"status":401}"#, Some(false)),
+            ("\"GET /a HTTP/1.1\" 200 12", Some(true)),
+            ("request allowed", Some(true)),
+            ("not allowed", None),
+            ("request denied", Some(false)),
+            ("nothing of the kind", None),
+        ] {
+            assert_eq!(one(&format!("{line} {CANARY}")).admitted, says, "{line}");
+        }
     }
 
     #[test]
