@@ -140,10 +140,17 @@ fn canary(target: &Target) -> Request {
     Request { path: format!("{}?echo=%3Cwt7canary%3E", absent.path), ..absent }
 }
 
+/// A path whose escapes are none (RFC 3986 section 2.1), over which a decoder may stumble.
+fn misspelt(target: &Target) -> Request {
+    let absent = api::absent(target);
+    Request { path: format!("{}%zz%", absent.path), ..absent }.exact()
+}
+
 /// What makes errors, so that at least some are seen whatever else is asked: no credential, no such path, no JSON.
 fn provoking(target: &Target, seen: &Evidence) -> Vec<Request> {
     let Ok(deployment) = target.deployment() else { return Vec::new() };
-    let mut requests = vec![Request::get(deployment.representative()), api::absent(target), canary(target)];
+    let mut requests =
+        vec![Request::get(deployment.representative()), api::absent(target), canary(target), misspelt(target)];
     if let Some((method, path)) = reader(target, deployment, seen) {
         requests.push(api::malformed(target, &method, &path));
         let text = Body { content_type: "text/plain".into(), text: "watertight".into() };
@@ -222,10 +229,17 @@ impl Court<'_> {
             *self.seen.entry(answer.status).or_default() += 1;
         }
         let which = format!("a {} answer", answer.status);
+        if answer.is_cut() {
+            self.verdict.not_seen(Unseen::Partial(format!(
+                "{which} on {place} has {} bytes, of which the first {} were looked through",
+                answer.body.length,
+                answer.body.text.len()
+            )));
+        }
         // Where the answer came from is no secret to whoever asked there.
         let host = self.deployment.host();
-        let authority =
-            [Listener::Main, Listener::Plain].map(|listener| listener.host(self.target).unwrap_or_default());
+        let authority = [Listener::Main, Listener::Plain, Listener::Clear]
+            .map(|listener| listener.host(self.target).unwrap_or_default());
         let mut own = own.to_vec();
         own.extend([host, answer.address.as_str()]);
         own.extend(authority.iter().map(String::as_str));
@@ -265,9 +279,13 @@ impl Court<'_> {
         let severity = match leak.kind {
             Kind::Key => Severity::Critical,
             Kind::Echo => Severity::High,
-            Kind::Stack | Kind::Query | Kind::Database | Kind::Path | Kind::InternalAddress | Kind::DebugPage => {
-                Severity::Medium
-            }
+            Kind::Stack
+            | Kind::Exception
+            | Kind::Query
+            | Kind::Database
+            | Kind::Path
+            | Kind::InternalAddress
+            | Kind::DebugPage => Severity::Medium,
             Kind::Validator | Kind::Version | Kind::Banner | Kind::Issues => Severity::Low,
         };
         let what = format!("{which} tells {}: {}", leak.kind, leak.shown);
@@ -296,145 +314,4 @@ fn variance(target: &Target, evidence: &Evidence, verdict: &mut Verdict) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::check::Status;
-    use crate::checks::access::stage::{
-        Service, answer, at, deployed, gathered, no_mcp, transcript, with_body, with_header,
-    };
-    use crate::evidence::http::Credential;
-    use crate::evidence::mcp::Era;
-
-    fn target() -> Target {
-        deployed("https://mcp.example.com", &["GET /api/items", "POST /api/items"])
-    }
-
-    fn sound(request: &Request) -> Exchange {
-        let status = match request {
-            Request { credential: Credential::None, .. } => 401,
-            Request { method, .. } if method == "POST" => 400,
-            _ => 404,
-        };
-        with_body(answer(status), r#"{"error":"refused"}"#)
-    }
-
-    fn judged(http: &dyn Fn(&Request) -> Result<Exchange, Unseen>) -> Verdict {
-        let check = ErrorDisclosure::default();
-        let evidence = gathered(&check, &target(), &Service { http, mcp: &no_mcp, operations: None });
-        check.judge(&target(), &evidence)
-    }
-
-    fn on(status: u16, change: &dyn Fn(Exchange) -> Exchange) -> Verdict {
-        judged(&|request| {
-            let seen = sound(request);
-            Ok(if seen.status == status { change(seen) } else { seen })
-        })
-    }
-
-    fn aspects(verdict: &Verdict) -> Vec<&str> {
-        verdict.findings().iter().map(|finding| finding.aspect.as_str()).collect()
-    }
-
-    #[test]
-    fn errors_that_tell_nothing_hold() {
-        let verdict = judged(&|request| Ok(sound(request)));
-        assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
-        assert_eq!(verdict.grounds(), ["5 error answers tell nothing internal (2 x 400, 1 x 401, 2 x 404)"]);
-    }
-
-    #[test]
-    fn each_leak_falls_by_its_own_name_and_place() {
-        let query = concat!("SELECT id, title FROM items ", "WHERE id = 'x'");
-        for (status, text, aspect) in [
-            (400, "SyntaxError\n    at parse (/srv/api/body-parser/json.js:92:19)", "stack"),
-            (400, query, "query"),
-            (400, "SQLITE_ERROR: no such column", "database"),
-            (401, "no key in /etc/ssl/private/jwt.pem", "path"),
-            (404, "upstream http://10.4.0.7:9000 says no", "internal-address"),
-            (400, "visit https://errors.pydantic.dev/2.14/v/int", "validator"),
-        ] {
-            let verdict = on(status, &|seen| with_body(seen, text));
-            assert!(aspects(&verdict).contains(&aspect), "{text}: {verdict:?}");
-        }
-        let verdict = on(401, &|seen| with_header(seen, "x-upstream", "10.4.0.7:9000"));
-        assert_eq!(aspects(&verdict), ["internal-address"]);
-        assert_eq!(verdict.findings()[0].place, Place::url("https://mcp.example.com/api/items"));
-    }
-
-    #[test]
-    fn an_echo_unescaped_in_a_page_fails_and_an_escaped_one_does_not() {
-        let page = |text: &'static str| {
-            on(404, &move |seen| with_header(with_body(seen, text), "content-type", "text/html; charset=utf-8"))
-        };
-        assert!(aspects(&page("<p>no <wt7canary> here</p>")).contains(&"echo"));
-        assert_eq!(page("<p>no &lt;wt7canary&gt; here</p>").status(), Status::Pass);
-    }
-
-    #[test]
-    fn a_body_that_comes_back_word_for_word_fails() {
-        let verdict = judged(&|request| {
-            let seen = sound(request);
-            let Some(body) = request.body.as_ref().filter(|body| body.content_type == "application/json") else {
-                return Ok(seen);
-            };
-            let text = serde_json::json!({ "error": format!("cannot accept {}", body.text) }).to_string();
-            Ok(with_body(seen, &text))
-        });
-        assert_eq!(aspects(&verdict), ["echo"]);
-    }
-
-    #[test]
-    fn a_repeated_credential_is_critical() {
-        let verdict = on(404, &|seen| with_body(seen, "unknown client [masked]"));
-        assert_eq!(verdict.findings()[0].severity, Some(Severity::Critical));
-    }
-
-    #[test]
-    fn banners_and_issue_lists_are_notes() {
-        let verdict = on(400, &|seen| {
-            let seen = with_header(seen, "server", "nginx/1.26.3");
-            with_body(seen, r#"{"issues":[{"code":"invalid_type","path":["title"]}]}"#)
-        });
-        assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
-        assert_eq!(verdict.all_notes().len(), 2);
-    }
-
-    #[test]
-    fn what_we_sent_and_where_we_asked_are_no_leaks() {
-        let verdict = judged(&|request| {
-            let seen = sound(request);
-            Ok(with_body(seen, &format!("cannot read {} on 192.0.2.7:443", request.path)))
-        });
-        assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
-    }
-
-    #[test]
-    fn too_few_errors_no_errors_and_no_answers_are_inconclusive() {
-        assert_eq!(judged(&|_| Ok(answer(401))).status(), Status::Inconclusive);
-        assert_eq!(judged(&|_| Ok(answer(200))).status(), Status::Inconclusive);
-        assert_eq!(judged(&|_| Err(Unseen::Limited("429".into()))).status(), Status::Inconclusive);
-        let one_missing = judged(&|request| match request.credential {
-            Credential::None => Err(Unseen::TimedOut("10 s".into())),
-            _ => Ok(sound(request)),
-        });
-        assert_eq!(one_missing.status(), Status::Inconclusive);
-    }
-
-    #[test]
-    fn knobs_of_zero_pass_nothing_on_no_error() {
-        let check = ErrorDisclosure { answers: 0, classes: 0 };
-        let http = |_: &Request| Ok(answer(200));
-        let evidence = gathered(&check, &target(), &Service { http: &http, mcp: &no_mcp, operations: None });
-        assert_eq!(check.judge(&target(), &evidence).status(), Status::Inconclusive);
-    }
-
-    #[test]
-    fn a_tool_error_is_an_error_too() {
-        let text = "ENOENT: no such file or directory, open '/var/lib/pages/secret.txt'";
-        let reply = (answer(200), Outcome::ToolError { text: text.into() });
-        let conversation = Conversation::standard(&target(), "/mcp");
-        let evidence = at().with(conversation, transcript(Era::Legacy, answer(200), vec![reply]));
-        let verdict = ErrorDisclosure::default().judge(&target(), &evidence);
-        assert_eq!(aspects(&verdict), ["path"]);
-    }
-}
+mod tests;

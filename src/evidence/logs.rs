@@ -96,6 +96,9 @@ pub struct LogLine {
     pub address: bool,
     pub tool: bool,
     pub outcome: bool,
+    /// Whether the outcome is that the call was admitted; `None` where it says neither, or both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted: Option<bool>,
 }
 
 /// Whether denied attempts move a counter, and which alert rules are loaded.
@@ -104,6 +107,9 @@ pub struct Watch {
     /// Where the attempts that must be denied go.
     pub method: String,
     pub path: String,
+    /// Method and path of where they go instead, if the first is not denied there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<(String, String)>,
     /// So many attempts.
     pub attempts: u8,
     pub metrics: Option<Url>,
@@ -121,7 +127,7 @@ impl Question for Watch {
     /// Each attempt with its requeue and retry; the metrics page twice a look before, and after; one read of each rule
     /// source.
     fn ceiling(&self, _target: &Target) -> u32 {
-        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * u32::from(self.attempts) + 2 * LOOKS + POLLS);
+        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * (u32::from(self.attempts) + 3) + 2 * LOOKS + POLLS);
         let rules = [&self.prometheus, &self.alertmanager, &self.loki].into_iter().flatten().count();
         metrics + u32::try_from(rules).unwrap_or(3)
     }
@@ -142,7 +148,7 @@ impl Question for Watch {
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Watched {
-    /// Attempts that were denied with 401 or 403.
+    /// Attempts that were denied: 401, 403, or a redirect.
     pub denied: u32,
     /// Why an attempt was not, if one was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -57,21 +57,7 @@ impl Watching<'_> {
 
     async fn counters(&self, metrics: &url::Url, watched: &mut Watched) -> Result<Vec<Counter>, Unseen> {
         let (before, restless) = self.at_rest(metrics).await?;
-        let sender = Sender { world: self.world, target: self.target, ask: self.account };
-        for nth in 0..self.ask.attempts {
-            let mut request =
-                Request::new(self.ask.method.clone(), self.ask.path.clone()).with(Credential::Wrong).again(nth);
-            if self.ask.method == "POST" {
-                request = request
-                    .header("accept", "application/json, text/event-stream")
-                    .json(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#);
-            }
-            match sender.send(&request).await {
-                Ok(exchange) if exchange.is_denied() => watched.denied += 1,
-                Ok(exchange) => watched.not_denied = Some(format!("answered {}", exchange.status)),
-                Err(unseen) => watched.not_denied = Some(unseen.to_string()),
-            }
-        }
+        self.attempt(watched).await;
         let until = Instant::now() + self.ask.deadline.duration();
         let pause = (self.ask.deadline.duration() / POLLS).max(Duration::from_millis(100));
         let mut counters = Vec::new();
@@ -93,6 +79,34 @@ impl Watching<'_> {
             tokio::time::sleep(pause).await;
         }
         Ok(counters)
+    }
+
+    /// Sends the attempts; where the first is not denied, they go to the other door, or carry no credential at all.
+    async fn attempt(&self, watched: &mut Watched) {
+        let sender = Sender { world: self.world, target: self.target, ask: self.account };
+        let first = (self.ask.method.clone(), self.ask.path.clone());
+        let doors = || std::iter::once(&first).chain(&self.ask.instead);
+        let tries = [Credential::Wrong, Credential::None]
+            .into_iter()
+            .flat_map(|with| doors().map(move |door| (door, with.clone())));
+        for ((method, path), with) in tries {
+            for nth in 0..self.ask.attempts {
+                match sender.send(&attempt(method, path, with.clone()).again(nth)).await {
+                    // Whoever is sent to a login page was denied as well.
+                    Ok(exchange) if exchange.is_denied() || (300..400).contains(&exchange.status) => {
+                        watched.denied += 1;
+                    }
+                    Ok(exchange) => watched.not_denied = Some(format!("{method} {path} answered {}", exchange.status)),
+                    Err(unseen) => watched.not_denied = Some(format!("{method} {path}: {unseen}")),
+                }
+                if watched.denied == 0 {
+                    break;
+                }
+            }
+            if watched.denied > 0 {
+                return;
+            }
+        }
     }
 
     /// The counters after a moment without attempts, and those that rose in it by themselves. Where something rose while
@@ -162,6 +176,17 @@ impl Watching<'_> {
         let configuration: serde_json::Value = serde_yaml::from_str(text).map_err(|_| malformed())?;
         Ok(telling(&configuration))
     }
+}
+
+/// A request that a guarded endpoint denies.
+fn attempt(method: &str, path: &str, with: Credential) -> Request {
+    let request = Request::new(method, path).with(with);
+    if method != "POST" {
+        return request;
+    }
+    request
+        .header("accept", "application/json, text/event-stream")
+        .json(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#)
 }
 
 /// The names of the receivers with at least one integration (`email_configs`, `webhook_configs`, ...).
