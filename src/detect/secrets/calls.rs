@@ -17,6 +17,8 @@ enum Place {
     /// Counted from 0.
     At(usize),
     Last,
+    /// `user:password` in the first.
+    Pair,
 }
 
 /// A call that is known to be given a secret without a name.
@@ -106,6 +108,21 @@ pub(super) const CALLS: &[Call] = &[
     signing("AwsCredentials(", Place::At(1)),
     signing("Aws::Credentials.new(", Place::At(1)),
     signing("AuthenticationHeaderValue(", Place::At(1)),
+    login("btoa(", Place::Pair),
+    login("encode_base64(", Place::Pair),
+    login("b64encode(", Place::Pair),
+    login("Base64.encode(", Place::Pair),
+    login("Base64.strict_encode64(", Place::Pair),
+    login("base64_encode(", Place::Pair),
+    login("KeyStore.load(", Place::At(1)),
+    login("SMTP.start(", Place::At(4)),
+    signing("SecretString::new(", Place::At(0)),
+    signing("SecretStr(", Place::At(0)),
+    signing("from_secret(", Place::At(0)),
+    signing("new_from_slice(", Place::At(0)),
+    signing("signWith(", Place::At(1)),
+    signing("AES.encrypt(", Place::At(1)),
+    signing("AES.decrypt(", Place::At(1)),
     signing("SecretKeySpec(", Place::At(0)),
     signing("SymmetricSecurityKey(", Place::At(0)),
     signing("hmacShaKeyFor(", Place::At(0)),
@@ -144,6 +161,7 @@ pub(super) fn call(text: &[u8], at: usize, call: &Call, scale: &mut Scale<'_>) {
     let literals: Vec<Option<Range<usize>>> = arguments.iter().map(|part| literal_of(text, part.clone())).collect();
     let place = match call.place {
         Place::At(index) => index,
+        Place::Pair => 0,
         Place::Last => match literals.iter().rposition(Option::is_some) {
             Some(index) => index,
             None => return,
@@ -158,6 +176,14 @@ pub(super) fn call(text: &[u8], at: usize, call: &Call, scale: &mut Scale<'_>) {
     };
     let Some(Some(span)) = literals.get(place) else { return };
     let Some(value) = text.get(span.clone()).and_then(|value| std::str::from_utf8(value).ok()) else { return };
+    if call.place == Place::Pair {
+        if let Some(length) = account_of(value) {
+            let span = span.start + length..span.end;
+            let password = value.get(length..).unwrap_or_default();
+            scale.pair_as(Syntax::Code, &Pair::new(call.what, "", password, span, true));
+        }
+        return;
+    }
     let password = call.what == "password";
     if value.starts_with("--")
         || password && value.contains(['/', ' ']) && !value.contains(|letter: char| letter.is_ascii_digit())
@@ -170,6 +196,20 @@ pub(super) fn call(text: &[u8], at: usize, call: &Call, scale: &mut Scale<'_>) {
         return;
     }
     scale.pair_as(Syntax::Code, &Pair::new(call.what, "", value, span.clone(), true));
+}
+
+/// Bytes of `user:` in `user:password`, where a string is nothing else.
+pub(super) fn account_of(value: &str) -> Option<usize> {
+    let (user, password) = value.split_once(':')?;
+    let plain = (2..=40).contains(&user.len())
+        && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte));
+    (plain && password.len() >= 4 && !password.contains([':', '/', ' ', '{', '%', '$'])).then_some(user.len() + 1)
+}
+
+/// A user and a password in brackets, as their names have it: `auth = ("user", "…")`.
+pub(super) fn bracketed(text: &[u8], at: usize, scale: &mut Scale<'_>) {
+    const AUTH: Call = account("auth=(");
+    call(text, at, &AUTH, scale);
 }
 
 /// The arguments up to the bracket that closes them, or to the line's end where none opened.
@@ -300,6 +340,8 @@ pub(super) const COMMANDS: &[Command] = &[
     command("mosquitto_sub", &["-P"]),
     command("ipmitool", &["-P"]),
     command("zip", &["-P"]),
+    command("vault login", &[""]),
+    with_user("http -a", &[""]),
     command("osql", &["-P"]),
     command("redis-cli", &["-a", "--pass"]),
     command("docker login", &["-p", "--password"]),

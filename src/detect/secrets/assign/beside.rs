@@ -79,6 +79,10 @@ pub(super) fn before(text: &[u8], name_start: usize) -> Option<Range<usize>> {
 
 /// The value on the left: `"…".equals(password)`, `'…' == password`, `"…" -> password`.
 pub(super) fn turned(text: &[u8], name_start: usize) -> Option<Range<usize>> {
+    // Cheap first: few names have a literal before them.
+    if !text.get(name_start.saturating_sub(40)..name_start)?.iter().any(|byte| matches!(byte, b'"' | b'\'')) {
+        return None;
+    }
     let from = line_start(text, name_start);
     let head = text.get(from..name_start)?;
     let path = head.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"_.>$&*".contains(byte)).count();
@@ -171,6 +175,9 @@ pub(super) fn stand_ins(text: &[u8], at: usize, end: usize) -> Vec<Range<usize>>
             {
                 b","
             }
+            // `field(default="…")`, `x if x else "…"`
+            b'=' if rest.get(..index).is_some_and(|head| head.ends_with(b"default")) => b"=",
+            b'e' if tail.starts_with(b"else ") && index > 0 && rest.get(index - 1) == Some(&b' ') => b"else",
             b'"' | b'\'' | b'`' => {
                 // A literal that nothing stands in for is passed over.
                 index += 1 + rest
@@ -188,6 +195,64 @@ pub(super) fn stand_ins(text: &[u8], at: usize, end: usize) -> Vec<Range<usize>>
         {
             index = span.end + 1 - at;
             found.push(span);
+        }
+    }
+    found
+}
+
+/// What a function or a property of this name gives back: `fn password() -> &str { "…" }`, `fun password() = "…"`,
+/// `def password; '…'; end`, `var secretKey: String { return "…" }`.
+pub(super) fn returned(text: &[u8], name_end: usize, end: usize) -> Option<Range<usize>> {
+    let end = line_end(text, name_end, end);
+    let rest = text.get(name_end..end)?;
+    let mut at = 0;
+    let blank = |at: usize| rest.get(at..).unwrap_or_default().iter().take_while(|byte| **byte == b' ').count();
+    at += blank(at);
+    if rest.get(at..).is_some_and(|rest| rest.starts_with(b"get()")) {
+        at += 3;
+    }
+    if rest.get(at) == Some(&b'(') {
+        at += rest.get(at..)?.iter().position(|byte| *byte == b')')? + 1;
+        at += blank(at);
+    }
+    // The type of what is given back.
+    if rest.get(at..).is_some_and(|rest| rest.starts_with(b"->") || rest.starts_with(b": ")) {
+        at += 2;
+        let named = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_ &'<>:?".contains(byte);
+        at += rest.get(at..)?.iter().take(40).take_while(named).count();
+    }
+    matches!(rest.get(at)?, b'{' | b'=' | b':' | b';').then_some(())?;
+    at += 1 + blank(at + 1);
+    if rest.get(at..).is_some_and(|rest| rest.starts_with(b"return ")) {
+        at += 7;
+    }
+    span_at(text, name_end + at, end)
+}
+
+/// The literals of a list: `passwords = ["…", "…"]`.
+pub(super) fn listed(text: &[u8], at: usize, end: usize) -> Vec<Range<usize>> {
+    let end = line_end(text, at, end);
+    let mut found = Vec::new();
+    let rest = text.get(at..end).unwrap_or_default();
+    if !matches!(rest.first(), Some(b'[' | b'{')) {
+        return found;
+    }
+    let mut next = at + 1;
+    while let Some(span) = span_at(text, next, end).filter(|_| found.len() < 16) {
+        let behind = span.end + 1;
+        found.push(span);
+        let tail = text.get(behind..end).unwrap_or_default();
+        let blank = tail.iter().take_while(|byte| **byte == b' ').count();
+        match tail.get(blank) {
+            Some(b',') => next = behind + blank + 1,
+            // Another bracket is that of a map or of a list of lists.
+            // Pieces of something that only a run puts together are no values.
+            Some(b']' | b'}') => {
+                let behind = tail.get(blank + 1..).unwrap_or_default();
+                let pieces = [&b".concat"[..], b".join"].iter().any(|method| behind.starts_with(method));
+                return if pieces { Vec::new() } else { found };
+            }
+            _ => return Vec::new(),
         }
     }
     found

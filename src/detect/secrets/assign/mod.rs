@@ -15,7 +15,8 @@ use literal::Close;
 pub(super) use literal::{Literal, inside as literal_length, literal};
 use operator::{Operator, Site, is_built, operator};
 
-use super::name::{NameSays, name_says};
+use super::calls;
+use super::name::{NameSays, name_says, words};
 use super::place::{Form, Syntax};
 use super::shape::is_random;
 use super::weigh::{Pair, Scale};
@@ -190,14 +191,59 @@ fn assignment(
         built: code && !quoted && is_built(name) && !in_comment(text, start),
         code,
     };
-    let Operator { offset, close, joined, call } = operator(rest, site)?;
+    let operator = operator(rest, site);
+    if code
+        && !quoted
+        && says > NameSays::Maybe
+        && operator.as_ref().is_none_or(|found| found.close.is_none())
+        && let Some(span) = beside::returned(text, name_end, bounds.end)
+    {
+        let end = span.end;
+        literal_pair(span, scale);
+        return Some(end);
+    }
+    let Operator { offset, close, joined, call } = operator?;
     let value_at = name_end + offset;
+    if code && says == NameSays::Maybe && is_credential(name) {
+        // `auth = ("user", "…")`, `auth: 'user:…'`
+        let open = text.get(name_end..value_at).and_then(|between| between.iter().position(|byte| *byte == b'('));
+        let open =
+            open.map(|open| name_end + open).or_else(|| matches!(text.get(value_at), Some(b'[')).then_some(value_at));
+        let before = scale.hits.len();
+        match (open, close) {
+            (Some(open), _) => calls::bracketed(text, open + 1, scale),
+            (None, Some(close)) => {
+                let raw = line_from(text, value_at, bounds.end)?;
+                let value =
+                    raw.get(..literal::inside(raw, close)?).and_then(|value| std::str::from_utf8(value).ok())?;
+                if let Some(length) = calls::account_of(value) {
+                    let span = value_at + length..value_at + value.len();
+                    let password = value.get(length..)?;
+                    scale.pair_as(syntax, &Pair::new("password", "", password, span, true));
+                }
+            }
+            (None, None) => {}
+        }
+        if scale.hits.len() > before {
+            return Some(value_at);
+        }
+    }
     if code && close.is_none() && !joined && !inside {
         if let Some(span) = beside::below(text, value_at, bounds.end) {
             let end = span.end;
             let (value, end) = literal::joined(text, span.start, span.len(), closer(text, end))?;
             scale.pair_as(syntax, &Pair::new(name, around, &value, span.start..end, true));
             return Some(end);
+        }
+        let listed = beside::listed(text, value_at, bounds.end);
+        if let Some(last) = listed.last().map(|span| span.end) {
+            for span in listed {
+                // Small words are the names of things.
+                if text.get(span.clone()).is_some_and(|value| value.iter().any(u8::is_ascii_digit)) {
+                    literal_pair(span, scale);
+                }
+            }
+            return Some(last);
         }
         let stand_ins = beside::stand_ins(text, value_at, bounds.end);
         if let Some(last) = stand_ins.last().map(|span| span.end) {
@@ -247,12 +293,16 @@ fn assignment(
             if inside && !joined && !flagged {
                 return None;
             }
-            if syntax == Syntax::Code && !(in_string && rest.iter().any(|byte| matches!(byte, b'"' | b'\''))) {
+            if syntax == Syntax::Code && !(in_string && rest.iter().any(|byte| matches!(byte, b'"' | b'\'' | b'`'))) {
                 return None;
             }
             // `$token = Get-Content …`: with blanks, a word without quotes is a command.
             let spaced = !joined && rest.trim_ascii_start().starts_with(b"=");
-            if scale.form == Form::Shell && spaced || scale.form == Form::Make && spaced && !is_variable(text, start) {
+            // `echo 'password = …' >> file` writes it.
+            let written = matches!(previous, Some(b'"' | b'\'' | b'n'));
+            if scale.form == Form::Shell && spaced && !written
+                || scale.form == Form::Make && spaced && !is_variable(text, start)
+            {
                 return None;
             }
             let length = bare(syntax, raw, in_string || header || syntax == Syntax::Code);
@@ -289,7 +339,7 @@ fn assignment(
     scale.pair_as(syntax, &Pair::new(name, around, &value, value_at..value_at + length, close.is_some()));
     // `key: 'password'` only names what follows, and `s/password=.*/password=…/` goes on inside.
     // A file within a string of a test is made up as the test is; and no generator makes bytes that must be escaped.
-    if close == Some(Close::Escaped) && (!is_random(&value) || value.contains("\\x")) {
+    if code && close == Some(Close::Escaped) && (!is_random(&value) || value.contains("\\x")) {
         for hit in scale.hits.iter_mut().skip(before) {
             hit.in_fixture = Confidence::Low;
         }
@@ -329,7 +379,7 @@ fn beside(text: &[u8], start: usize, name_end: usize, end: usize, quoted: bool) 
     if let Some(span) = beside::turned(text, start) {
         return Some(span);
     }
-    match text.get(name_end..end)?.iter().find(|byte| !matches!(byte, b' ' | b')'))? {
+    match text.get(name_end..end)?.iter().find(|byte| !matches!(byte, b' ' | b')' | b']' | b'}'))? {
         b',' => beside::compared(text, start, name_end, end).or_else(|| beside::in_tuple(text, start, name_end)),
         b'=' | b':' => beside::in_tuple(text, start, name_end),
         _ => None,
@@ -340,6 +390,13 @@ fn beside(text: &[u8], start: usize, name_end: usize, end: usize, quoted: bool) 
 fn is_listed(text: &[u8], at: usize) -> bool {
     let before = text.get(at.saturating_sub(60)..at.saturating_sub(1)).unwrap_or_default();
     before.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t')).is_none_or(|byte| matches!(byte, b',' | b'\n'))
+}
+
+/// `auth`, `basic_auth`, `credentials`, `creds`: who it is, and by which password.
+fn is_credential(name: &str) -> bool {
+    words(name)
+        .last()
+        .is_some_and(|last| matches!(last.as_str(), "auth" | "credential" | "credentials" | "creds" | "cred"))
 }
 
 fn equated(name: &str) -> bool {

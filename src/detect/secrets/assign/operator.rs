@@ -158,7 +158,10 @@ fn fallback(rest: &[u8], at: usize, constant: bool) -> Option<usize> {
     // Nothing else stands between, or one method that names a fallback.
     let direct = matches!(between.trim_ascii(), b"||" | b"??" | b"?:" | b"or" | b"//" | b"{")
         || constant && between.trim_ascii() == b",";
-    let method = between.starts_with(b".") && [&b"or_"[..], b"or(", b"else"].iter().any(|mark| find(&between, mark));
+    // What is typed into a field of this name counts, too: `get('#password').type('…')`.
+    const METHODS: &[&[u8]] =
+        &[b"or_", b"or(", b"else", b".type(", b".fill(", b".sendkeys(", b".send_keys(", b".val(", b".arg("];
+    let method = between.starts_with(b".") && METHODS.iter().any(|mark| find(&between, mark));
     (direct || method).then_some(at + length)
 }
 
