@@ -209,7 +209,10 @@ pub(super) fn account_of(value: &str) -> Option<usize> {
 /// A user and a password in brackets, as their names have it: `auth = ("user", "…")`.
 pub(super) fn bracketed(text: &[u8], at: usize, scale: &mut Scale<'_>) {
     const AUTH: Call = account("auth=(");
-    call(text, at, &AUTH, scale);
+    // A third element says how: `[$user, $password, 'digest']`.
+    if call_arguments(text, at, true).is_some_and(|arguments| arguments.len() == 2) {
+        call(text, at, &AUTH, scale);
+    }
 }
 
 /// The arguments up to the bracket that closes them, or to the line's end where none opened.

@@ -221,7 +221,10 @@ pub(super) fn returned(text: &[u8], name_end: usize, end: usize) -> Option<Range
         let named = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_ &'<>:?".contains(byte);
         at += rest.get(at..)?.iter().take(40).take_while(named).count();
     }
-    matches!(rest.get(at)?, b'{' | b'=' | b':' | b';').then_some(())?;
+    // `Token::new("…")` is a path.
+    if rest.get(at..)?.starts_with(b"::") || !matches!(rest.get(at)?, b'{' | b'=' | b':' | b';') {
+        return None;
+    }
     at += 1 + blank(at + 1);
     if rest.get(at..).is_some_and(|rest| rest.starts_with(b"return ")) {
         at += 7;
