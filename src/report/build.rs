@@ -173,7 +173,8 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
 
 /// What is looked at. Where it lies, how it is reached and who allowed it change nothing of that.
 fn scope(target: &Target) -> String {
-    let repository = target.repository.is_some();
+    // Allowlists of one's own take things out of sight, too.
+    let repository = target.repository.as_ref().map(|of| (of.extent, of.gitleaks.is_some()));
     let seen = match &target.deployment {
         Some(of) => serde_json::json!({
             "endpoints": of.endpoints, "openapi": of.openapi, "origins": of.origins, "hosts": of.hosts, "tools": of.tools,
