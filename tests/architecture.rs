@@ -11,9 +11,9 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     while let Some(path) = open.pop() {
         if path.is_dir() {
             open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            // Tests may do what they like; they stand at the end.
+            // Tests may do what they like; they stand at the end, or in a file of their own.
             let code = text.split("\n#[cfg(test)]").next().unwrap().to_owned();
             found.push((path.strip_prefix(root).unwrap().to_owned(), code));
         }

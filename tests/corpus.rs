@@ -135,6 +135,19 @@ fn the_sealed_corpus_is_measured_apart() {
     );
 }
 
+/// A second part by another stranger to the detector: credential files, SQL, shell, containers, twenty languages.
+#[test]
+fn the_second_sealed_part_is_measured_apart() {
+    let (cases, _, all) = measure("second");
+    assert!(cases.len() > 40, "{} cases", cases.len());
+    assert!(
+        all.recall() >= 0.7 && all.precision() >= 0.8,
+        "recall {:.3}, precision {:.3}",
+        all.recall(),
+        all.precision()
+    );
+}
+
 #[test]
 fn templates_are_filled_in_and_everything_else_stays() {
     let mut filler = fill::Filler::new("case", 1);

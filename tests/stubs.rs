@@ -113,7 +113,9 @@ fn states_of(stub: &Stub) -> Vec<State> {
         }
         Key::Own(paths) => {
             let named = !matches!(paths.get("named"), Some(Said::Flag(false)));
-            state("key", paths.clone(), named, Access::Denied)
+            // A denial beside paths that are not there, from nobody known: what is used may stand elsewhere.
+            let told = named || paths.contains_key("else");
+            state("key", paths.clone(), named, if told { Access::Denied } else { Access::Unclear })
         }
     };
     // Broken where it should answer or deny: what is public still names it, where that is another path.
@@ -152,6 +154,7 @@ fn every_stub_is_named_rightly_in_each_state_on_its_own_port_and_on_a_foreign_on
             // In the state of error, being named is welcome and not demanded.
             let right = match (state.access, named) {
                 (Access::Unclear, None) => true,
+                (Access::Unclear, Some(named)) => named == state.product || state.also.contains_key(named),
                 (_, Some(named)) => named == state.product,
                 (_, None) => !state.named,
             };

@@ -4,6 +4,7 @@
 //! speak); then, on one endpoint of each class that denies alike, every altered or misplaced form of the token and every trick
 //! of path and header. A refusal proves something only beside the valid token's admission.
 
+mod doors;
 mod endpoint;
 mod known;
 mod server;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::{About, Check, DecidedFrom, Place, Reserve, Severity, Verdict};
 use crate::detect::answer::Says;
 use crate::detect::routes::Route;
+use crate::evidence::address::Addresses;
 use crate::evidence::http::{Exchange, Free, Request};
 use crate::evidence::mcp::{Conversation, Era};
 use crate::evidence::token::TokenAsk;
@@ -91,6 +93,7 @@ impl Check for AuthEnforced {
             asks.push(TokenAsk {}.into());
         }
         asks.extend(api::Description::of(target).map(Ask::from));
+        asks.extend(Addresses::of(target).map(Ask::from));
         asks.extend(known::asks(target));
         let surface = Surface::of(self, target, seen);
         for path in mcp::candidates(target) {
@@ -187,6 +190,7 @@ impl Check for AuthEnforced {
         }
         let surface = Surface::of(self, target, evidence);
         surface.tell(&mut verdict);
+        doors::judge(&mut verdict, target, evidence);
         for (path, standard) in &surface.servers {
             server::judge(&mut verdict, self, target, evidence, path, standard);
         }

@@ -67,7 +67,7 @@ impl Check for InputValidation {
         }
         for trial in self.trials(target, seen).0 {
             let crashed = |request: &Request| seen.of(request).is_ok_and(|answer| answer.status >= 500);
-            for invalid in trial.invalid.iter().chain(&trial.hostile) {
+            for invalid in trial.sent(seen) {
                 asks.push(invalid.request.clone().into());
                 asks.extend(beside(seen, &invalid.request).map(Ask::from));
                 // A crash counts only if it happens again, between good controls.

@@ -137,6 +137,8 @@ pub(crate) fn transcript(era: Era, opening: Exchange, calls: Vec<(Exchange, Outc
         listing: None,
         tools: Vec::<Tool>::new(),
         tools_complete: true,
+        further: Vec::new(),
+        further_unseen: None,
         calls: calls.into_iter().map(reply).collect(),
         unseen: Vec::new(),
     }

@@ -1,15 +1,17 @@
 //! The deployment's token is long and shows no sign of weakness; that it is random, one sample cannot prove.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
+use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::http::{Credential, Exchange, Request};
 use crate::evidence::mcp::{self, Conversation};
 use crate::evidence::repo::{EnvFiles, EnvFilesAsk, EnvKind, Leaks, SecretsAsk};
 use crate::evidence::token::{JwtFacts, Sign, TokenAsk, TokenFacts};
 use crate::evidence::{Ask, Evidence, Seen, Unseen};
-use crate::target::{Deployment, Target};
+use crate::target::{Deployment, Endpoint, Target};
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -46,16 +48,27 @@ impl Check for TokenStrength {
         ],
     };
 
-    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
+    fn asks(&self, target: &Target, seen: &Evidence) -> Vec<Ask> {
         if target.deployment().is_err() {
             return Vec::new();
         }
         let mut asks = vec![token().into()];
         asks.extend(controls(target));
+        asks.extend(readable(target).filter(|control| is_doubted(seen, control)).into_iter().flat_map(once_more));
         if target.repository().is_ok() {
             asks.extend([Ask::from(secrets()), Ask::from(env_files())]);
         }
         asks
+    }
+
+    fn reserves(&self, target: &Target) -> Vec<Reserve> {
+        let Some(control) = readable(target) else { return Vec::new() };
+        let asks = once_more(control);
+        vec![Reserve {
+            what: "a control once more, where a wrong token is let in".into(),
+            asks: u32::try_from(asks.len()).unwrap_or(u32::MAX),
+            sends: asks.iter().map(|ask| ask.ceiling(target)).fold(0, u32::saturating_add),
+        }]
     }
 
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
@@ -157,13 +170,7 @@ impl TokenStrength {
 
 /// What shows that the deployment asks for this very token: one question with it and without.
 fn controls(target: &Target) -> Vec<Ask> {
-    let Ok(deployment) = target.deployment() else { return Vec::new() };
-    let readable = deployment
-        .endpoints
-        .iter()
-        .find(|endpoint| endpoint.method == "GET" && endpoint.method_named && endpoint.public.is_none());
-    if let Some(endpoint) = readable {
-        let request = Request::get(&endpoint.path);
+    if let Some(request) = readable(target) {
         return vec![request.clone().into(), request.with(Credential::Valid).into()];
     }
     let Some(path) = mcp::candidates(target).into_iter().next() else { return Vec::new() };
@@ -171,37 +178,63 @@ fn controls(target: &Target) -> Vec<Ask> {
     vec![conversation.clone().into(), conversation.with(Credential::None).into()]
 }
 
-/// A server that answers now so, now so, shows by no answer that it asks for the token.
-fn contradicted(evidence: &Evidence, control: &Request) -> Result<(), Unseen> {
-    for (request, exchange) in evidence.exchanges() {
-        let same = request.method == control.method
-            && request.path == control.path
-            && request.listener == control.listener
-            && request.headers == control.headers;
-        let against = match &request.credential {
-            Credential::None => exchange.is_success(),
-            Credential::Valid => exchange.is_denied(),
-            // That others are let in, too, is another item's fault.
-            Credential::Wrong | Credential::Mutated(_) | Credential::Leaked(_) | Credential::Dummy => false,
+/// An endpoint that can be read, asked without a credential.
+fn readable(target: &Target) -> Option<Request> {
+    let is_readable =
+        |endpoint: &&Endpoint| endpoint.method == "GET" && endpoint.method_named && endpoint.public.is_none();
+    let endpoint = target.deployment().ok()?.endpoints.iter().find(is_readable)?;
+    Some(Request::get(&endpoint.path))
+}
+
+/// Whether another token than the valid one was let in where the control was seen: a guard that is wrong, or none at all.
+fn is_doubted(seen: &Evidence, control: &Request) -> bool {
+    seen.exchanges().any(|(request, exchange)| {
+        let another = match &request.credential {
+            Credential::Wrong | Credential::Mutated(_) => true,
+            Credential::None | Credential::Valid | Credential::Leaked(_) | Credential::Dummy => false,
         };
-        if same && against {
-            return Err(Unseen::NotComparable(format!(
-                "{} {} answers {} with {}, and otherwise at another time",
-                request.method, request.path, exchange.status, request.credential
-            )));
+        another && exchange.is_success() && (&request.method, &request.path) == (&control.method, &control.path)
+    })
+}
+
+/// The control again: twice without the token, so that a server that answers by turns is caught at it.
+fn once_more(control: Request) -> Vec<Ask> {
+    let valid = control.clone().with(Credential::Valid).again(1);
+    vec![control.clone().again(1).into(), control.again(2).into(), valid.into()]
+}
+
+/// One request that is let in at one time and denied at another: such a server shows by no answer what it asks for.
+fn answers_by_turns(evidence: &Evidence) -> Result<(), Unseen> {
+    let mut seen: BTreeMap<Request, (bool, bool)> = BTreeMap::new();
+    // That other tokens are let in, too, is another item's fault.
+    let own = |request: &Request| matches!(request.credential, Credential::None | Credential::Valid);
+    for (request, exchange) in evidence.exchanges().filter(|(request, _)| own(request)) {
+        let mut same = request.clone().again(0);
+        // An origin may be a reason to refuse who has the token, and none to let in who has not.
+        if same.credential == Credential::None {
+            same.origin = None;
         }
+        let (admitted, denied) = seen.entry(same).or_default();
+        *admitted |= exchange.is_success();
+        *denied |= exchange.is_denied();
     }
-    Ok(())
+    match seen.into_iter().find(|(_, by_turns)| *by_turns == (true, true)) {
+        None => Ok(()),
+        Some((request, _)) => Err(Unseen::NotComparable(format!(
+            "{} {} with {} is let in at one time and denied at another",
+            request.method, request.path, request.credential
+        ))),
+    }
 }
 
 /// Whether anything of the run shows that the token opens what is closed without it: how strong a token is that nothing
 /// asks for decides nothing.
 fn admitted(evidence: &Evidence) -> Result<String, Unseen> {
+    answers_by_turns(evidence)?;
     for (request, exchange) in evidence.exchanges() {
         if request.credential == Credential::Valid && exchange.is_success() {
             let without = request.clone().with(Credential::None);
             if evidence.of(&without).is_ok_and(Exchange::is_denied) {
-                contradicted(evidence, request)?;
                 return Ok(format!("{} {} is closed without the token and open with it", request.method, request.path));
             }
         }
@@ -357,6 +390,45 @@ mod tests {
                 .with(request.clone().with(Credential::Valid), answer(with));
             assert_eq!(TokenStrength::default().judge(&target(), &evidence).status(), Status::Inconclusive);
         }
+    }
+
+    #[test]
+    fn a_server_that_answers_by_turns_is_no_control() {
+        let request = Request::get("/api");
+        let answer = |status| crate::checks::access::stage::answer(status);
+        let closed = Evidence::at(DateTime::UNIX_EPOCH)
+            .with(token(), strong())
+            .with(request.clone(), answer(401))
+            .with(request.clone().with(Credential::Valid), answer(200));
+        let judge = |evidence: &Evidence| TokenStrength::default().judge(&target(), evidence).status();
+        assert_eq!(judge(&closed), Status::Pass);
+        for (again, status) in [
+            (request.clone().again(1), 200),
+            (request.clone().from_origin("https://other.example"), 200),
+            (request.clone().with(Credential::Valid).again(1), 401),
+        ] {
+            assert_eq!(judge(&closed.clone().with(again, answer(status))), Status::Inconclusive);
+        }
+        let gate = request.with(Credential::Valid).from_origin("https://other.example");
+        assert_eq!(judge(&closed.with(gate, answer(403))), Status::Pass);
+    }
+
+    #[test]
+    fn the_control_is_asked_once_more_where_another_token_is_let_in() {
+        let target = Target { deployment: target().deployment.map(with_a_readable_endpoint), ..target() };
+        let control = Request::get("/api/items");
+        let answer = |status| crate::checks::access::stage::answer(status);
+        let sure = Evidence::at(DateTime::UNIX_EPOCH).with(control.clone().with(Credential::Wrong), answer(401));
+        let doubtful = Evidence::at(DateTime::UNIX_EPOCH).with(control.clone().with(Credential::Wrong), answer(200));
+        let asks = |seen: &Evidence| TokenStrength::default().asks(&target, seen);
+        let again = Ask::from(control.again(2));
+        assert!(!asks(&sure).contains(&again) && asks(&doubtful).contains(&again));
+    }
+
+    fn with_a_readable_endpoint(mut deployment: Deployment) -> Deployment {
+        deployment.endpoints =
+            vec![Endpoint { method: "GET".into(), path: "/api/items".into(), public: None, method_named: true }];
+        deployment
     }
 
     fn aspects(verdict: &Verdict) -> Vec<&str> {

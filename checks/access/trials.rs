@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::detect::schema::{self, Constraint};
 use crate::evidence::api::{self, Operation};
 use crate::evidence::http::{Body, Request};
+use crate::evidence::{Evidence, Unseen};
 use crate::target::{Target, Writes};
 use choice::{Bounds, Pool, choose};
 pub(super) use tools::{CALLS, Call, Tools, tools};
@@ -95,6 +96,20 @@ impl Invalid {
 
     fn is_in_body(&self) -> bool {
         self.place == Place::Body
+    }
+}
+
+impl Trial {
+    /// What is sent as far as it is known: one request first, and where the service fails of it, no more of its kind.
+    pub(super) fn sent(&self, seen: &Evidence) -> impl Iterator<Item = &Invalid> {
+        let goes_on = match self.invalid.first().map(|first| seen.of(&first.request)) {
+            Some(Err(Unseen::NotAsked)) => false,
+            Some(Ok(answer)) => answer.status < 500,
+            Some(Err(_)) | None => true,
+        };
+        let most = if goes_on { usize::MAX } else { 1 };
+        let hostile = if goes_on { usize::MAX } else { 0 };
+        self.invalid.iter().take(most).chain(self.hostile.iter().take(hostile))
     }
 }
 
@@ -287,12 +302,27 @@ pub(super) fn unbreakable(target: &Target, operation: &Operation) -> Option<Stri
     }
     let schema = operation.body.as_ref()?;
     let Some(example) = &operation.example else {
-        return Some(format!("no valid body could be made for {name}, so that none of its inputs was broken: give an `example`"));
+        return Some(format!(
+            "no valid body could be made for {name}, so that none of its inputs was broken: give an `example`"
+        ));
     };
     let unmade = schema::unmade(schema, example);
     if !unmade.is_empty() {
         let named = bounded(&unmade.join(", "));
-        return Some(format!("no valid value could be made for {named} of {name}, so that nothing in it was broken: give an `example`"));
+        return Some(format!(
+            "no valid value could be made for {named} of {name}, so that nothing in it was broken: give an `example`"
+        ));
+    }
+    let untried = schema::untried(schema);
+    if !untried.is_empty() {
+        let named = untried.into_iter().collect::<Vec<_>>().join(", ");
+        return Some(format!("the body of {name} is bound by {named}, which no request breaks"));
+    }
+    if operation.media.len() > 1 {
+        return Some(format!(
+            "the body of {name} may be {}, of which JSON alone is tried",
+            bounded(&operation.media.join(", "))
+        ));
     }
     let free = schema::broken(schema, operation.example.as_ref()).is_empty() && cases(target, operation).is_empty();
     free.then(|| format!("the description of {name} allows any body, so that none is invalid"))

@@ -106,15 +106,24 @@ fn judge_server(url: &str, transcript: &Transcript, allowed: Option<&[AllowedToo
     if !transcript.tools_complete {
         verdict.not_seen(Unseen::Partial(format!("{url} lists more tools than are read")));
     }
+    if let Some(unseen) = &transcript.further_unseen {
+        verdict.not_seen(unseen.clone());
+    }
     for tool in &transcript.tools {
         judge_tool(url, tool, allowed, verdict);
+    }
+    if !transcript.further.is_empty() {
+        verdict.notes(format!("{url} lists {} tools otherwise after initialize", transcript.further.len()));
+        for tool in &transcript.further {
+            judge_tool(url, tool, allowed, verdict);
+        }
     }
     match allowed {
         Some(allowed) => {
             verdict.holds(format!("{url} lists {} tools; {} are allowed", transcript.tools.len(), allowed.len()));
-            for missing in
-                allowed.iter().filter(|allowed| transcript.tools.iter().all(|tool| tool.name != allowed.name))
-            {
+            for missing in allowed.iter().filter(|allowed| {
+                transcript.tools.iter().chain(&transcript.further).all(|tool| tool.name != allowed.name)
+            }) {
                 verdict.notes(format!("the tool {} is allowed, but not offered", missing.name));
             }
         }

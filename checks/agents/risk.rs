@@ -1,4 +1,4 @@
-//! What a tool could do, read from its name, its description and the names of its parameters; never from its own
+//! What a tool could do, read from its name, its title, its description and its parameters; never from its own
 //! annotations, which are promises of the one who is to be judged.
 
 use std::collections::BTreeSet;
@@ -17,6 +17,7 @@ pub(super) enum Risk {
     Queries,
     ReadsFiles,
     Network,
+    TakesCommands,
 }
 
 impl Risk {
@@ -28,6 +29,7 @@ impl Risk {
             Self::Queries => "runs queries that its caller writes",
             Self::ReadsFiles => "reads files",
             Self::Network => "reaches the network at its caller's word",
+            Self::TakesCommands => "takes a command or code, and does not say whether it runs it",
         }
     }
 
@@ -39,6 +41,7 @@ impl Risk {
             Self::Queries => "runs-queries",
             Self::ReadsFiles => "reads-files",
             Self::Network => "reaches-network",
+            Self::TakesCommands => "takes-commands",
         }
     }
 }
@@ -49,22 +52,13 @@ pub(super) fn of(tool: &Tool) -> Option<(Risk, String)> {
     let has = |any: &[&str]| any.iter().any(|word| words.contains(*word));
     let named = || format!("its name is `{}`", shown(&tool.name));
     let parameters = parameters(&tool.input_schema);
-    let parameter = |any: &[&str]| parameters.iter().find(|name| any.contains(&name.as_str()));
-    let described = |pattern: &Regex| positive(pattern, &tool.description);
+    let parameter = |any: &[&str]| parameters.iter().map(|taken| &taken.name).find(|name| any.contains(&name.as_str()));
+    let prose = format!("{}\n{}", tool.title, tool.description);
+    let described = |pattern: &Regex| positive(pattern, &prose);
     let takes = |name: &String| format!("it takes a `{}`", shown(name));
 
-    let verb = has(&["run", "execute", "exec", "invoke", "spawn", "launch"]);
-    let shell = ["shell", "bash", "zsh", "terminal", "powershell", "subprocess", "sudo", "eval", "exec", "cmd", "repl"];
-    if has(&shell)
-        || (verb && has(&["command", "commands", "script", "code", "process", "program", "python", "node", "js"]))
-    {
-        return Some((Risk::Commands, named()));
-    }
-    if let Some(phrase) = described(&COMMANDS) {
-        return Some((Risk::Commands, phrase));
-    }
-    if let Some(name) = parameter(&["command", "cmd", "shell", "argv", "commandline", "shell_command", "script"]) {
-        return Some((Risk::Commands, takes(name)));
+    if let Some(why) = commands(tool, &words, &parameters, &prose) {
+        return Some((Risk::Commands, why));
     }
     let secret =
         ["env", "environ", "secret", "secrets", "credential", "credentials", "password", "passwords", "keychain"];
@@ -102,7 +96,47 @@ pub(super) fn of(tool: &Tool) -> Option<(Risk, String)> {
     if let Some(name) = parameter(&["url", "urls", "uri", "host", "hostname", "endpoint", "webhook"]) {
         return Some((Risk::Network, takes(name)));
     }
-    None
+    parameters.iter().find(|taken| taken.is_command()).map(|taken| (Risk::TakesCommands, takes(&taken.name)))
+}
+
+/// Why the tool looks as if it ran what it is given. Prose alone is none ("runs the refund process"), and neither is a
+/// parameter alone: a play has a script, a lamp gets commands.
+fn commands(tool: &Tool, words: &BTreeSet<String>, parameters: &[Taken], prose: &str) -> Option<String> {
+    let has = |any: &[&str]| any.iter().any(|word| words.contains(*word));
+    let shell = [
+        "shell",
+        "bash",
+        "zsh",
+        "terminal",
+        "powershell",
+        "subprocess",
+        "sudo",
+        "eval",
+        "exec",
+        "cmd",
+        "repl",
+        "interpreter",
+    ];
+    let verb = has(&["run", "execute", "exec", "invoke", "spawn", "launch"]);
+    if has(&shell) || (verb && has(&["command", "commands", "script", "code", "python", "node", "js"])) {
+        return Some(format!("its name is `{}`", shown(&tool.name)));
+    }
+    if let Some(phrase) = positive(&SHELL, prose) {
+        return Some(phrase);
+    }
+    let taken = |taken: &Taken, phrase: &str| format!("it takes a `{}`, {phrase}", shown(&taken.name));
+    if let Some(own) = parameters.iter().find(|taken| taken.is_shell()) {
+        return Some(format!("it takes a `{}`", shown(&own.name)));
+    }
+    for parameter in parameters.iter().filter(|parameter| parameter.free) {
+        if let Some(phrase) = positive(&GIVEN, &parameter.said) {
+            return Some(taken(parameter, &phrase));
+        }
+    }
+    let given = parameters.iter().find(|parameter| parameter.is_command())?;
+    let phrase = positive(&COMMANDS, prose).or_else(|| positive(&RUNS, &given.said));
+    let named = (verb || has(&["batch"])).then(|| format!("and its name is `{}`", shown(&tool.name)));
+    phrase.or(named).map(|phrase| taken(given, &phrase))
 }
 
 #[expect(clippy::unwrap_used, reason = "constant patterns; tests use each of them")]
@@ -115,6 +149,19 @@ static COMMANDS: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)\b(runs?|running|executes?|executing|evaluates?|spawns?|launches)\b[^.\n]{0,40}\b(commands?|shell|bash|scripts?|code|programs?|process(es)?|python|javascript)\b",
     )
 });
+/// Says alone that a caller's command runs.
+static SHELL: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\b(runs?|running|executes?|executing|evaluates?|spawns?)\b[^.\n]{0,40}\b((shell|bash|system|terminal|arbitrary|python|javascript) (commands?|scripts?|code)|commands? (on|in) (the|a) (server|host|machine|shell|system))\b",
+    )
+});
+/// What a parameter says of itself where it is a command or code, whatever its name.
+static GIVEN: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"(?i)\b(shell|bash|powershell) (command|script|line|code)|\b(commands?|code|scripts?)( line)? (to|that is to be) (be )?(run|execute|executed|evaluate)\b|\bto (run|execute) (in|on) (the|a) (shell|server|host)\b",
+    )
+});
+static RUNS: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)\b(runs?|running|executes?|executed|evaluated?)\b"));
 static SECRETS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?i)\b(returns?|reads?|prints?|lists?|dumps?|shows?|gets?|reveals?|exports?|exposes?)\b[^.\n]{0,40}\b(environment variables?|secrets?|credentials?|passwords?|private keys?|api keys?)\b",
@@ -149,16 +196,70 @@ fn words(name: &str) -> BTreeSet<String> {
     spaced.split_whitespace().map(str::to_lowercase).collect()
 }
 
-/// The names of the parameters, two levels deep.
-fn parameters(schema: &serde_json::Value) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    let properties =
-        |schema: &serde_json::Value| schema.get("properties").and_then(serde_json::Value::as_object).cloned();
-    for (name, inner) in properties(schema).into_iter().flatten() {
-        names.extend(properties(&inner).into_iter().flatten().map(|(name, _)| name.to_lowercase()));
-        names.insert(name.to_lowercase());
+/// A parameter, wherever it stands in the schema.
+struct Taken {
+    /// In lower case.
+    name: String,
+    /// Its title and description.
+    said: String,
+    /// Its caller writes it: no list of choices.
+    free: bool,
+}
+
+impl Taken {
+    fn is_command(&self) -> bool {
+        let names = ["command", "commands", "cmd", "argv", "script", "code"];
+        self.free && names.contains(&self.name.as_str())
     }
-    names
+
+    fn is_shell(&self) -> bool {
+        let names = ["shell", "bash", "commandline", "command_line", "shell_command", "shellcommand", "bash_command"];
+        self.free && names.contains(&self.name.as_str())
+    }
+}
+
+/// Deeper schemas than this are read so far.
+const DEPTH: u8 = 6;
+
+/// Every parameter, those inside objects, lists and alternatives, too.
+fn parameters(schema: &serde_json::Value) -> Vec<Taken> {
+    let mut taken = Vec::new();
+    collect(schema, DEPTH, &mut taken);
+    taken.sort_by(|one, other| one.name.cmp(&other.name));
+    taken
+}
+
+fn collect(schema: &serde_json::Value, depth: u8, taken: &mut Vec<Taken>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    let text = |schema: &serde_json::Value, key: &str| {
+        schema.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    for key in ["properties", "$defs", "definitions"] {
+        for (name, inner) in schema.get(key).and_then(serde_json::Value::as_object).into_iter().flatten() {
+            if key == "properties" {
+                let items = inner.get("items").unwrap_or(inner);
+                let said =
+                    format!("{}\n{}\n{}", text(inner, "title"), text(inner, "description"), text(items, "description"));
+                let free = ["enum", "const"].iter().all(|key| inner.get(key).is_none() && items.get(key).is_none())
+                    && !matches!(
+                        inner.get("type").and_then(serde_json::Value::as_str),
+                        Some("boolean" | "number" | "integer")
+                    );
+                taken.push(Taken { name: name.to_lowercase(), said, free });
+            }
+            collect(inner, depth, taken);
+        }
+    }
+    for key in ["items", "additionalProperties"] {
+        if let Some(inner) = schema.get(key) {
+            collect(inner, depth, taken);
+        }
+    }
+    for key in ["prefixItems", "anyOf", "oneOf", "allOf"] {
+        for inner in schema.get(key).and_then(serde_json::Value::as_array).into_iter().flatten() {
+            collect(inner, depth, taken);
+        }
+    }
 }
 
 fn shown(text: &str) -> String {
@@ -175,6 +276,7 @@ mod tests {
             parameters.iter().map(|name| ((*name).to_owned(), json!({ "type": "string" }))).collect();
         let tool = Tool {
             name: name.into(),
+            title: String::new(),
             description: description.into(),
             input_schema: json!({ "type": "object", "properties": properties }),
             annotations: json!({ "readOnlyHint": true }),
@@ -194,7 +296,10 @@ mod tests {
         for (name, description, parameters, expected) in [
             ("runShell", "", &[][..], Risk::Commands),
             ("helper", "Executes an arbitrary shell command on the server.", &[], Risk::Commands),
-            ("do", "", &["command"], Risk::Commands),
+            ("do", "Runs a command.", &["command"], Risk::Commands),
+            ("do", "", &["shell_command"], Risk::Commands),
+            ("code_interpreter", "", &[], Risk::Commands),
+            ("do", "", &["command"], Risk::TakesCommands),
             ("python_repl", "", &[], Risk::Commands),
             ("get-env", "Returns all environment variables.", &[], Risk::Secrets),
             ("printer", "Prints the environment variables, helpful for debugging", &[], Risk::Secrets),
@@ -215,9 +320,46 @@ mod tests {
             ("echo", "Echoes back the input.", &["message"]),
             ("count_tokens", "Counts the tokens of a text.", &["text"]),
             ("execute_search", "Runs a search in the catalogue.", &["term"]),
+            ("refund", "Runs the refund process for an order.", &["order"]),
+            ("loyalty", "Launches the loyalty program.", &["customer"]),
             ("add_note", "Stores a note. It does not run commands.", &["text"]),
         ] {
             assert_eq!(risk(name, description, parameters), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_play_and_a_lamp_run_no_commands() {
+        for (name, description, parameter) in
+            [("stage", "Puts a play on the programme.", "script"), ("lamp", "Sends a command to the lamp.", "command")]
+        {
+            assert_eq!(risk(name, description, &[parameter]), Some(Risk::TakesCommands), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_titles_parameters_and_lists_is_read() {
+        let base = Tool {
+            name: "kubectl".into(),
+            title: String::new(),
+            description: String::new(),
+            input_schema: json!({}),
+            annotations: json!({}),
+            sha256: String::new(),
+        };
+        let args = json!({ "properties": { "args": { "type": "string", "description": "shell command line" } } });
+        let steps = json!({ "properties": { "steps": { "type": "array", "items": { "properties": { "command": {
+            "type": "string" } } } } } });
+        let lamp =
+            json!({ "properties": { "command": { "enum": ["on", "off"], "description": "the command to run" } } });
+        for (name, title, input_schema, expected) in [
+            ("kubectl", "", args, Some(Risk::Commands)),
+            ("batch", "", steps, Some(Risk::Commands)),
+            ("helper", "Execute shell commands", json!({}), Some(Risk::Commands)),
+            ("lamp", "", lamp, None),
+        ] {
+            let tool = Tool { name: name.into(), title: title.into(), input_schema, ..base.clone() };
+            assert_eq!(of(&tool).map(|(risk, _)| risk), expected, "{name}");
         }
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
-use crate::evidence::catalogue::{self, Access, Answered};
+use crate::evidence::catalogue::{self, Access, Answered, NOWHERE};
 use crate::evidence::http::{Credential, Exchange, Listener as Side, Request};
 use crate::evidence::manifest::{Manifests, Subject, Weight};
 use crate::evidence::mcp::{self, Conversation};
@@ -46,6 +46,7 @@ impl Check for LlmPorts {
                 asks.push(services.into());
                 if is_own(&host, deployment) {
                     asks.extend(own_questions().map(Ask::from));
+                    asks.extend(plain_questions(deployment).map(Ask::from));
                     asks.extend(controls(target));
                 }
             }
@@ -135,6 +136,7 @@ impl LlmPorts {
             && is_own(host, deployment)
         {
             judge_own(host, farthest, target, deployment, evidence, verdict);
+            judge_plain(host, farthest, deployment, evidence, verdict);
         }
     }
 }
@@ -163,8 +165,11 @@ fn own_questions() -> impl Iterator<Item = Request> {
     ["/v1/models", "/api/tags", NOWHERE].into_iter().map(Request::get)
 }
 
-/// A path that nobody serves.
-const NOWHERE: &str = "/watertight-nothing-is-here";
+/// The same of the plain-HTTP listener beside it, which may be another program.
+fn plain_questions(deployment: &Deployment) -> impl Iterator<Item = Request> {
+    let asked = deployment.is_https().then_some(["/", "/v1/models", "/api/tags", NOWHERE]);
+    asked.into_iter().flatten().map(|path| Request::get(path).plain())
+}
 
 /// Something that the valid token must open and its absence must not: a deployment that treats everybody alike shows
 /// nothing of itself.
@@ -393,6 +398,27 @@ fn judge_own(
             "{} does not admit its own valid token, so what stands behind its own port cannot be told",
             deployment.origin()
         )));
+    }
+}
+
+/// The plain-HTTP listener, by what it answers without a credential; a port that is closed serves nothing.
+fn judge_plain(host: &Host, farthest: Reach, deployment: &Deployment, evidence: &Evidence, verdict: &mut Verdict) {
+    let mut answers = Vec::new();
+    for request in plain_questions(deployment) {
+        match evidence.of(&request) {
+            Ok(exchange) => answers.push(answered(&request, exchange)),
+            Err(Unseen::Unreachable(why)) if why.contains("refused") => {}
+            Err(unseen) => verdict.not_seen(unseen),
+        }
+    }
+    let listener = deployment.plain_listener();
+    let (product, access, shown) = catalogue::judge(listener.port_or_known_default().unwrap_or(80), &answers);
+    if let (Some(product), Access::Open) = (product, access)
+        && farthest > host.reach
+    {
+        let what = format!("{} can be used without a credential ({shown}): {}", product.product, product.means);
+        let place = Place::url(listener.origin().ascii_serialization());
+        verdict.finds(Finding::new(what, place).aspect("usable-anonymously"));
     }
 }
 

@@ -94,20 +94,15 @@ impl Monitoring {
         if sources.iter().all(|source| source.is_none()) {
             return None;
         }
-        let (method, path) = match mcp::candidates(target).into_iter().next() {
-            Some(path) => ("POST".to_owned(), path),
-            None => deployment
-                .endpoints
-                .iter()
-                .find(|endpoint| endpoint.method == "GET" && endpoint.public.is_none())
-                .map_or_else(
-                    || ("GET".to_owned(), "/".to_owned()),
-                    |endpoint| (endpoint.method.clone(), endpoint.path.clone()),
-                ),
-        };
+        let guarded =
+            deployment.endpoints.iter().filter(|endpoint| endpoint.method == "GET" && endpoint.public.is_none());
+        let mut doors = (mcp::candidates(target).into_iter().take(1).map(|path| ("POST".to_owned(), path)))
+            .chain(guarded.map(|endpoint| (endpoint.method.clone(), endpoint.path.clone())));
+        let (method, path) = doors.next().unwrap_or_else(|| ("GET".to_owned(), "/".to_owned()));
         Some(Watch {
             method,
             path,
+            instead: doors.next(),
             attempts: self.attempts,
             metrics: monitoring.metrics.clone(),
             counter: monitoring.counter.clone(),
@@ -137,8 +132,8 @@ fn judge_counters(watch: &Watch, watched: &Watched, verdict: &mut Verdict) {
             return;
         }
     };
-    if let Some(moved) = counters.iter().find(|counter| counter.moved()) {
-        let Counter { series, before, after } = moved;
+    if let Some(moved) = counters.iter().find(|counter| counter.counts(watched.denied)) {
+        let Counter { series, before, after, .. } = moved;
         let before = before.as_deref().unwrap_or("nothing");
         verdict.holds(format!("{series} rose from {before} to {after} over {} denied attempts", watched.denied));
         return;
@@ -146,6 +141,15 @@ fn judge_counters(watch: &Watch, watched: &Watched, verdict: &mut Verdict) {
     if watched.denied == 0 {
         let why = watched.not_denied.as_deref().unwrap_or("none was sent");
         verdict.not_seen(Unseen::NotComparable(format!("no attempt was denied ({why}), so no counter had to move")));
+        return;
+    }
+    if let Some(Counter { series, before, after, restless }) = counters.iter().find(|counter| counter.moved()) {
+        let before = before.as_deref().unwrap_or("nothing");
+        let why = if *restless { ", and rises by itself" } else { "" };
+        verdict.not_seen(Unseen::NotComparable(format!(
+            "{series} rose from {before} to {after} over {} denied attempts{why}: that does not show that it counts them",
+            watched.denied
+        )));
         return;
     }
     let (aspect, what) = match (counters.first(), &watch.counter) {

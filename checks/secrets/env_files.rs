@@ -56,7 +56,7 @@ impl Check for EnvFilesCheck {
 
 impl EnvFilesCheck {
     fn weigh(&self, seen: &EnvFiles, verdict: &mut Verdict) {
-        for gap in &seen.gaps {
+        for gap in seen.gaps.iter().chain(&seen.shipping_gaps) {
             verdict.not_seen(Unseen::Partial(gap.clone()));
         }
         if !seen.git {
@@ -187,6 +187,9 @@ fn keys(file: &EnvFile, git: bool, verdict: &mut Verdict) {
 
 /// May be tracked, if placeholders are all that it holds.
 fn example(file: &EnvFile, verdict: &mut Verdict) {
+    if let Some(why) = &file.unread {
+        verdict.not_seen(Unseen::Partial(format!("{} could not be read: {why}", file.path)));
+    }
     for entry in file.entries.iter().filter(|entry| entry.value == ValueKind::Secret) {
         let what = format!("`{}` in the example has a real-looking value instead of a placeholder", entry.name);
         verdict.finds(

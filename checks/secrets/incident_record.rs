@@ -1,13 +1,18 @@
 //! Every leaked secret has a dated record of what was done, and the deployment accepts none of them any more.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{extent, key_of, title, unread, whole};
+use super::incident_text::{self, Days};
+use super::{earliest_day, extent, holds, key_of, latest_day, title, unread, whole};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::declared::Incident;
 use crate::evidence::http::{Credential, Exchange, Request};
-use crate::evidence::repo::{Confidence, Leak, Leaks, Lines, Matches, ScopeAsk, SecretsAsk, State};
+use crate::evidence::repo::{
+    Confidence, EnvFilesAsk, EnvKind, Leak, Leaks, Lines, Matches, ScopeAsk, SecretsAsk, State,
+};
 use crate::evidence::token::TokenAsk;
 use crate::evidence::{Ask, Evidence, Question as _, Unseen};
 use crate::target::{Endpoint, Target};
@@ -52,7 +57,7 @@ impl Check for IncidentRecord {
         if target.repository().is_err() {
             return Vec::new();
         }
-        let mut asks = vec![scope().into(), secrets().into(), records().into()];
+        let mut asks = vec![scope().into(), secrets().into(), records().into(), env_files().into()];
         if target.deployment().is_ok_and(|deployment| deployment.token.is_some()) {
             asks.push(token().into());
         }
@@ -105,7 +110,12 @@ impl Check for IncidentRecord {
         let mut leaked = 0;
         for leak in self.leaked(leaks) {
             leaked += 1;
-            recorded(leak, evidence, &mut verdict);
+            let namesakes: BTreeSet<&str> = self
+                .leaked(leaks)
+                .filter(|other| other.name.is_some() && other.name == leak.name)
+                .map(|other| other.fingerprint.as_str())
+                .collect();
+            recorded(leak, namesakes.len(), evidence, &mut verdict);
             self.accepted(leak, target, evidence, &mut verdict);
         }
         if leaked == 0 {
@@ -220,44 +230,63 @@ fn place(leak: &Leak) -> Place {
     }
 }
 
-fn recorded(leak: &Leak, evidence: &Evidence, verdict: &mut Verdict) {
+fn recorded(leak: &Leak, namesakes: usize, evidence: &Evidence, verdict: &mut Verdict) {
     let finding =
         |what: String, aspect: &str| Finding::new(what, place(leak)).aspect(format!("{aspect} {}", leak.rule));
-    let first = leak.first_seen().map(|first| first.date_naive());
-    let declared: Vec<&Incident> =
-        evidence.declared.incidents.iter().filter(|incident| names(&incident.secret, leak)).collect();
+    let days = Days { first: leak.first_seen().map(earliest_day), last: latest_day(evidence.taken_at) };
+    let mut whole = Whole::default();
     let mut missing: Option<Vec<&str>> = None;
-    for incident in &declared {
-        let lacks = lacks(incident, evidence, first);
+    for incident in evidence.declared.incidents.iter().filter(|incident| names(&incident.secret, leak)) {
+        let lacks = lacks(incident, days);
         if lacks.is_empty() {
-            verdict.holds(format!("{}: recorded on {}, rotated, updated, logs audited", title(leak), incident.on));
-            return;
+            let told = format!("{}: recorded on {}, rotated, updated, logs audited", title(leak), incident.on);
+            whole.take(told, incident.secret == leak.fingerprint);
+        } else {
+            missing = Some(lacks);
         }
-        missing = Some(lacks);
     }
+    let mut vague: Option<Vec<&str>> = None;
     match evidence.of(&records()) {
         Ok(matches) => {
-            for block in blocks(matches) {
-                if !block.names(leak) {
-                    continue;
-                }
-                let lacks = block.lacks();
+            for block in blocks(matches).iter().filter(|block| block.names(leak)) {
+                let lacks = incident_text::lacks(&block.text, days);
                 if lacks.is_empty() {
-                    verdict.holds(format!("{}: recorded in {}", title(leak), block.path));
-                    return;
+                    whole.take(format!("{}: recorded in {}", title(leak), block.path), block.singles_out(leak));
+                } else {
+                    vague = Some(lacks);
                 }
-                missing = Some(lacks);
             }
-            if matches.truncated || !matches.unread.is_empty() {
+            if whole.count == 0 && (matches.truncated || !matches.unread.is_empty()) {
                 verdict.not_seen(Unseen::Partial("the incident records could not be read whole".into()));
             }
         }
-        Err(unseen) => verdict.not_seen(unseen),
+        Err(unseen) if whole.count == 0 => verdict.not_seen(unseen),
+        Err(_) => {}
     }
-    match missing {
-        Some(lacks) => verdict
+    if let Some(told) = whole.told {
+        if whole.single || whole.count >= namesakes {
+            verdict.holds(told);
+        } else {
+            verdict.not_seen(Unseen::NotComparable(format!(
+                "{namesakes} different values leaked under the name of {}, and {} of the records that name it are whole: record each by its fingerprint ({})",
+                title(leak),
+                whole.count,
+                leak.fingerprint
+            )));
+        }
+        in_use(leak, evidence, verdict);
+        return;
+    }
+    match (missing, vague) {
+        (Some(lacks), _) => verdict
             .finds(finding(format!("the record of {} does not say: {}", title(leak), lacks.join(", ")), "incomplete")),
-        None => {
+        // Prose may say it in words that are not known here.
+        (None, Some(lacks)) => verdict.not_seen(Unseen::Partial(format!(
+            "the record of {} does not plainly say: {} (under `incidents:` of the policy each has a key of its own)",
+            title(leak),
+            lacks.join(", ")
+        ))),
+        (None, None) => {
             let other_key = evidence.declared.incidents.iter().any(|incident| {
                 key_of(&incident.secret)
                     .is_some_and(|key| key_of(&leak.fingerprint) != Some(key) && incident.secret.len() > 20)
@@ -276,29 +305,81 @@ fn recorded(leak: &Leak, evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
+/// The records of one leak that leave nothing out.
+#[derive(Default)]
+struct Whole {
+    told: Option<String>,
+    count: usize,
+    /// Whether one of them means this value and no other of its name.
+    single: bool,
+}
+
+impl Whole {
+    fn take(&mut self, told: String, single: bool) {
+        self.told.get_or_insert(told);
+        self.count += 1;
+        self.single |= single;
+    }
+}
+
+/// A record that says "rotated" is contradicted by the value that still stands where values are used.
+fn in_use(leak: &Leak, evidence: &Evidence, verdict: &mut Verdict) {
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    match evidence.of(&env_files()) {
+        Ok(files) => used.extend(
+            files
+                .files
+                .iter()
+                .filter(|file| file.exists && matches!(file.kind, EnvKind::Real | EnvKind::Keys))
+                .filter(|file| file.entries.iter().any(|entry| holds(entry, &leak.fingerprint)))
+                .map(|file| file.path.as_str()),
+        ),
+        Err(unseen) => verdict.not_seen(unseen),
+    }
+    let mut stands: BTreeSet<&str> = BTreeSet::new();
+    for sight in &leak.sights {
+        match sight.state {
+            State::Ignored | State::Head | State::Index | State::WorkTree => {
+                stands.insert(&sight.path);
+            }
+            State::History | State::Message | State::Name | State::Stash | State::Unreachable => {}
+        }
+    }
+    let list = |paths: &BTreeSet<&str>| paths.iter().copied().collect::<Vec<_>>().join(", ");
+    if let Some(first) = used.first() {
+        let what = format!("{} is recorded as rotated, and its value still stands in {}", title(leak), list(&used));
+        verdict.finds(Finding::new(what, Place::file(*first, None)).aspect(format!("in use {}", leak.rule)));
+    } else if !stands.is_empty() {
+        verdict.not_seen(Unseen::Partial(format!(
+            "{} is recorded as rotated, and its value still stands in {}: take it out there, so that it can be seen that nothing uses it",
+            title(leak),
+            list(&stands)
+        )));
+    }
+}
+
 /// A record names a secret by its name or its fingerprint.
 fn names(secret: &str, leak: &Leak) -> bool {
     secret == leak.fingerprint || leak.name.as_deref() == Some(secret)
 }
 
 /// What SEC-5 asks for and the record does not say.
-fn lacks(incident: &Incident, evidence: &Evidence, first_seen: Option<chrono::NaiveDate>) -> Vec<&'static str> {
+fn lacks(incident: &Incident, days: Days) -> Vec<&'static str> {
     let mut lacks = Vec::new();
-    let today = evidence.taken_at.date_naive();
-    if incident.on > today {
+    if incident.on > days.last {
         lacks.push("a day that has come");
     }
     match incident.rotated {
         // A rotation before the leak does not answer it.
-        Some(rotated) if rotated <= today && first_seen.is_none_or(|first| rotated >= first) => {}
+        Some(rotated) if days.allow(rotated) => {}
         Some(_) => lacks.push("a rotation after the leak"),
         None => lacks.push("when it was rotated"),
     }
     if incident.updated.is_empty() {
         lacks.push("which systems were updated");
     }
-    if incident.logs_audited.is_none_or(|audited| audited > today) {
-        lacks.push("when the logs were audited");
+    if incident.logs_audited.is_none_or(|audited| !days.allow(audited)) {
+        lacks.push("when the logs were audited, after the leak");
     }
     lacks
 }
@@ -336,44 +417,11 @@ impl Block<'_> {
         self.text.contains(&leak.fingerprint) || leak.name.as_deref().is_some_and(word)
     }
 
-    fn lacks(&self) -> Vec<&'static str> {
-        let lower = self.text.to_lowercase();
-        let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-        let mut lacks = Vec::new();
-        if !has_date(&self.text) {
-            lacks.push("a day (YYYY-MM-DD)");
-        }
-        if !says(&["rotated", "revoked", "replaced"]) {
-            lacks.push("when it was rotated");
-        }
-        if !says(&["updated", "deployed", "redeployed"]) {
-            lacks.push("which systems were updated");
-        }
-        if !says(&[
-            "logs audited",
-            "logs-audited",
-            "logs_audited",
-            "audited the logs",
-            "audit of the logs",
-            "log audit",
-            "logs were audited",
-            "logs checked",
-            "logs reviewed",
-        ]) {
-            lacks.push("when the logs were audited");
-        }
-        lacks
+    /// Whether it means this value and no other of its name: by fingerprint, or by the file that it stood in.
+    fn singles_out(&self, leak: &Leak) -> bool {
+        self.text.contains(&leak.fingerprint)
+            || leak.sights.iter().any(|sight| !sight.path.is_empty() && self.text.contains(&sight.path))
     }
-}
-
-/// ISO 8601 calendar date.
-fn has_date(text: &str) -> bool {
-    text.as_bytes().windows(10).any(|window| {
-        window
-            .iter()
-            .enumerate()
-            .all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() })
-    })
 }
 
 /// How much of the history was read.
@@ -384,6 +432,11 @@ fn scope() -> ScopeAsk {
 /// What leaked.
 fn secrets() -> SecretsAsk {
     SecretsAsk {}
+}
+
+/// The values in use: a leaked one may be among them.
+fn env_files() -> EnvFilesAsk {
+    EnvFilesAsk {}
 }
 
 /// The live token: a leaked one may be it.

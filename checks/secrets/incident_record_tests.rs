@@ -1,10 +1,10 @@
 //! Leaks and their records, tried on evidence built in code.
 
-use super::super::stage::{day, leak, now, target, whole};
+use super::super::stage::{day, env_file, leak, now, target, whole};
 use super::*;
 use crate::check::Status;
 use crate::checks::access::stage::{answer, deployed};
-use crate::evidence::repo::{Coverage, Gap, GapKind, Line};
+use crate::evidence::repo::{Coverage, EnvFiles, Gap, GapKind, Line};
 use crate::evidence::token::TokenFacts;
 
 fn staged(found: Vec<Leak>, lines: &[&str]) -> Evidence {
@@ -15,6 +15,7 @@ fn staged(found: Vec<Leak>, lines: &[&str]) -> Evidence {
     now()
         .with(scope(), whole())
         .with(secrets(), Leaks { key: "k1".into(), found, ..Leaks::default() })
+        .with(env_files(), EnvFiles { git: true, ..EnvFiles::default() })
         .with(records(), Matches { lines, files: 1, ..Matches::default() })
 }
 
@@ -82,13 +83,53 @@ fn a_file_of_the_repository_is_a_record_too() {
         "- Secret: DEPLOY_TOKEN",
         "- Rotated: 2031-01-05",
         "- Updated: all",
-        "- Logs audited: none",
+        "- Logs audited: no misuse found",
     ];
     assert_eq!(judged(&staged(vec![leak(State::History)], &whole)).status(), Status::Pass);
-    assert_eq!(judged(&staged(vec![leak(State::History)], &whole[..4])).status(), Status::Fail);
+    assert_eq!(judged(&staged(vec![leak(State::History)], &whole[..4])).status(), Status::Inconclusive);
     // Another section's actions are not this leak's.
     let apart = ["## 2031-01-05: DEPLOY_TOKEN", "## other", "Rotated, updated, logs audited 2031-01-05"];
-    assert_eq!(judged(&staged(vec![leak(State::History)], &apart)).status(), Status::Fail);
+    assert_eq!(judged(&staged(vec![leak(State::History)], &apart)).status(), Status::Inconclusive);
+}
+
+#[test]
+fn prose_that_denies_or_speaks_of_another_time_is_no_record() {
+    for text in [
+        "## 2019-01-01 DEPLOY_TOKEN was rotated, updated, and the logs audited",
+        "## 2031-01-05 DEPLOY_TOKEN has not been rotated yet. Nothing was updated. Logs audited: no.",
+        "## 9999-99-99 DEPLOY_TOKEN rotated updated logs audited",
+    ] {
+        let verdict = judged(&staged(vec![leak(State::History)], &[text]));
+        assert_eq!(verdict.status(), Status::Inconclusive, "{text}");
+    }
+}
+
+#[test]
+fn a_recorded_secret_that_is_still_in_use_fails_and_one_that_still_stands_in_head_is_inconclusive() {
+    let in_use = |value: &str, state: State| {
+        let files = vec![env_file(".env.production", None, &[("DB_PASSWORD", value)])];
+        let mut evidence =
+            staged(vec![leak(state)], &[]).with(env_files(), EnvFiles { git: true, files, ..EnvFiles::default() });
+        evidence.declared.incidents = vec![incident("DEPLOY_TOKEN")];
+        judged(&evidence)
+    };
+    let verdict = in_use("k1:aa", State::History);
+    assert!(verdict.findings()[0].what.contains("still stands in .env.production"));
+    assert_eq!(in_use("k1:bb", State::History).status(), Status::Pass);
+    assert_eq!(in_use("k1:bb", State::Head).status(), Status::Inconclusive);
+}
+
+#[test]
+fn one_record_by_name_does_not_cover_two_values() {
+    let other = || Leak { fingerprint: "k1:bb".into(), ..leak(State::History) };
+    let with = |secrets: &[&str]| {
+        let mut evidence = staged(vec![leak(State::History), other()], &[]);
+        evidence.declared.incidents = secrets.iter().map(|secret| incident(secret)).collect();
+        judged(&evidence).status()
+    };
+    assert_eq!(with(&["DEPLOY_TOKEN"]), Status::Inconclusive);
+    assert_eq!(with(&["k1:aa", "k1:bb"]), Status::Pass);
+    assert_eq!(with(&["DEPLOY_TOKEN", "DEPLOY_TOKEN"]), Status::Pass);
 }
 
 fn live(leaked: u16, none: u16, valid: u16) -> Verdict {

@@ -3,15 +3,17 @@
 pub mod env_files;
 pub mod gitignore;
 pub mod incident_record;
+mod incident_text;
 pub mod secret_reuse;
 pub mod secret_rotation;
 pub mod secrets_committed;
 
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use globset::GlobBuilder;
 
 use crate::check::Verdict;
 use crate::evidence::Unseen;
-use crate::evidence::repo::{Coverage, GapKind, Leak};
+use crate::evidence::repo::{Coverage, EnvEntry, GapKind, Leak};
 use crate::target::Extent;
 
 /// Whether two fingerprints were made with one key, and so can be compared at all.
@@ -21,6 +23,21 @@ pub(crate) fn same_key(one: &str, other: &str) -> bool {
 
 pub(crate) fn key_of(fingerprint: &str) -> Option<&str> {
     fingerprint.split_once(':').map(|(key, _)| key)
+}
+
+/// Whether a record of leaked or declared values holds this one, as it stands or inside another form.
+pub(crate) fn holds(entry: &EnvEntry, fingerprint: &str) -> bool {
+    entry.fingerprint.as_deref() == Some(fingerprint) || entry.inner.iter().any(|inner| inner == fingerprint)
+}
+
+/// The day that it is where the day is latest (UTC+14): what somebody there wrote today is not of the future.
+pub(crate) fn latest_day(now: DateTime<Utc>) -> NaiveDate {
+    (now + TimeDelta::hours(14)).date_naive()
+}
+
+/// The day that it was where the day was earliest (UTC-12).
+pub(crate) fn earliest_day(when: DateTime<Utc>) -> NaiveDate {
+    (when - TimeDelta::hours(12)).date_naive()
 }
 
 /// `a name` where a secret has one, else what it is: never its value.
@@ -197,6 +214,7 @@ pub(crate) mod stage {
                     line: 1,
                     value: if fingerprint.is_empty() { ValueKind::Plain } else { ValueKind::Secret },
                     fingerprint: (!fingerprint.is_empty()).then(|| (*fingerprint).to_owned()),
+                    inner: Vec::new(),
                 })
                 .collect(),
         }

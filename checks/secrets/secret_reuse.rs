@@ -72,6 +72,8 @@ struct Use {
     environment: Side,
     name: String,
     fingerprint: String,
+    /// Of what the value wraps.
+    inner: Vec<String>,
     place: Place,
     told: String,
 }
@@ -126,6 +128,7 @@ impl SecretReuse {
                     environment: target.environment.into(),
                     name: "the target's token".into(),
                     fingerprint: fingerprint.clone(),
+                    inner: Vec::new(),
                     place: Place::host("the target's token"),
                     told: "the target's token".into(),
                 })),
@@ -137,6 +140,7 @@ impl SecretReuse {
                 environment: rotation.environment.into(),
                 name: rotation.name.clone(),
                 fingerprint: fingerprint.clone(),
+                inner: Vec::new(),
                 place: Place::policy(&evidence.declared.policy_file, rotation.line),
                 told: format!("`{}` of the register", rotation.name),
             }));
@@ -162,6 +166,7 @@ impl SecretReuse {
                     environment,
                     name: entry.name.clone(),
                     fingerprint: entry.fingerprint.clone()?,
+                    inner: entry.inner.clone(),
                     place: Place::file(&file.path, Some(entry.line)),
                     told: format!("`{}` of {}", entry.name, file.path),
                 })
@@ -174,9 +179,17 @@ impl SecretReuse {
 fn weigh(uses: &[Use], evidence: &Evidence, verdict: &mut Verdict) {
     let mut values: BTreeMap<&str, Vec<&Use>> = BTreeMap::new();
     for used in uses {
-        values.entry(&used.fingerprint).or_default().push(used);
+        let forms: BTreeSet<&str> = used.inner.iter().chain([&used.fingerprint]).map(String::as_str).collect();
+        for form in forms {
+            values.entry(form).or_default().push(used);
+        }
     }
+    // One finding a group, in however many forms its values agree.
+    let mut groups: BTreeSet<Vec<&str>> = BTreeSet::new();
     for same in values.values() {
+        if !groups.insert(same.iter().map(|used| used.told.as_str()).collect()) {
+            continue;
+        }
         let sides: BTreeSet<Side> = same.iter().map(|used| used.environment).collect();
         let (Some(last), true) =
             (same.iter().max_by_key(|used| used.environment.min(Side::Production)), sides.len() > 1)
@@ -275,6 +288,24 @@ mod tests {
     #[test]
     fn equal_values_that_are_no_secrets_are_no_fault_and_nothing_to_compare() {
         assert_eq!(of("", "").status(), Status::Inconclusive);
+    }
+
+    #[test]
+    fn a_value_inside_another_form_is_the_same_value() {
+        let wrapped = |inner: &str| {
+            let mut staging = env_file(".env.staging", STAGING, &[("DATABASE_URL", "k1:s")]);
+            let mut production = env_file(".env.production", PRODUCTION, &[("DATABASE_URL", "k1:p")]);
+            staging.entries[0].inner = vec!["k1:aa".into(), "k1:hex".into()];
+            production.entries[0].inner = vec![inner.into(), "k1:hex".into()];
+            judged(&SecretReuse::default(), vec![staging, production])
+        };
+        assert_eq!(wrapped("k1:aa").findings().len(), 1);
+        let mut staging = env_file(".env.staging", STAGING, &[("A_TOKEN", "k1:s")]);
+        staging.entries[0].inner = vec!["k1:p".into()];
+        let production = || env_file(".env.production", PRODUCTION, &[("A_TOKEN", "k1:p")]);
+        assert_eq!(judged(&SecretReuse::default(), vec![staging, production()]).status(), Status::Fail);
+        let other = env_file(".env.staging", STAGING, &[("A_TOKEN", "k1:s")]);
+        assert_eq!(judged(&SecretReuse::default(), vec![other, production()]).status(), Status::Pass);
     }
 
     #[test]

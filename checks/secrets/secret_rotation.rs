@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::same_key;
+use super::{latest_day, same_key};
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
 use crate::evidence::declared::Rotation;
 use crate::evidence::history::{Earlier, Runs};
@@ -67,7 +67,9 @@ impl Check for SecretRotation {
         let mut verdict = Verdict::default();
         let facts = Facts::of(self, target, evidence, &mut verdict);
         for rotation in &facts.register {
-            self.registered(rotation, &facts, &mut verdict);
+            if facts.is_latest(rotation) {
+                self.registered(rotation, &facts, &mut verdict);
+            }
         }
         self.live(&facts, &mut verdict);
         for (name, file) in facts.unregistered() {
@@ -136,6 +138,11 @@ impl<'a> Facts<'a> {
             }
             match evidence.of(&env_files()) {
                 Ok(files) => {
+                    for (file, why) in files.files.iter().filter_map(|file| Some((file, file.unread.as_ref()?))) {
+                        if file.exists && file.kind == EnvKind::Real {
+                            verdict.not_seen(Unseen::Partial(format!("{} could not be read: {why}", file.path)));
+                        }
+                    }
                     seen.values = values(files, check.unnamed)
                         .into_iter()
                         .filter(|(environment, ..)| mine(*environment))
@@ -145,6 +152,29 @@ impl<'a> Facts<'a> {
             }
         }
         seen
+    }
+
+    /// A register may keep the earlier rotations of a secret; the last one is the claim.
+    fn is_latest(&self, rotation: &Rotation) -> bool {
+        self.of_the_same(rotation).all(|other| other.on <= rotation.on)
+    }
+
+    fn of_the_same(&self, rotation: &Rotation) -> impl Iterator<Item = &'a Rotation> {
+        self.register
+            .iter()
+            .copied()
+            .filter(move |other| other.environment == rotation.environment && other.name == rotation.name)
+    }
+
+    /// What earlier runs were told of a secret: when, and the day and the fingerprint of its rotation.
+    fn told_before(&self, rotation: &Rotation) -> Vec<(DateTime<Utc>, NaiveDate, &'a str)> {
+        let name = rotation.fact_name();
+        let past = self.runs.into_iter().flat_map(|runs| &runs.runs).filter(|past| past.complete);
+        past.filter_map(|past| {
+            let (on, fingerprint) = past.facts.get(&name)?.split_once(' ')?;
+            Some((past.finished, on.parse().ok()?, fingerprint))
+        })
+        .collect()
     }
 
     fn is_token(&self, rotation: &Rotation) -> bool {
@@ -179,8 +209,9 @@ impl SecretRotation {
             Finding::new(what, Place::policy(facts.policy, rotation.line))
                 .aspect(format!("{aspect} {} {}", rotation.name, rotation.environment))
         };
-        let age = (facts.now.date_naive() - rotation.on).num_days();
-        if age < 0 {
+        // It may be tomorrow already where the register is kept.
+        let age = (facts.now.date_naive() - rotation.on).num_days().max(0);
+        if rotation.on > latest_day(facts.now) {
             verdict.finds(finding(format!("{name} claims a rotation in the future, on {}", rotation.on), "future"));
             return;
         }
@@ -198,11 +229,19 @@ impl SecretRotation {
             )));
             return;
         };
-        if let Some(seen) = before(registered, rotation.on, facts) {
+        let told = facts.told_before(rotation);
+        let moved = told.iter().find(|(_, on, known)| known == registered && *on < rotation.on);
+        if let Some(seen) = before(registered, rotation, facts) {
             verdict.finds(finding(
                 format!("{name} claims a rotation on {}, but its value was in use {seen}", rotation.on),
                 "unchanged",
             ));
+        } else if let Some((when, on, _)) = moved {
+            verdict.not_seen(Unseen::NotComparable(format!(
+                "{name} is said to have been rotated on {}, and the run of {} was told {on} for the same value: which day holds?",
+                rotation.on,
+                when.format("%Y-%m-%d")
+            )));
         }
         let current = facts.current(rotation);
         if current.is_empty() {
@@ -220,7 +259,7 @@ impl SecretRotation {
                     "{name} was rotated on {}, {age} days ago, and has the registered value",
                     rotation.on
                 ));
-            } else if let Some(seen) = before(value, rotation.on, facts) {
+            } else if let Some(seen) = before(value, rotation, facts) {
                 let what = format!(
                     "{name} claims a rotation on {}, but the value in use is older: it was in use {seen}",
                     rotation.on
@@ -292,14 +331,19 @@ impl SecretRotation {
     }
 }
 
-/// When a value was in use before `day`, if it was: an earlier run saw it, or the history has it.
-fn before(fingerprint: &str, day: NaiveDate, facts: &Facts<'_>) -> Option<String> {
+/// When a value was in use before the day of a rotation, if it was: an earlier run saw it or was told of it, the history
+/// has it, or the register itself gives it to an earlier rotation.
+fn before(fingerprint: &str, rotation: &Rotation, facts: &Facts<'_>) -> Option<String> {
+    let day = rotation.on;
+    let run = |when: DateTime<Utc>| format!("in the run of {}", when.format("%Y-%m-%d"));
     let seen = facts
         .runs
         .into_iter()
         .flat_map(|runs| runs.fact(TOKEN_FACT))
-        .find(|(run, known)| *known == fingerprint && run.finished.date_naive() < day)
-        .map(|(run, _)| format!("in the run of {}", run.finished.format("%Y-%m-%d")));
+        .map(|(run, known)| (run.finished, known))
+        .chain(facts.told_before(rotation).into_iter().map(|(when, _, known)| (when, known)))
+        .find(|(when, known)| *known == fingerprint && latest_day(*when) < day)
+        .map(|(when, _)| run(when));
     let committed = || {
         facts
             .leaks
@@ -310,7 +354,13 @@ fn before(fingerprint: &str, day: NaiveDate, facts: &Facts<'_>) -> Option<String
             .find(|first| first.date_naive() < day)
             .map(|first| format!("in the repository on {}", first.format("%Y-%m-%d")))
     };
-    seen.or_else(committed)
+    let registered = || {
+        facts
+            .of_the_same(rotation)
+            .find(|other| other.on < day && other.fingerprint.as_deref() == Some(fingerprint))
+            .map(|other| format!("since the rotation of {} (line {})", other.on, other.line.unwrap_or_default()))
+    };
+    seen.or_else(committed).or_else(registered)
 }
 
 fn days(period: Period) -> i64 {
@@ -421,7 +471,7 @@ mod tests {
             "old DB_PASSWORD production"
         );
         assert_eq!(judged(&staged(vec![rotation("2031-03-03", "k1:aa")], "k1:aa")).status(), Status::Pass);
-        assert_eq!(judged(&staged(vec![rotation("2031-06-02", "k1:aa")], "k1:aa")).status(), Status::Fail);
+        assert_eq!(judged(&staged(vec![rotation("2031-06-03", "k1:aa")], "k1:aa")).status(), Status::Fail);
     }
 
     #[test]
@@ -440,20 +490,54 @@ mod tests {
         assert!(verdict.findings()[0].what.contains("2031-01-02"));
     }
 
+    fn past(on: &str, name: &str, fact: &str) -> Past {
+        Past {
+            id: on.into(),
+            finished: day(on),
+            complete: true,
+            scheduled: false,
+            facts: BTreeMap::from([(name.into(), fact.into())]),
+            statuses: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_register_that_moves_the_day_of_the_same_value_does_not_pass() {
+        let told = |run: &str, fact: &str| {
+            let runs = vec![past(run, "rotation production DB_PASSWORD", fact)];
+            let evidence = staged(vec![rotation("2031-05-20", "k1:aa")], "k1:aa").with(earlier(), Runs { runs });
+            judged(&evidence).status()
+        };
+        assert_eq!(told("2031-05-30", "2031-03-12 k1:aa"), Status::Inconclusive);
+        assert_eq!(told("2031-04-30", "2031-03-12 k1:aa"), Status::Fail);
+        assert_eq!(told("2031-04-30", "2031-03-12 k1:old"), Status::Pass);
+        assert_eq!(told("2031-05-30", "2031-05-20 k1:aa"), Status::Pass);
+    }
+
+    #[test]
+    fn a_register_may_keep_the_earlier_rotations_and_the_last_one_counts() {
+        let register = || vec![rotation("2031-01-05", "k1:old"), rotation("2031-05-01", "k1:aa")];
+        assert_eq!(judged(&staged(register(), "k1:aa")).status(), Status::Pass);
+        let verdict = judged(&staged(register(), "k1:old"));
+        assert!(verdict.findings()[0].what.contains("since the rotation of 2031-01-05"));
+    }
+
+    #[test]
+    fn a_day_that_has_come_somewhere_is_not_in_the_future() {
+        let judged_at = |hour: &str, on: &str| {
+            let mut evidence = staged(vec![rotation(on, "k1:aa")], "k1:aa");
+            evidence.taken_at = format!("2031-06-01T{hour}:00:00Z").parse().unwrap();
+            judged(&evidence).status()
+        };
+        assert_eq!(judged_at("11", "2031-06-02"), Status::Pass);
+        assert_eq!(judged_at("09", "2031-06-02"), Status::Fail);
+        assert_eq!(judged_at("11", "2031-06-03"), Status::Fail);
+    }
+
     fn live(fingerprint: &str, runs: &[(&str, &str)]) -> Verdict {
         let target =
             Target { repository: None, ..crate::checks::access::stage::deployed("https://mcp.example.com", &[]) };
-        let runs = runs
-            .iter()
-            .map(|(on, known)| Past {
-                id: (*on).into(),
-                finished: day(on),
-                complete: true,
-                scheduled: false,
-                facts: BTreeMap::from([(TOKEN_FACT.into(), (*known).into())]),
-                statuses: BTreeMap::new(),
-            })
-            .collect();
+        let runs = runs.iter().map(|(on, known)| past(on, TOKEN_FACT, known)).collect();
         let facts = TokenFacts { fingerprint: Some(fingerprint.into()), ..TokenFacts::default() };
         SecretRotation::default().judge(&target, &now().with(earlier(), Runs { runs }).with(token(), facts))
     }

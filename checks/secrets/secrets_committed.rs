@@ -65,7 +65,9 @@ impl Check for SecretsCommitted {
                     verdict.notes(note.clone());
                 }
                 if leaks.more > 0 {
-                    verdict.notes(format!("{} more values than are recorded", leaks.more));
+                    let text =
+                        format!("{} more values than are recorded; to mend it: remove the others first", leaks.more);
+                    verdict.not_seen(Unseen::Partial(text));
                 }
                 if leaks.allowances > 0 {
                     verdict

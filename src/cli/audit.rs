@@ -94,6 +94,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
 /// With the key of fingerprints that the policy names; where it cannot be had, with one for this run alone, whose
 /// fingerprints equal nobody's.
 fn vault(policy: &Policy) -> Vault {
+    if let Some(notice) = Key::notice(&policy.fingerprint_key) {
+        emit::note(&notice);
+    }
     match Key::load(&policy.fingerprint_key) {
         Ok(key) => Vault::with_key(key),
         Err(error) => {

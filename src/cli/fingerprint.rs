@@ -41,6 +41,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
     if value.is_empty() {
         return Err(Error::Usage("the secret is empty".into()));
     }
+    if let Some(notice) = Key::notice(&source) {
+        emit::note(&notice);
+    }
     let key = Key::load(&source).map_err(|error| Error::Usage(error.to_string()))?;
     emit::print(&format!("{}\n", key.fingerprint(value)))?;
     Ok(0)

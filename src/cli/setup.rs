@@ -10,6 +10,7 @@ use url::Url;
 use super::{Error, PolicyArguments, TargetArguments, emit};
 use crate::policy::deployment::add_own_host;
 use crate::policy::file::{Trust, Written, read, sha256};
+use crate::policy::source::{self, Links};
 use crate::policy::{Policy, shipped};
 use crate::target::{Authorised, Deployment, Limits, Repository, Scope, Target, Token, TokenSource, Writes};
 
@@ -27,7 +28,7 @@ pub(super) fn policy(arguments: &PolicyArguments, targets: &TargetArguments) -> 
         (Some(file), _) => named(file, arguments.policy_sha256.as_deref(), today)?,
         // Flags that name the target must not lend their token to a policy that merely lies around.
         (None, true) => {
-            if Path::new(FOUND).exists() {
+            if Path::new(FOUND).symlink_metadata().is_ok() {
                 emit::note("./policy.yaml is not used beside --url or --repo; name it with --policy to use it");
             }
             embedded(today)?
@@ -61,15 +62,23 @@ pub(super) fn named(file: &Path, pin: Option<&str>, today: NaiveDate) -> Result<
     }
     let shown = file.display().to_string();
     let directory = file.parent().unwrap_or(Path::new(""));
-    Ok(read(&Written { source: &source, file: &shown, directory, trust: Trust::Full, today })?)
+    let policy = read(&Written { source: &source, file: &shown, directory, trust: Trust::Full, today })?;
+    if pin.is_some() && !policy.source.registers.is_empty() {
+        let registers = policy.source.registers.join(", ");
+        emit::note(&format!("--policy-sha256 pins the policy alone, not the registers that it names: {registers}"));
+    }
+    Ok(policy)
 }
 
+/// The policy that lies around. A symlink would have its author choose which file of this machine is read and shown.
 fn found(today: NaiveDate) -> Result<Option<Policy>, Error> {
     let file = Path::new(FOUND);
-    if !file.exists() {
+    if file.symlink_metadata().is_err() {
         return Ok(None);
     }
-    let source = text_of(file)?;
+    let source = source::text(file, Links::Refused, READ_AT_MOST).map_err(|error| {
+        Error::Usage(format!("./{FOUND} was found and is not used: {error}; name the policy with --policy FILE"))
+    })?;
     let trust = Trust::Found { root: PathBuf::from(".") };
     Ok(Some(read(&Written { source: &source, file: FOUND, directory: Path::new(""), trust, today })?))
 }

@@ -32,7 +32,7 @@ pub(super) fn of(places: &Places, faults: &Faults) -> anyhow::Result<Policy> {
     Ok(Policy {
         name: "demo: the shipped policy on the embedded deployment and repository".into(),
         sha256: String::new(),
-        source: Source { file: "embedded demo".into(), trusted: true, withheld: Vec::new() },
+        source: Source { file: "embedded demo".into(), trusted: true, withheld: Vec::new(), registers: Vec::new() },
         targets: vec![target],
         checks,
         rotations: rotations(places, faults),

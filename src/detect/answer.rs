@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::detect::refusal::{Answered, answered, is_cached};
+use crate::detect::refusal::{Answered, answered, is_cached, says_limited};
 use crate::evidence::Unseen;
 use crate::evidence::http::Exchange;
 
@@ -111,6 +111,30 @@ fn leaves<'a>(value: &'a Value, found: &mut Vec<&'a Value>) {
         Value::Array(items) => items.iter().for_each(|item| leaves(item, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => found.push(value),
     }
+}
+
+/// Whether a refusal carries what the control was served: the same body; or the same shape with mostly the same values, or
+/// with values that change and no word of a limit.
+pub fn gives_away(control: &Exchange, refusal: &Exchange) -> bool {
+    /// Below this, bodies like `{}` and `{"ok":true}` are alike by chance.
+    const LEAST: usize = 12;
+    let (served, refused) = (control.body.text.trim(), refusal.body.text.trim());
+    if served.len() < LEAST || refused.len() < LEAST {
+        return false;
+    }
+    if served == refused {
+        return true;
+    }
+    let json = |text: &str| serde_json::from_str::<Value>(text).ok();
+    let (Some(one), Some(other)) = (json(served), json(refused)) else { return false };
+    if !same_shape(&one, &other) {
+        return false;
+    }
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    leaves(&one, &mut ours);
+    leaves(&other, &mut theirs);
+    let kept = ours.iter().filter(|leaf| theirs.contains(leaf)).count();
+    ours.len() >= 2 && (kept * 2 >= ours.len() || !says_limited(refused) && ours.len() >= 4)
 }
 
 fn title(page: &str) -> Option<&str> {

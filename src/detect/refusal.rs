@@ -99,6 +99,12 @@ pub fn answered(exchange: &Exchange) -> Answered {
     }
 }
 
+/// Whether the text names the number of requests as its reason.
+pub fn says_limited(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    LIMITER_WORDS.iter().any(|word| text.contains(word))
+}
+
 /// Whether a cache says that it answered: such an answer shows nothing of what the service does with a credential.
 pub fn is_cached(exchange: &Exchange) -> bool {
     let names_hit = |name: &str| exchange.header(name).is_some_and(|value| value.to_ascii_lowercase().contains("hit"));

@@ -89,6 +89,23 @@ pub struct Operation {
     pub example: Option<serde_json::Value>,
 }
 
+impl Operation {
+    /// An operation without inputs, behind the credential; its template is its path.
+    pub fn new(method: &str, path: &str) -> Self {
+        Self {
+            method: method.to_uppercase(),
+            template: path.to_owned(),
+            path: path.to_owned(),
+            secured: true,
+            parameters: Vec::new(),
+            body: None,
+            body_required: false,
+            media: Vec::new(),
+            example: None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Parameter {
     pub name: String,

@@ -19,6 +19,9 @@ pub struct Product {
     /// Answers that show that a credential is asked for where no denial does: a public setting that says so.
     #[serde(default)]
     pub guarded: Vec<Mark>,
+    /// Paths that it serves to everybody although it asks for a credential: their answers say nothing of its access.
+    #[serde(default)]
+    pub public: Vec<String>,
     /// What somebody without a credential can do then.
     pub means: String,
     /// What the product asks for as it ships.
@@ -131,15 +134,22 @@ pub fn ports() -> Vec<u16> {
     products().iter().flat_map(|product| product.ports.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Requests at most that one open port gets: every different question of the catalogue, and two to tell HTTP from HTTPS.
+/// Requests at most that one open port gets: every different question of the catalogue, two to tell HTTP from HTTPS, and
+/// three denials once more.
 pub fn questions_per_port() -> u32 {
-    static QUESTIONS: LazyLock<u32> = LazyLock::new(|| u32::try_from(questions(0).len()).unwrap_or(u32::MAX) + 2);
+    static QUESTIONS: LazyLock<u32> = LazyLock::new(|| u32::try_from(questions(0).len()).unwrap_or(u32::MAX) + 5);
     *QUESTIONS
 }
 
-/// Every different request of the catalogue: the root first, then those of the products that use `port`, then the rest.
+/// A path that nobody serves: what it gets, a path that is not there gets, too.
+pub const NOWHERE: &str = "/watertight-nothing-is-here";
+const POST_NOWHERE: &str = "POST /watertight-nothing-is-here";
+
+/// Every different request of the catalogue: the root first, then a path that nobody serves, then those of the products
+/// that use `port`, then the rest.
 pub fn questions(port: u16) -> Vec<(String, Option<String>)> {
-    let mut questions = vec![("/".to_owned(), None)];
+    let mut questions =
+        vec![("/".to_owned(), None), (NOWHERE.to_owned(), None), (POST_NOWHERE.to_owned(), Some("{}".to_owned()))];
     let (near, far): (Vec<&Product>, Vec<&Product>) =
         products().iter().partition(|product| product.ports.contains(&port));
     for product in near.into_iter().chain(far) {
@@ -209,7 +219,7 @@ impl Mark {
     }
 
     fn named(&self) -> String {
-        if self.path.starts_with('/') { format!("GET {}", self.path) } else { self.path.clone() }
+        named(&self.path)
     }
 }
 
@@ -222,31 +232,40 @@ pub fn judge(port: u16, answers: &[Answered]) -> (Option<&'static Product>, Acce
     // Where two products look alike, the one that uses this port is the likelier; one that is like many, the last.
     let is_own = |product: &&Product| product.ports.contains(&port) && !product.general;
     let product = products().iter().filter(is_own).find(identified).or_else(|| products().iter().find(identified));
-    if let Some(product) = product {
-        return (Some(product), access(product, answers).0, access(product, answers).1);
+    let is_public = |mark: &Mark| product.is_some_and(|product| product.public.contains(&mark.path));
+    if let Some(product) = product
+        && let Some(mark) = product.usable.iter().find(|mark| answers.iter().any(|answer| mark.is_in(answer)))
+    {
+        return (Some(product), Access::Open, format!("{}: {}", mark.named(), mark.status));
     }
-    // Unrecognised: an answer that shows use without a credential names the fault, whatever the product is.
-    for product in products() {
-        for mark in product.usable.iter().filter(|mark| mark.is_telling()) {
+    // An answer that shows use without a credential names the fault, whatever the product is: a guard before one API of a
+    // port says nothing of another API there.
+    for other in products() {
+        for mark in other.usable.iter().filter(|mark| mark.is_telling() && !is_public(mark)) {
             if shown(mark) {
-                return (Some(product), Access::Open, format!("{}: {}", mark.named(), mark.status));
+                return (Some(product.unwrap_or(other)), Access::Open, format!("{}: {}", mark.named(), mark.status));
             }
         }
     }
-    match answers {
-        [] => (None, Access::Unclear, "no HTTP answer".into()),
-        // A proxy that asks for a key does so on every path that it knows; its front page may be public.
-        answers if asks_for_a_key(answers) => {
-            let denied = answers.iter().find(|answer| is_denial(answer)).map_or(401, |answer| answer.status);
-            (None, Access::Denied, format!("every path that it knows: {denied}"))
+    match (product, answers) {
+        (_, []) => (None, Access::Unclear, "no HTTP answer".into()),
+        (Some(product), answers) => {
+            let (access, shown) = guard(product, answers);
+            (Some(product), access, shown)
         }
-        [first, ..] => (None, Access::Unclear, format!("GET {}: {}", first.path, first.status)),
+        // Who asks for a key before a path that nobody serves does so before every path; the front page may be public.
+        (None, answers) if asks_for_a_key(answers) => {
+            let denied = answers.iter().find(|answer| is_denial(answer)).map_or(401, |answer| answer.status);
+            (None, Access::Denied, format!("every path, even one that nobody serves: {denied}"))
+        }
+        (None, [first, ..]) => (None, Access::Unclear, format!("GET {}: {}", first.path, first.status)),
     }
 }
 
+/// One denial beside paths that are not there is no guard: what is used may stand on a path that was not asked.
 fn asks_for_a_key(answers: &[Answered]) -> bool {
-    answers.iter().any(is_denial)
-        && answers.iter().all(|answer| is_denial(answer) || is_absent(answer) || is_for_anybody(&answer.path))
+    answers.iter().any(|answer| answer.path == NOWHERE && is_denial(answer))
+        && answers.iter().all(|answer| is_denial(answer) || is_for_anybody(&answer.path))
 }
 
 /// A front page, and whether it lives, may be public.
@@ -254,39 +273,64 @@ fn is_for_anybody(path: &str) -> bool {
     matches!(path, "/" | "/health")
 }
 
-/// Nothing is there.
-fn is_absent(answer: &Answered) -> bool {
-    matches!(answer.status, 404 | 405 | 410)
+/// Nothing is there: the answer is the one that a path gets that nobody serves.
+fn is_absent(answer: &Answered, answers: &[Answered]) -> bool {
+    let is_post = answer.path.starts_with("POST ");
+    let nowhere = if is_post { POST_NOWHERE } else { NOWHERE };
+    let Some(control) = answers.iter().find(|control| control.path == nowhere) else { return false };
+    if is_denial(control) {
+        return false;
+    }
+    // Servers that know no POST at all answer 405 or 501 to every one of them.
+    let missing = |status: u16| matches!(status, 404 | 405 | 410 | 501);
+    // A single-page application gives one page for every path, a framework's refusal repeats the path.
+    let text = |answer: &Answered| answer.body.replace(answer.path.strip_prefix("POST ").unwrap_or(&answer.path), "");
+    (missing(answer.status) && (missing(control.status) || control.status == 200))
+        || (answer.status == control.status && text(answer) == text(control))
 }
 
-fn access(product: &Product, answers: &[Answered]) -> (Access, String) {
-    if let Some(mark) = product.usable.iter().find(|mark| answers.iter().any(|answer| mark.is_in(answer))) {
-        return (Access::Open, format!("{}: {}", mark.named(), mark.status));
-    }
-    let asked: Vec<(&Mark, &Answered)> = product
-        .usable
-        .iter()
-        .filter_map(|mark| answers.iter().find(|answer| answer.path == mark.path).map(|answer| (mark, answer)))
-        .collect();
-    // One path that is denied says nothing of another that broke or answered something else: it may be the open one.
-    let open_ended = asked.iter().find(|(mark, answer)| {
-        let is_guarded = product.guarded.iter().any(|guarded| guarded.path == mark.path && guarded.is_in(answer));
-        !is_denial(answer) && !is_absent(answer) && !is_guarded
+/// Whether a recognised product that showed no use asks for a credential: each path that is known of any product must be
+/// denied, or not be there.
+fn guard(product: &Product, answers: &[Answered]) -> (Access, String) {
+    let told = |answer: &Answered| format!("{}: {}", named(&answer.path), answer.status);
+    let is_own = |answer: &Answered| product.marks().any(|mark| mark.path == answer.path);
+    let recognises = |answer: &Answered| product.identify.iter().any(|mark| mark.is_in(answer));
+    let is_guarded = |answer: &Answered| product.guarded.iter().any(|mark| mark.is_in(answer));
+    let is_use =
+        |answer: &Answered| products().iter().any(|other| other.usable.iter().any(|mark| mark.path == answer.path));
+    let open_ended = answers.iter().find(|answer| {
+        (is_own(answer) || is_use(answer))
+            && !is_denial(answer)
+            && !is_absent(answer, answers)
+            && !is_for_anybody(&answer.path)
+            && !recognises(answer)
+            && !is_guarded(answer)
+            && !product.public.contains(&answer.path)
     });
+    let asked = || answers.iter().filter(|answer| product.usable.iter().any(|mark| mark.path == answer.path));
+    let control = answers.iter().any(|answer| answer.path == NOWHERE);
+    let denied = asked().find(|answer| is_denial(answer));
     let guarded = product.guarded.iter().find(|mark| answers.iter().any(|answer| mark.is_in(answer)));
-    let denied = asked.iter().find(|(_, answer)| is_denial(answer));
     match (open_ended, denied, guarded) {
-        (Some((mark, answer)), _, _) => {
-            return (Access::Unclear, format!("{}: {}", mark.named(), answer.status));
+        (Some(answer), _, _) => (Access::Unclear, told(answer)),
+        (None, Some(answer), _) if control => {
+            // What it tells everybody all the same is said beside it.
+            let public = answers
+                .iter()
+                .find(|answer| answer.status == 200 && answer.path != "/" && product.public.contains(&answer.path));
+            let beside = public.map_or_else(String::new, |answer| format!("; {} is public", named(&answer.path)));
+            (Access::Denied, format!("{}{beside}", told(answer)))
         }
-        (None, Some((mark, answer)), _) => return (Access::Denied, format!("{}: {}", mark.named(), answer.status)),
-        (None, None, Some(mark)) => return (Access::Denied, format!("{} says that it asks for one", mark.named())),
-        (None, None, None) => {}
+        (None, None, Some(mark)) if control => (Access::Denied, format!("{} says that it asks for one", mark.named())),
+        (None, Some(_) | None, _) => match asked().next() {
+            Some(answer) => (Access::Unclear, told(answer)),
+            None => (Access::Unclear, "the request that shows use got no answer".into()),
+        },
     }
-    match asked.first() {
-        Some((mark, answer)) => (Access::Unclear, format!("{}: {}", mark.named(), answer.status)),
-        None => (Access::Unclear, "the request that shows use got no answer".into()),
-    }
+}
+
+fn named(path: &str) -> String {
+    if path.starts_with('/') { format!("GET {path}") } else { path.to_owned() }
 }
 
 /// A request for a credential: 401, 403, 407, or a redirect to a login page.
@@ -375,8 +419,125 @@ mod tests {
 
     #[test]
     fn a_proxy_that_asks_for_a_key_is_denied() {
-        let answers = [answer("/", 401, ""), answer("/api/tags", 401, ""), answer("/v1/models", 403, "")];
+        let mut answers = vec![
+            answer("/", 401, ""),
+            answer("/api/tags", 401, ""),
+            answer("/v1/models", 403, ""),
+            answer(NOWHERE, 401, ""),
+        ];
         assert_eq!(judge(11434, &answers).1, Access::Denied);
+        answers.push(answer("/api/version", 404, ""));
+        assert_eq!(judge(11434, &answers).1, Access::Unclear, "a path past the guard");
+    }
+
+    #[test]
+    fn one_denied_path_beside_paths_that_are_not_there_is_no_guard() {
+        for denied in ["/", "/metrics", "/info"] {
+            let mut answers: Vec<Answered> = questions(1).iter().map(|(path, _)| answer(path, 404, "no")).collect();
+            answers.iter_mut().filter(|answer| answer.path == denied).for_each(|answer| answer.status = 401);
+            assert_eq!(judge(1, &answers).1, Access::Unclear, "{denied}");
+        }
+    }
+
+    /// What the port answers to every question: `known` where the path is there, 404 elsewhere.
+    fn port(number: u16, known: &[(&str, u16, &str)]) -> Vec<Answered> {
+        let found = |path: &str| known.iter().find(|(known, _, _)| *known == path);
+        let answer_to = |path: &str| {
+            found(path).map_or_else(|| answer(path, 404, "not found"), |(_, status, body)| answer(path, *status, body))
+        };
+        questions(number).iter().map(|(path, _)| answer_to(path)).collect()
+    }
+
+    #[test]
+    fn a_second_api_that_is_open_beside_a_guarded_one_is_open() {
+        let models = "{\"object\":\"list\",\"data\":[{\"id\":\"llama3\"}]}";
+        let mut known = vec![("/", 200, "Ollama is running"), ("/api/tags", 401, ""), ("/v1/models", 200, models)];
+        let (product, access, shown) = judge(11434, &port(11434, &known));
+        assert_eq!((product.unwrap().product.as_str(), access), ("Ollama", Access::Open));
+        assert_eq!(shown, "GET /v1/models: 200");
+        known[2] = ("/v1/models", 200, "something else");
+        assert_eq!(judge(11434, &port(11434, &known)).1, Access::Unclear);
+        known[2] = ("/v1/models", 401, "");
+        assert_eq!(judge(11434, &port(11434, &known)).1, Access::Denied);
+    }
+
+    #[test]
+    fn a_vllm_with_a_key_is_open_where_its_other_paths_ask_for_none() {
+        let refused = "{\"error\":{\"message\":\"Cannot find suitable handler for request. Expected one of: []\"}}";
+        let mut known =
+            vec![("/v1/models", 401, ""), ("/metrics", 200, "vllm:x 0"), ("POST /invocations", 400, refused)];
+        assert_eq!(judge(8000, &port(8000, &known)).1, Access::Open);
+        known[2].1 = 401;
+        assert_eq!(judge(8000, &port(8000, &known)).1, Access::Denied);
+    }
+
+    #[test]
+    fn further_ways_into_a_guarded_product_are_tried() {
+        let jupyter = [("/api/kernels", 403, ""), ("/api/terminals", 200, "[]")];
+        let mut answers = port(8888, &jupyter);
+        let tornado = ("server".to_owned(), "TornadoServer/6.5".to_owned());
+        answers.push(Answered { headers: vec![tornado], ..answer("/api", 200, "{\"version\": \"2.21.1\"}") });
+        answers.retain(|answer| answer.path != "/api" || answer.status == 200);
+        assert_eq!(judge(8888, &answers).1, Access::Open);
+        let mlflow = [
+            ("/", 200, "<title>MLflow</title>"),
+            ("/api/2.0/mlflow/experiments/search?max_results=1", 401, ""),
+            (
+                "/ajax-api/2.0/mlflow/experiments/search?max_results=1",
+                200,
+                "{\"experiments\":[{\"artifact_location\":1}]}",
+            ),
+        ];
+        assert_eq!(judge(5000, &port(5000, &mlflow)).1, Access::Open);
+        let comfy = [
+            ("/", 200, "<title>ComfyUI"),
+            ("/system_stats", 403, ""),
+            ("/queue", 200, "{\"queue_running\":[],\"queue_pending\":[]}"),
+        ];
+        assert_eq!(judge(8188, &port(8188, &comfy)).1, Access::Open);
+        let qdrant = [
+            ("/", 200, "{\"title\":\"qdrant - vector search engine\"}"),
+            ("/collections", 401, ""),
+            ("/collections/watertight-nothing-is-here", 200, "{\"result\":{}}"),
+        ];
+        assert_eq!(judge(6333, &port(6333, &qdrant)).1, Access::Unclear);
+    }
+
+    #[test]
+    fn an_ollama_that_tells_its_version_only_is_said_as_that() {
+        let known =
+            [("/", 200, "Ollama is running"), ("/api/tags", 401, ""), ("/api/version", 200, "{\"version\":\"0.12\"}")];
+        let (_, access, shown) = judge(11434, &port(11434, &known));
+        assert_eq!((access, shown.as_str()), (Access::Denied, "GET /api/tags: 401; GET /api/version is public"));
+    }
+
+    #[test]
+    fn a_shop_with_tags_of_its_own_is_no_ollama() {
+        for body in ["{\"models\":[{\"name\":\"T-shirt\",\"price\":3}]}", "{\"models\":[]}"] {
+            let (product, access, _) = judge(80, &port(80, &[("/", 200, "<h1>Shop"), ("/api/tags", 200, body)]));
+            assert_eq!((product.map(|product| product.product.as_str()), access), (None, Access::Unclear), "{body}");
+        }
+        let own = "{\"models\":[{\"name\":\"llama3:8b\",\"size\":1,\"digest\":\"ab\",\"details\":{}}]}";
+        let (product, access, _) = judge(80, &port(80, &[("/", 200, "<h1>Shop"), ("/api/tags", 200, own)]));
+        assert_eq!((product.unwrap().product.as_str(), access), ("Ollama", Access::Open));
+    }
+
+    #[test]
+    fn a_page_that_every_path_gets_is_no_open_door() {
+        let page = "<title>Open WebUI</title>";
+        let mut answers: Vec<Answered> = questions(8080).iter().map(|(path, _)| answer(path, 200, page)).collect();
+        for answer in &mut answers {
+            if answer.path.starts_with("POST ") {
+                answer.status = 405;
+            }
+            if answer.path == "/api/config" {
+                answer.body = "{\"name\":\"Open WebUI\",\"features\":{\"auth\":true}}".into();
+            }
+            if answer.path == "/api/models" {
+                answer.status = 401;
+            }
+        }
+        assert_eq!(judge(8080, &answers).1, Access::Denied);
     }
 
     #[test]
@@ -384,6 +545,7 @@ mod tests {
         let mut answers = vec![
             answer("/api", 200, "{\"version\": \"2.21.1\"}"),
             answer("/api/kernels", 403, "{\"message\": \"Forbidden\"}"),
+            answer(NOWHERE, 404, ""),
         ];
         answers[0].headers.push(("server".into(), "TornadoServer/6.5".into()));
         let (product, access, _) = judge(8888, &answers);
@@ -396,10 +558,10 @@ mod tests {
     fn an_mcp_server_that_asks_for_a_token_is_named_and_a_proxy_before_everything_is_not() {
         let mut denied = answer("POST /mcp", 401, "");
         denied.headers.push(("www-authenticate".into(), "Bearer".into()));
-        let answers = [answer("/", 404, "Not Found"), denied.clone()];
+        let answers = [answer("/", 404, "Not Found"), denied.clone(), answer(NOWHERE, 404, "Not Found")];
         let (product, access, _) = judge(8000, &answers);
         assert_eq!((product.unwrap().product.as_str(), access), ("MCP server", Access::Denied));
-        let (product, access, _) = judge(8000, &[answer("/", 401, ""), denied]);
+        let (product, access, _) = judge(8000, &[answer("/", 401, ""), denied, answer(NOWHERE, 401, "")]);
         assert_eq!((product.map(|product| product.product.as_str()), access), (None, Access::Denied));
     }
 
@@ -449,10 +611,11 @@ mod tests {
         let mut answers = vec![
             answer("/", 200, "Ollama is running"),
             answer("/api/tags", 401, ""),
-            answer("/api/version", 502, "bad gateway"),
+            answer("/v1/models", 502, "bad gateway"),
+            answer(NOWHERE, 404, ""),
         ];
         assert_eq!(judge(11434, &answers).1, Access::Unclear);
-        answers[2] = answer("/api/version", 404, "");
+        answers[2] = answer("/v1/models", 404, "");
         assert_eq!(judge(11434, &answers).1, Access::Denied);
     }
 

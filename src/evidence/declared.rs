@@ -35,6 +35,18 @@ pub struct Rotation {
     pub line: Option<u32>,
 }
 
+impl Rotation {
+    /// What later runs remember of the entry: `rotation production NAME` and `YYYY-MM-DD FINGERPRINT`.
+    pub fn fact(&self) -> Option<(String, String)> {
+        let fingerprint = self.fingerprint.as_ref()?;
+        Some((self.fact_name(), format!("{} {fingerprint}", self.on)))
+    }
+
+    pub fn fact_name(&self) -> String {
+        format!("rotation {} {}", self.environment, self.name)
+    }
+}
+
 /// One record of a compromise and what was done.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

@@ -26,6 +26,9 @@ pub struct Canary {
 /// Reads of a log store at most while waiting for a line.
 pub const POLLS: u32 = 8;
 
+/// How often a moment is looked for in which the counters stand still before the attempts.
+pub const LOOKS: u32 = 4;
+
 impl Question for Canary {
     seen_as!(Canary => Trace);
 
@@ -101,6 +104,9 @@ pub struct Watch {
     /// Where the attempts that must be denied go.
     pub method: String,
     pub path: String,
+    /// Method and path of where they go instead, if the first is not denied there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<(String, String)>,
     /// So many attempts.
     pub attempts: u8,
     pub metrics: Option<Url>,
@@ -115,9 +121,10 @@ pub struct Watch {
 impl Question for Watch {
     seen_as!(Watch => Watched);
 
-    /// Each attempt with its requeue and retry; the metrics page before and after; one read of each rule source.
+    /// Each attempt with its requeue and retry; the metrics page twice a look before, and after; one read of each rule
+    /// source.
     fn ceiling(&self, _target: &Target) -> u32 {
-        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * u32::from(self.attempts) + 1 + POLLS);
+        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * (u32::from(self.attempts) + 1) + 2 * LOOKS + POLLS);
         let rules = [&self.prometheus, &self.alertmanager, &self.loki].into_iter().flatten().count();
         metrics + u32::try_from(rules).unwrap_or(3)
     }
@@ -159,17 +166,28 @@ pub struct Counter {
     /// `None` where the series was not there before the attempts.
     pub before: Option<String>,
     pub after: String,
+    /// It rose before any attempt was sent: its rise shows nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restless: bool,
 }
 
 impl Counter {
-    /// Whether it rose.
-    pub fn moved(&self) -> bool {
-        let number = |text: &str| text.parse::<f64>().ok();
-        match (self.before.as_deref().map_or(Some(0.0), number), number(&self.after)) {
-            (Some(before), Some(after)) => after > before,
-            (None, _) | (_, None) => false,
-        }
+    /// Whether it rose by at least these attempts, having stood still before them.
+    pub fn counts(&self, attempts: u32) -> bool {
+        let rise = rise(self.before.as_deref(), &self.after);
+        !self.restless && attempts > 0 && rise.is_some_and(|rise| rise >= f64::from(attempts))
     }
+
+    /// Whether it rose at all.
+    pub fn moved(&self) -> bool {
+        rise(self.before.as_deref(), &self.after).is_some_and(|rise| rise > 0.0)
+    }
+}
+
+/// By how much a series rose; one that was not there before began at zero. `None` where a value is no number.
+pub fn rise(before: Option<&str>, after: &str) -> Option<f64> {
+    let number = |text: &str| text.parse::<f64>().ok();
+    Some(number(after)? - before.map_or(Some(0.0), number)?)
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

@@ -38,7 +38,7 @@ pub enum Session {
     Regardless,
     /// Nothing is opened; the steps carry a session id that was made up.
     Forged,
-    /// In one that the valid token opened, with `credential` from the first step on.
+    /// In one that the valid token opened from no origin, with `credential` and `origin` from the first step on.
     Stolen,
 }
 
@@ -116,7 +116,9 @@ impl Question for Conversation {
                 Step::Call { .. } => 1,
             })
             .sum();
-        2 * (opening + steps + 1)
+        // A server that speaks two eras lists its tools in both.
+        let second = if self.era == EraAsked::Any && self.steps == [Step::ListTools] { PAGES } else { 0 };
+        2 * (opening + steps + second + 1)
     }
 
     fn hosts(&self, target: &Target) -> BTreeSet<String> {
@@ -193,6 +195,12 @@ pub struct Transcript {
     /// Whether every tool was read: false without a listing, and where it was longer than is read.
     #[serde(default)]
     pub tools_complete: bool,
+    /// What a second era of the protocol lists otherwise than the one that was spoken, where the server speaks both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Tool>,
+    /// Why it is not known what a second era lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub further_unseen: Option<Unseen>,
     /// The answers to the calls, in the order of the steps.
     #[serde(default)]
     pub calls: Vec<Reply>,
@@ -250,6 +258,8 @@ pub enum Outcome {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Tool {
     pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
     #[serde(default)]
     pub description: String,
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! What was observed, and how to ask for it. Everything here is plain data.
 
+pub mod address;
 pub mod api;
 pub mod catalogue;
 pub mod declared;
@@ -106,6 +107,7 @@ questions! {
     Revocation: revocation::Revocation => revocation::Listed,
     Services: service::Services => service::Listening,
     Sockets: service::Sockets => service::LocalSockets,
+    Addresses: address::Addresses => address::Doors,
     Token: token::TokenAsk => token::TokenFacts,
     Earlier: history::Earlier => history::Runs,
     Scope: repo::ScopeAsk => repo::Coverage,

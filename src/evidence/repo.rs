@@ -273,6 +273,9 @@ pub struct EnvFiles {
     pub files: Vec<EnvFile>,
     /// Ways in which an image or a package would carry an env file.
     pub shipped: Vec<Shipping>,
+    /// What of images and packages cannot be told from the files alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shipping_gaps: Vec<String>,
     /// Directories walked; zero means that nothing was looked at.
     pub directories: u32,
     /// Why the look is not complete, where it is not.
@@ -324,6 +327,10 @@ pub struct EnvEntry {
     pub value: ValueKind,
     /// Of the value, where it is [`ValueKind::Secret`].
     pub fingerprint: Option<String>,
+    /// Of what the value wraps: the password of a connection URL, the token behind `Bearer`, what base64 or
+    /// hexadecimal stands for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inner: Vec<String>,
 }
 
 /// What a value looks like, by itself and with its name.

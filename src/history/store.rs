@@ -134,7 +134,7 @@ impl File {
             sqlx::query("INSERT OR REPLACE INTO seen (run, target, facts, statuses, ledger) VALUES (?, ?, ?, ?, ?)")
                 .bind(&report.run.id)
                 .bind(key(target))
-                .bind(text(serde_json::to_string(&facts::facts(record)))?)
+                .bind(text(serde_json::to_string(&facts::facts(record, &recording.policy.rotations)))?)
                 .bind(text(serde_json::to_string(&statuses))?)
                 .bind(text(ledger(ledgers, target).map_or(Ok(String::new()), serde_json::to_string))?)
                 .execute(&mut *transaction)

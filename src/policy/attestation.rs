@@ -8,12 +8,16 @@ use crate::checks::ALL;
 
 pub const KEYS: [&str; 6] = ["check", "target", "by", "on", "until", "statement"];
 
-pub fn read(reader: &mut Reader<'_>, node: &Node, targets: &[String]) -> Vec<Attestation> {
+/// Days that a word may hold at most, where the policy allows its waivers no longer: a year, as reviews come round.
+const MAX_DAYS: u32 = 366;
+
+pub fn read(reader: &mut Reader<'_>, node: &Node, targets: &[String], max_waiver_days: u32) -> Vec<Attestation> {
+    let most = MAX_DAYS.max(max_waiver_days);
     let items = reader.list(node, "attestations");
-    items.iter().filter_map(|item| attestation(reader, item, targets)).collect()
+    items.iter().filter_map(|item| attestation(reader, item, targets, most)).collect()
 }
 
-fn attestation(reader: &mut Reader<'_>, node: &Node, targets: &[String]) -> Option<Attestation> {
+fn attestation(reader: &mut Reader<'_>, node: &Node, targets: &[String], most: u32) -> Option<Attestation> {
     let fields = reader.fields(node, "an attestation", &KEYS)?;
     for (key, what) in [
         ("check", "which item it speaks for"),
@@ -50,6 +54,15 @@ fn attestation(reader: &mut Reader<'_>, node: &Node, targets: &[String]) -> Opti
         && until < on
     {
         reader.fault(node.span, "the attestation ends before it begins", format!("a day after {on}"));
+    }
+    if let (Some(on), Some(until), Some(node)) = (on, until, fields.of("until"))
+        && (until - on).num_days() > i64::from(most)
+    {
+        reader.fault(
+            node.span,
+            format!("the attestation holds for {} days", (until - on).num_days()),
+            format!("a word holds for {most} days at most (a longer `max-waiver-days` allows more); say it again then"),
+        );
     }
     Some(Attestation {
         check: check?,

@@ -1,12 +1,12 @@
 //! The written policy that a policy.yaml was read from, so that a report can give it back with its boxes ticked.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::file::Trust;
 use super::reader::Reader;
+use super::source::{self, Links};
 use super::trust;
 use super::waiver::known_check;
 use super::yaml::Node;
@@ -86,11 +86,5 @@ fn ticked_by(reader: &mut Reader<'_>, node: &Node, own: &[String]) -> Option<Tic
 }
 
 fn content(path: &Path) -> Result<String, String> {
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    if !file.metadata().map_err(|error| error.to_string())?.is_file() {
-        return Err("it is not a file".into());
-    }
-    let mut text = String::new();
-    file.take(LARGEST + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > LARGEST { Err(format!("it has more than {LARGEST} bytes")) } else { Ok(text) }
+    source::text(path, Links::Followed, LARGEST).map_err(|error| error.to_string())
 }

@@ -66,7 +66,8 @@ impl Fault {
         let (start, width) = (before.chars().count(), marked.chars().count().max(1));
         let excerpt = escape::bounded(&format!("{before}{marked}{after}"), EXCERPT);
         let caret = if start < EXCERPT { (start, width.min(EXCERPT - start)) } else { (0, 0) };
-        Self { file: file.to_owned(), span, what: what.into(), right: right.into(), excerpt, caret }
+        let what = without_tokens(&what.into());
+        Self { file: file.to_owned(), span, what, right: right.into(), excerpt, caret }
     }
 
     /// A fault of the whole document, which no line shows.
@@ -82,6 +83,21 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// The place alone: what a policy that nobody named says may be a line of a file that is not its writer's to show.
+    #[must_use]
+    pub fn untold(&self) -> Self {
+        Self {
+            file: self.file.clone(),
+            span: self.span,
+            what: "there is a fault here; what a policy says that was found is not repeated".into(),
+            right: "--policy FILE names the policy, and shows its faults".into(),
+            excerpt: "[hidden]".into(),
+            caret: (0, 0),
+        }
+    }
+}
+
 /// The line with dots in place of whatever stands as a literal behind a word for a secret: a fault elsewhere on the
 /// line must not repeat it.
 fn masked(line: &str) -> String {
@@ -89,6 +105,17 @@ fn masked(line: &str) -> String {
     for literal in LITERAL.captures_iter(line).filter_map(|captures| captures.get(1)) {
         let dots = "·".repeat(literal.as_str().chars().count());
         shown = shown.replace(literal.as_str(), &dots);
+    }
+    without_tokens(&shown)
+}
+
+/// A token of a known form gives itself away wherever it stands.
+fn without_tokens(text: &str) -> String {
+    let mut shown = text.to_owned();
+    for hit in crate::detect::secrets::detect_tokens(text.as_bytes()) {
+        if let Some(token) = text.get(hit.span) {
+            shown = shown.replace(token, &"·".repeat(token.chars().count()));
+        }
     }
     shown
 }

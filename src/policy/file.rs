@@ -53,11 +53,17 @@ pub struct Written<'a> {
 
 /// Reads the policy as meant; all its faults otherwise.
 pub fn read(written: &Written<'_>) -> Result<Policy, Faults> {
-    let root = yaml::parse(written.source, written.file).map_err(|fault| Faults(vec![*fault]))?;
+    let root = yaml::parse(written.source, written.file).map_err(|fault| match written.trust {
+        Trust::Full => Faults(vec![*fault]),
+        Trust::Found { .. } => Faults(vec![fault.untold()]),
+    })?;
     let mut reader = Reader::new(written.source, written.file, written.directory);
     let policy = policy(&mut reader, &root, written);
     reader.faults.sort();
     reader.faults.dedup();
+    if let Trust::Found { .. } = written.trust {
+        reader.faults = reader.faults.iter().map(Fault::untold).collect();
+    }
     match policy {
         Some(policy) if reader.faults.is_empty() => Ok(policy),
         Some(_) | None => Err(Faults(reader.faults)),
@@ -98,7 +104,7 @@ fn policy(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Option
         }
         targets.push(target);
     }
-    let registers = register::Registers { trust: &written.trust };
+    let mut registers = register::Registers { trust: &written.trust, files: Vec::new() };
     let rotations = registers.rotations(reader, fields.of("rotations"), &mut withheld);
     let incidents = registers.incidents(reader, fields.of("incidents"), &mut withheld);
     let max_waiver_days = fields
@@ -116,8 +122,10 @@ fn policy(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Option
         today: written.today,
     };
     let waivers = fields.of("waivers").map(|node| waiver::read(reader, node, &limits)).unwrap_or_default();
-    let attestations =
-        fields.of("attestations").map(|node| attestation::read(reader, node, &names)).unwrap_or_default();
+    let attestations = fields
+        .of("attestations")
+        .map(|node| attestation::read(reader, node, &names, max_waiver_days))
+        .unwrap_or_default();
     let document = document::read(reader, fields.of("document"), fields.of("boxes"), &written.trust, &own);
     let mut fingerprint_key =
         fields.of("fingerprint-key").and_then(|node| fingerprint_key(reader, node)).unwrap_or_default();
@@ -131,7 +139,12 @@ fn policy(reader: &mut Reader<'_>, root: &Node, written: &Written<'_>) -> Option
     Some(Policy {
         name,
         sha256: sha256(written.source),
-        source: Source { file: written.file.to_owned(), trusted: written.trust == Trust::Full, withheld },
+        source: Source {
+            file: written.file.to_owned(),
+            trusted: written.trust == Trust::Full,
+            withheld,
+            registers: registers.files,
+        },
         targets,
         rotations,
         incidents,

@@ -11,6 +11,7 @@ mod reader;
 pub mod register;
 pub mod schema;
 pub mod shipped;
+pub mod source;
 pub mod trust;
 pub mod waiver;
 mod yaml;
@@ -89,6 +90,9 @@ pub struct Source {
     pub trusted: bool,
     /// What distrust took away, for the report.
     pub withheld: Vec<String>,
+    /// The registers in files of their own, and the SHA-256 of each: `--policy-sha256` does not pin them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registers: Vec<String>,
 }
 
 /// An exception with an end.

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::file::Trust;
+use super::file::{Trust, sha256};
 use super::reader::Reader;
+use super::source::{self, Links};
 use super::trust;
 use super::yaml::{self, Node, Value};
 use crate::evidence::declared::{Incident, Rotation};
@@ -19,19 +20,38 @@ pub const ENVIRONMENTS: [(&str, Environment); 3] = [
 
 pub struct Registers<'a> {
     pub trust: &'a Trust,
+    /// The files that were read, and the SHA-256 of each.
+    pub files: Vec<String>,
 }
 
 impl Registers<'_> {
-    pub fn rotations(&self, reader: &mut Reader<'_>, node: Option<&Node>, withheld: &mut Vec<String>) -> Vec<Rotation> {
+    pub fn rotations(
+        &mut self,
+        reader: &mut Reader<'_>,
+        node: Option<&Node>,
+        withheld: &mut Vec<String>,
+    ) -> Vec<Rotation> {
         self.entries(reader, node, "rotations", withheld, rotation)
     }
 
-    pub fn incidents(&self, reader: &mut Reader<'_>, node: Option<&Node>, withheld: &mut Vec<String>) -> Vec<Incident> {
-        self.entries(reader, node, "incidents", withheld, incident)
+    /// A found policy belongs to the repository that leaked: its word that a leak was dealt with does not count.
+    pub fn incidents(
+        &mut self,
+        reader: &mut Reader<'_>,
+        node: Option<&Node>,
+        withheld: &mut Vec<String>,
+    ) -> Vec<Incident> {
+        match (self.trust, node) {
+            (Trust::Found { .. }, Some(_)) => {
+                withheld.push("its `incidents:` have no effect; name the policy with --policy".into());
+                Vec::new()
+            }
+            (Trust::Found { .. } | Trust::Full, _) => self.entries(reader, node, "incidents", withheld, incident),
+        }
     }
 
     fn entries<T>(
-        &self,
+        &mut self,
         reader: &mut Reader<'_>,
         node: Option<&Node>,
         what: &str,
@@ -49,8 +69,15 @@ impl Registers<'_> {
             withheld.push(format!("the register of {what} ({text}) is outside the repository and was not read"));
             return Vec::new();
         }
-        let source = match read_bounded(&path) {
-            Ok(source) => source,
+        let links = match self.trust {
+            Trust::Full => Links::Followed,
+            Trust::Found { .. } => Links::Refused,
+        };
+        let source = match source::text(&path, links, yaml::MAX_BYTES as u64) {
+            Ok(source) => {
+                self.files.push(format!("{text} (SHA-256 {})", sha256(&source)));
+                source
+            }
             Err(error) => {
                 reader.fault(node.span, format!("the register of {what} cannot be read: {error}"), "a YAML file");
                 return Vec::new();
@@ -70,14 +97,6 @@ impl Registers<'_> {
         reader.faults.append(&mut inner.faults);
         entries
     }
-}
-
-fn read_bounded(path: &Path) -> Result<String, std::io::Error> {
-    let size = std::fs::metadata(path)?.len();
-    if size > yaml::MAX_BYTES as u64 {
-        return Err(std::io::Error::other("it is larger than 256 KiB"));
-    }
-    std::fs::read_to_string(path)
 }
 
 fn rotation(reader: &mut Reader<'_>, node: &Node) -> Option<Rotation> {

@@ -5,10 +5,13 @@ use std::path::Path;
 use super::FingerprintKey;
 use crate::target::{LogSource, OpenApi, Target, TokenSource};
 
-/// Whether the path, links resolved, lies under `root`. What does not exist lies nowhere.
+/// Whether the path, links resolved, lies under `root`, and not in git's own folder there, whose settings may hold
+/// credentials. What does not exist lies nowhere.
 pub fn is_inside(path: &Path, root: &Path) -> bool {
     match (path.canonicalize(), root.canonicalize()) {
-        (Ok(path), Ok(root)) => path.starts_with(root),
+        (Ok(path), Ok(root)) => {
+            path.strip_prefix(root).is_ok_and(|inside| !inside.components().any(|part| part.as_os_str() == ".git"))
+        }
         (Err(_), _) | (_, Err(_)) => false,
     }
 }
@@ -52,6 +55,13 @@ pub fn restrict(target: &mut Target, root: &Path, withheld: &mut Vec<String>) {
     if target.repository.as_ref().is_some_and(|repository| !is_inside(&repository.path, root)) {
         target.repository = None;
         say("the repository is outside the policy's directory and was not read".into());
+    }
+    // Whoever commits the policy could name a decoy beside what is to be audited.
+    if let Some(repository) = &mut target.repository
+        && repository.path.canonicalize().ok() != root.canonicalize().ok()
+    {
+        root.clone_into(&mut repository.path);
+        say("another `repository:` than the policy's own directory has no effect; that directory was read".into());
     }
     // Its allowlists would have the repository decide what of it is seen.
     if let Some(repository) = &mut target.repository

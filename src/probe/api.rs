@@ -74,7 +74,7 @@ fn operations(text: &str) -> Result<Operations, Unseen> {
     }
     let prefix = prefix(&root);
     let secured = root.get("security").is_none_or(demands);
-    let mut found = Operations::default();
+    let mut found = Operations { unread: further_servers(&root), ..Operations::default() };
     let nothing = Map::new();
     let paths = root.get("paths").and_then(Value::as_object).unwrap_or(&nothing);
     for (template, item) in paths {
@@ -82,8 +82,15 @@ fn operations(text: &str) -> Result<Operations, Unseen> {
             found.unread.push(format!("the path {} of the OpenAPI description", bounded(template)));
             continue;
         };
+        let own = |holder: Option<&Value>| holder.and_then(Value::as_array).is_some_and(|servers| !servers.is_empty());
+        if own(item.get("servers")) {
+            found.unread.push(format!("the servers that the path {} has of its own", bounded(template)));
+        }
         for method in METHODS {
             let Some(raw) = item.get(method) else { continue };
+            if own(raw.get("servers")) {
+                found.unread.push(format!("the servers that {method} {} has of its own", bounded(template)));
+            }
             if found.operations.len() >= OPERATIONS {
                 found.unread.push(format!("operations of the OpenAPI description beyond the first {OPERATIONS}"));
                 return Ok(found);
@@ -125,6 +132,19 @@ fn prefix(root: &Value) -> String {
     if path.starts_with('/') && !path.contains(['{', '?', '#', ' ']) { path.to_owned() } else { String::new() }
 }
 
+/// Servers beyond the first on its own host, where other operations may lie; what another host serves is no part of the target.
+fn further_servers(root: &Value) -> Vec<String> {
+    let servers = root.get("servers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let named = |server: &Value| server.get("url").and_then(Value::as_str).map(str::to_owned);
+    let host = |text: &str| Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let Some(first) = servers.first().and_then(named) else { return Vec::new() };
+    let further = servers.iter().skip(1).filter_map(named).filter(|other| {
+        let near = host(other).is_none_or(|there| host(&first).is_none_or(|here| here == there));
+        near && other.trim_end_matches('/') != first.trim_end_matches('/')
+    });
+    further.take(8).map(|url| format!("the operations under the further server {}", bounded(&url))).collect()
+}
+
 /// Whether a security requirement demands anything: an empty list, or an empty alternative, does not.
 fn demands(security: &Value) -> bool {
     security.as_array().is_some_and(|alternatives| {
@@ -158,15 +178,9 @@ fn operation(
         return Err("its path does not begin with /".into());
     }
     let mut operation = Operation {
-        method: method.to_uppercase(),
-        template: template.to_owned(),
         path: String::new(),
         secured: raw.get("security").map_or(secured, demands),
-        parameters: Vec::new(),
-        body: None,
-        body_required: false,
-        media: Vec::new(),
-        example: None,
+        ..Operation::new(method, template)
     };
     // An operation's own parameter replaces that of its path (OpenAPI 3.1, Operation Object).
     let listed = |holder: Option<&'_ Value>| -> Vec<Value> {
@@ -238,12 +252,14 @@ fn body_of(root: &Value, raw: &Value) -> Option<Option<(Value, Option<Value>)>> 
         name == "application/json" || name.ends_with("+json")
     };
     let Some((_, media)) = content.iter().find(|(name, _)| is_json(name)) else { return Some(None) };
-    let schema = schema::resolved(root, media.get("schema")?)?;
+    let described = schema::resolved(root, media.get("schema")?)?;
+    let schema = schema::in_requests(described.clone());
     let named = media.pointer("/examples").and_then(Value::as_object).and_then(|examples| examples.values().next());
     let example = media
         .get("example")
         .cloned()
         .or_else(|| target_of(root, named?)?.get("value").cloned())
+        .map(|example| schema::sent(&described, example))
         // An example that its own schema refuses would make every control fail.
         .filter(|example| schema::allows(&schema, example));
     Some(Some((schema, example)))
@@ -320,6 +336,23 @@ components:
         for text in ["", "[", "<html>", "{}", r#"{"swagger": "2.0"}"#, r#"{"openapi": "4.0"}"#] {
             assert!(matches!(operations(text), Err(Unseen::Malformed(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn further_servers_are_said_by_name_unless_they_are_other_hosts() {
+        let text = r#"{"openapi": "3.1.0", "servers": [{"url": "https://a.example/v1"}, {"url": "https://a.example/v2"},
+            {"url": "/legacy"}, {"url": "https://staging.example/v1"}, {"url": "https://a.example/v1/"}],
+            "paths": {"/a": {"servers": [{"url": "/x"}], "get": {"servers": [{"url": "/y"}]}}}}"#;
+        let found = operations(text).unwrap();
+        assert_eq!(
+            found.unread,
+            [
+                "the operations under the further server https://a.example/v2",
+                "the operations under the further server /legacy",
+                "the servers that the path /a has of its own",
+                "the servers that get /a has of its own",
+            ]
+        );
     }
 
     #[test]

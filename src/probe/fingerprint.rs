@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::World;
 use crate::policy::FingerprintKey;
+use crate::policy::source::{self, Links};
 
 /// The key of all fingerprints of a run.
 #[derive(Clone)]
@@ -62,6 +63,16 @@ impl Key {
             }
             FingerprintKey::Ephemeral => Ok(Self::ephemeral()),
         }
+    }
+
+    /// What to tell of a key file that others of the machine may read: whoever has the key can test guesses.
+    pub fn notice(source: &FingerprintKey) -> Option<String> {
+        let path = match source {
+            FingerprintKey::File(path) => path.clone(),
+            FingerprintKey::Own => own_path(std::env::var_os("XDG_DATA_HOME"), std::env::var_os("HOME"))?,
+            FingerprintKey::Env(_) | FingerprintKey::Ephemeral => return None,
+        };
+        open_to_others(&path)
     }
 
     /// A key for this run alone: its fingerprints compare within the run and with nothing else.
@@ -127,7 +138,7 @@ impl Key {
 
     fn read(path: &Path) -> Result<Self, KeyError> {
         let failed = |error: std::io::Error| KeyError::File(path.display().to_string(), error.to_string());
-        let file = std::fs::File::open(path).map_err(failed)?;
+        let file = source::open(path, Links::Followed).map_err(failed)?;
         let mut bytes = Vec::new();
         file.take(LONGEST).read_to_end(&mut bytes).map_err(failed)?;
         while bytes.last().is_some_and(u8::is_ascii_whitespace) {
@@ -166,6 +177,19 @@ impl Default for Key {
 /// The keyed fingerprint of `value`, as registers and evidence hold it.
 pub fn of(world: &World, value: &str) -> String {
     world.vault.fingerprint(value)
+}
+
+#[cfg(unix)]
+fn open_to_others(path: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = path.metadata().ok()?.permissions().mode() & 0o777;
+    (mode & 0o077 != 0)
+        .then(|| format!("the fingerprint key {} is open to other users (mode {mode:04o}; chmod 600)", path.display()))
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &Path) -> Option<String> {
+    None
 }
 
 fn own_path(data: Option<std::ffi::OsString>, home: Option<std::ffi::OsString>) -> Option<PathBuf> {
@@ -225,6 +249,20 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_others_may_read_is_told_and_a_device_is_no_key() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("key");
+        std::fs::write(&path, "0123456789abcdef0123456789abcdef").unwrap();
+        for (mode, told) in [(0o644, true), (0o600, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(Key::notice(&FingerprintKey::File(path.clone())).is_some(), told);
+        }
+        assert!(matches!(Key::read(Path::new("/dev/zero")), Err(KeyError::File(..))));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod address;
 mod api;
+mod doors;
 mod exec;
 #[cfg(test)]
 mod faults;
@@ -201,6 +202,7 @@ impl World {
         let bursts = pick(asks, |ask| if let Ask::Burst(burst) = ask { Some(burst) } else { None });
         let conversations = pick(asks, |ask| if let Ask::Mcp(asked) = ask { Some(asked) } else { None });
         let tokens = pick(asks, |ask| if let Ask::Token(asked) = ask { Some(asked) } else { None });
+        let doors = pick(asks, |ask| if let Ask::Addresses(ask) = ask { Some(ask) } else { None });
         let services = pick(asks, |ask| if let Ask::Services(ask) = ask { Some(ask) } else { None });
         let sockets = pick(asks, |ask| if let Ask::Sockets(ask) = ask { Some(ask) } else { None });
         let canaries = pick(asks, |ask| if let Ask::Canary(ask) = ask { Some(ask) } else { None });
@@ -217,6 +219,7 @@ impl World {
             guard(revocation::answer(self, target, revocations, sink)),
             guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
             guard(services::answer(self, target, services, sink)),
+            guard(doors::answer(self, target, doors, sink)),
             guard(sockets::answer(self, sockets, sink)),
             guard(token::answer(self, target, tokens, sink)),
             guard(logs::answer(self, target, canaries, sink)),

@@ -167,22 +167,35 @@ impl Asking<'_> {
         Ok(Answered { path: path.into(), status: fetched.status, headers: fetched.headers, body: fetched.body })
     }
 
-    /// Asks until a product is recognised and it is clear whether it can be used, or there is nothing left to ask.
+    /// The first denials once more: a server that denies what comes first, or now and then, denies nothing. Whether any of
+    /// them was answered otherwise; those answers then count.
+    async fn ask_again(&self, origin: &str, answers: &mut [Answered]) -> bool {
+        let mut changed = false;
+        for answer in answers.iter_mut().filter(|answer| catalogue::is_denial(answer)).take(AGAIN) {
+            let sent = catalogue::questions(self.port).into_iter().find(|(path, _)| *path == answer.path);
+            let sent = sent.and_then(|(_, sent)| sent);
+            match self.read(origin, &answer.path.clone(), sent.as_deref()).await {
+                Ok(again) if catalogue::is_denial(&again) => {}
+                Ok(again) => {
+                    *answer = again;
+                    changed = true;
+                }
+                Err(_) => changed = true,
+            }
+        }
+        changed
+    }
+
+    /// Asks until it is clear that a product can be used, or there is nothing left to ask.
     async fn product(&self, origin: &str, speaks: Speaks, root: Answered) -> (Service, Option<String>) {
         let edge = catalogue::edge(&root.headers);
         let mut answers = vec![root];
         let mut failed: Option<Unseen> = None;
         for (path, send) in catalogue::questions(self.port).into_iter().skip(1) {
+            // Open is told by one answer; a guard on one product's paths says nothing of another's on the same port.
             let (product, access, _) = catalogue::judge(self.port, &answers);
-            let product = product.filter(|product| !product.general);
-            let wanted =
-                product.is_none_or(|product| product.marks().any(|mark| mark.path == path && mark.send == send));
-            match access {
-                Access::Open if product.is_some() => break,
-                Access::Open | Access::Denied | Access::Unclear => {}
-            }
-            if !wanted {
-                continue;
+            if access == Access::Open && product.is_some_and(|product| !product.general) {
+                break;
             }
             match self.read(origin, &path, send.as_deref()).await {
                 Ok(answer) => answers.push(answer),
@@ -194,10 +207,17 @@ impl Asking<'_> {
                 }
             }
         }
-        let (product, mut access, mut shown_by) = catalogue::judge(self.port, &answers);
+        let (mut product, mut access, mut shown_by) = catalogue::judge(self.port, &answers);
+        if access != Access::Open && self.ask_again(origin, &mut answers).await {
+            let before = shown_by;
+            (product, access, shown_by) = catalogue::judge(self.port, &answers);
+            if access != Access::Open {
+                access = Access::Unclear;
+                shown_by = format!("{before}, and something else when it was asked again");
+            }
+        }
         if let Some(why) = failed
             && access == Access::Denied
-            && product.is_none()
         {
             access = Access::Unclear;
             shown_by = why.to_string();
@@ -206,6 +226,9 @@ impl Asking<'_> {
         (Service { speaks, product, access, shown_by: self.looking.world.vault.masked(&shown_by) }, edge)
     }
 }
+
+/// Denials that are asked about once more.
+const AGAIN: usize = 3;
 
 fn is_tls_complaint(body: &str) -> bool {
     let body = body.to_lowercase();

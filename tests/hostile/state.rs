@@ -22,8 +22,7 @@ fn case_44_the_memory_that_holds_the_token_is_dumped_nowhere() {
     let stage = Stage::new();
     let mut command = Command::new(env!("CARGO_BIN_EXE_watertight"));
     stage.dress(&mut command);
-    let mut child =
-        command.args(["audit", "--demo"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command.args(["audit", "--demo"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let limits = std::path::PathBuf::from(format!("/proc/{}/limits", child.id()));
     let began = Instant::now();
     let none = |limits: &str| {

@@ -5,6 +5,7 @@ use url::Url;
 use super::place;
 use crate::check::{Finding, Severity, Verdict};
 use crate::detect::answer::{Says, alike, same_content};
+use crate::detect::carried::Carried;
 use crate::detect::schema;
 use crate::evidence::api::{self, Description, Operation};
 use crate::evidence::http::{Credential, Exchange, Request};
@@ -80,6 +81,16 @@ pub(super) fn controls(target: &Target, seen: &Evidence, request: &Request) -> V
     if [bare(request), near, wrong(request)].iter().any(|asked| says(asked) == Some(Says::Served)) {
         controls.push(made_up(seen, request));
         controls.extend(has_token(target).then(|| valid(&made_up(seen, request))));
+    }
+    // What a refusal carries is told from the guard's own words beside the refusal of a path that has no content.
+    if let Ok(control) = seen.of(&valid(request))
+        && Says::of(control) == Says::Served
+        && [bare(request), stranger(target, request)].iter().any(|asked| {
+            seen.of(asked)
+                .is_ok_and(|refusal| is_refusal(refusal) && !Carried::of(control, refusal, request).is_nothing())
+        })
+    {
+        controls.push(made_up(seen, request));
     }
     if let Some(Says::Hidden | Says::Rejected) = says(&valid(request))
         && says(&bare(request)) == Some(Says::Denied)
@@ -250,6 +261,11 @@ fn weigh(
         let what = ", and yet with the content that the valid token gets".into();
         return Weight::Told { what, severity: Severity::Critical };
     }
+    if let Some(control) = control.filter(|_| served && is_refusal(exchange))
+        && let Some(weight) = carrying(exchange, control, request, evidence)
+    {
+        return weight;
+    }
     match says {
         Says::Nothing(unseen) => Weight::Unclear(unseen),
         Says::Served => match evidence.of(&made_up(evidence, request)) {
@@ -277,6 +293,52 @@ fn weigh(
         }
         Says::Broken => unclear(format!("answers {}: neither denied nor served", exchange.status)),
     }
+}
+
+fn is_refusal(exchange: &Exchange) -> bool {
+    matches!(Says::of(exchange), Says::Denied | Says::Hidden | Says::Rejected | Says::Elsewhere)
+}
+
+/// What a refusal is that carries values of the valid token's answer which the refusal of a made-up path does not have: a fault
+/// where it is more than one value or all that there are; one alone may be chance, and is left open.
+fn carrying(exchange: &Exchange, control: &Exchange, request: &Request, evidence: &Evidence) -> Option<Weight> {
+    let carried = Carried::of(control, exchange, request);
+    if carried.is_nothing() {
+        return None;
+    }
+    let other = match evidence.of(&made_up(evidence, request)) {
+        Ok(other) => other,
+        Err(unseen) => return Some(Weight::Unclear(unseen)),
+    };
+    if exchange.body.sha256 == other.body.sha256 && other.status == exchange.status && Says::of(other) != Says::Served {
+        // Only a header could still tell them apart.
+        let carried = Carried { cut: false, ..carried }.beside(other);
+        return if carried.is_nothing() { None } else { Some(told(&carried, exchange, other)) };
+    }
+    let carried = carried.beside(other);
+    if !carried.found.is_empty() {
+        return Some(told(&carried, exchange, other));
+    }
+    carried.cut.then(|| {
+        Weight::Unclear(Unseen::Partial(format!(
+            "answers {} with {} bytes, of which only the first were looked at: whether the content is among them was not seen",
+            exchange.status, exchange.body.length
+        )))
+    })
+}
+
+fn told(carried: &Carried, exchange: &Exchange, other: &Exchange) -> Weight {
+    let (found, known) = (carried.found.len(), carried.known);
+    // The refusal of another layer shows little of what this one always says: then most of the content has to be there.
+    let same_guard = Says::of(other) == Says::of(exchange);
+    if found == known || (found >= 2 && (same_guard || found * 2 >= known)) {
+        let what = format!(", and yet with {found} of {known} values of the content that the valid token gets");
+        return Weight::Told { what, severity: Severity::Critical };
+    }
+    Weight::Unclear(Unseen::NotComparable(format!(
+        "answers {} with {found} of {known} values of the valid token's answer: whether it gives content away is not clear",
+        exchange.status
+    )))
 }
 
 /// Whether those without the valid token all get one success, and its holder gets what is there: then the guard says so with the
@@ -432,6 +494,7 @@ fn of_endpoint(request: &Request, unseen: Unseen) -> Unseen {
     match unseen {
         Unseen::NotComparable(why) => Unseen::NotComparable(named(why)),
         Unseen::Limited(why) => Unseen::Limited(named(why)),
+        Unseen::Partial(why) => Unseen::Partial(named(why)),
         other => other,
     }
 }

@@ -3,7 +3,7 @@
 use super::{AuthEnforced, place};
 use crate::check::{Finding, Severity, Verdict};
 use crate::detect::answer::Says;
-use crate::evidence::http::{Credential, Exchange};
+use crate::evidence::http::{Credential, Exchange, Request};
 use crate::evidence::mcp::{Conversation, Era, EraAsked, Outcome, Reply, Session, Step, Transcript};
 use crate::evidence::{Ask, Evidence, Unseen, api};
 use crate::target::Target;
@@ -24,8 +24,23 @@ pub(super) fn asks(target: &Target, seen: &Evidence, path: &str) -> Vec<Ask> {
     }
     for era in eras(target, seen, path, transcript) {
         asks.extend(in_era(target, path, era).into_iter().map(Ask::from));
+        if let Ok(refused) = seen.of(&without(target, path, era))
+            && let Some(metadata) = named_metadata(target, &refused.opening.exchange)
+        {
+            asks.push(metadata.into());
+        }
     }
     asks
+}
+
+/// The description of the protected resource that a refusal names (RFC 9728 section 5.1), where it lies on the target itself.
+fn named_metadata(target: &Target, refusal: &Exchange) -> Option<Request> {
+    let challenge = refusal.header("www-authenticate")?;
+    let (_, named) = challenge.split_once("resource_metadata=")?;
+    let named = named.trim_start_matches('"').split(['"', ',', ' ']).next()?;
+    let path = named.strip_prefix(target.deployment().ok()?.origin().as_str())?;
+    // Only where such documents lie: the server does not send the audit elsewhere.
+    path.starts_with("/.well-known/oauth-protected-resource").then(|| Request::get(path))
 }
 
 /// Every ask that any server may take.
@@ -35,7 +50,8 @@ pub(super) fn at_most(target: &Target, path: &str) -> Vec<Ask> {
     }
     let spoken = [Spoken::Modern, Spoken::Legacy { session: true }, Spoken::Sse];
     let each = spoken.into_iter().flat_map(|era| in_era(target, path, era));
-    std::iter::once(older(target, path)).chain(each).map(Ask::from).collect()
+    let metadata = spoken.iter().map(|_| Ask::from(Request::get(path)));
+    std::iter::once(older(target, path)).chain(each).map(Ask::from).chain(metadata).collect()
 }
 
 /// An era that the server speaks with the valid token.
@@ -229,6 +245,7 @@ impl Judging<'_> {
             Err(unseen) => self.unseen(unseen),
             Ok(transcript) => self.mistaken(transcript),
         }
+        self.metadata(evidence);
         if let Spoken::Legacy { session: true } = self.era {
             match evidence.of(&forged(self.target, self.path, self.era)) {
                 Err(unseen) => self.unseen(unseen),
@@ -241,10 +258,14 @@ impl Judging<'_> {
         }
         if self.denied {
             self.verdict.holds(format!(
-                "MCP {} ({}): opening, listing and calling denied without a credential, a wrong token denied, the valid one let \
-                 in",
+                "MCP {} ({}): the opening, tools/list and a call of a tool that does not exist denied without a credential, {} \
+                 denied to a wrong token, the valid one let in; no other method was tried",
                 self.path,
-                self.era.name()
+                self.era.name(),
+                match self.era {
+                    Spoken::Modern => "the opening and tools/list",
+                    Spoken::Legacy { .. } | Spoken::Sse => "the opening",
+                }
             ));
         }
     }
@@ -334,6 +355,35 @@ impl Judging<'_> {
             }
             Part::Unclear(why) => self.unclear("opening with a wrong token", &why),
         }
+    }
+
+    /// What clients of an authorization server would look for. A token that operators hand out needs none of it, so it is
+    /// only told.
+    fn metadata(&mut self, evidence: &Evidence) {
+        let Ok(refused) = evidence.of(&without(self.target, self.path, self.era)) else { return };
+        let refusal = &refused.opening.exchange;
+        if refusal.status != 401 || refusal.header("www-authenticate").is_none() {
+            return;
+        }
+        let path = self.path;
+        let Some(metadata) = named_metadata(self.target, refusal) else {
+            self.verdict.notes(format!(
+                "MCP {path}: its 401 names no resource_metadata on this host (RFC 9728): a static token needs none, an OAuth \
+                 client does"
+            ));
+            return;
+        };
+        let told = match evidence.of(&metadata) {
+            Err(unseen) => format!("was not seen: {unseen}"),
+            Ok(answer) if !answer.is_success() => format!("answers {}", answer.status),
+            Ok(answer) => match serde_json::from_str::<serde_json::Value>(&answer.body.text) {
+                Ok(described) if described.get("resource").is_some_and(serde_json::Value::is_string) => {
+                    "describes the resource".to_owned()
+                }
+                Ok(_) | Err(_) => "names no `resource`".to_owned(),
+            },
+        };
+        self.verdict.notes(format!("MCP {path}: the metadata at {} (RFC 9728) {told}", metadata.path));
     }
 
     fn open_discovery(&mut self, aspect: &str, what: &str) {

@@ -8,9 +8,11 @@ use super::*;
 use crate::check::Status;
 use crate::checks::access::stage;
 use crate::evidence::Seen;
+use crate::evidence::address::{Door, Doors};
 use crate::evidence::http::{BodySeen, Credential, Mutation};
 use crate::evidence::mcp::{Conversation, EraAsked, Outcome, Reply, Session, Step, Transcript};
 use crate::evidence::repo::{Line, Lines, Matches};
+use crate::evidence::service::PortState;
 use crate::evidence::token::TokenFacts;
 use crate::target::{ClientCert, Environment, Writes};
 
@@ -77,6 +79,7 @@ fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Ve
                 Ask::Http(request) => (deployed.http)(request).map(Seen::from),
                 Ask::Mcp(asked) => (deployed.mcp)(asked).map(Seen::from),
                 Ask::Token(_) => Ok(Seen::from(TokenFacts { mixed_case: true, ..TokenFacts::default() })),
+                Ask::Addresses(_) => Ok(Seen::from(doors_of(target))),
                 Ask::Lines(asked) => Ok(Seen::from((deployed.lines)(asked))),
                 other => panic!("{other}"),
             };
@@ -84,6 +87,29 @@ fn audit_with(target: &Target, deployed: &Deployed, check: &AuthEnforced) -> (Ve
         }
     }
     (check.judge(target, &evidence), evidence.answers().keys().cloned().collect())
+}
+
+/// One address, and for this one name another that takes connections, too.
+fn doors_of(target: &Target) -> Doors {
+    let two = target.deployment().unwrap().host() == "two.example.com";
+    let addresses = if two { ["192.0.2.7:443", "192.0.2.8:443"].as_slice() } else { &["192.0.2.7:443"] };
+    let door = |address: &&str| Door { address: address.parse().unwrap(), state: PortState::Open };
+    Doors { doors: addresses.iter().map(door).collect(), untried: 0 }
+}
+
+#[test]
+fn the_grounds_of_a_server_say_what_was_denied_and_no_more() {
+    let verdict = serve(Server::sound(&[EraAsked::Modern]));
+    let told = verdict.grounds().iter().find(|grounds| grounds.starts_with("MCP ")).expect("grounds");
+    assert!(told.contains("a call of a tool that does not exist") && told.contains("no other method"), "{told}");
+}
+
+#[test]
+fn a_guard_at_one_of_two_addresses_is_no_pass() {
+    let two = deployed("https://two.example.com", &["GET /api/items"]);
+    let verdict = audit(&two, &Deployed::plain(guarding(only_valid)));
+    assert_eq!(verdict.status(), Status::Inconclusive);
+    assert!(verdict.unseen().iter().any(|unseen| unseen.to_string().contains("192.0.2.8:443")), "{verdict:#?}");
 }
 
 /// A target whose token may be put anywhere: only then can everything be seen.
@@ -140,6 +166,44 @@ fn an_open_endpoint_fails_even_where_no_token_is_named() {
     assert_eq!(audit(&nameless, &open()).status(), Status::Fail);
     let guarded = audit(&nameless, &Deployed::plain(guarding(only_valid)));
     assert_eq!(guarded.status(), Status::Inconclusive, "denials alone prove nothing");
+}
+
+#[test]
+fn a_refusal_that_carries_the_content_is_none_and_a_long_one_is_left_open() {
+    const CONTENT: &str = r#"{"items":[{"id":7,"name":"anvil","note":"forged by hand"}]}"#;
+    let leaking = |status: u16, refusal: String, header: Option<&'static str>| {
+        Deployed::plain(move |request| {
+            let straight = is_straight(request);
+            if straight && only_valid(&request.credential) {
+                return answer(200, CONTENT);
+            }
+            let mut refused = answer(status, if straight { &refusal } else { "{\"error\":\"unauthorized\"}" });
+            refused.headers.extend(header.filter(|_| straight).map(|value| ("x-result".into(), value.into())));
+            refused
+        })
+    };
+    let error = r#"{"error":"unauthorized"}"#;
+    for (status, refusal, header) in [
+        (401, format!("{error}{CONTENT}"), None),
+        (403, format!(r#"{{"error":"no","data":{CONTENT}}}"#), None),
+        (302, CONTENT.replace("by hand", "by hand at 12:01"), None),
+        (401, error.to_owned(), Some(CONTENT)),
+    ] {
+        let verdict = audit(&items(), &leaking(status, refusal, header));
+        assert_eq!(verdict.status(), Status::Fail, "{status}");
+        assert!(verdict.findings().iter().any(|finding| finding.what.contains("content")), "{verdict:#?}");
+    }
+    assert_eq!(audit(&items(), &leaking(401, error.to_owned(), None)).status(), Status::Pass);
+    let one = audit(&items(), &leaking(401, r#"{"error":"no","id":7}"#.to_owned(), None));
+    assert_eq!(one.status(), Status::Inconclusive, "one number may be chance: {one:#?}");
+    let long = Deployed::plain(|request| {
+        let mut seen = guarding(only_valid)(request);
+        if seen.status == 401 && is_straight(request) {
+            seen.body.length = 300_000;
+        }
+        seen
+    });
+    assert_eq!(audit(&items(), &long).status(), Status::Inconclusive);
 }
 
 #[test]
@@ -449,6 +513,8 @@ fn transcript(era: Era, exchange: Exchange, session: bool) -> Transcript {
         listing: None,
         tools: Vec::new(),
         tools_complete: false,
+        further: Vec::new(),
+        further_unseen: None,
         calls: Vec::new(),
         unseen: Vec::new(),
     }
@@ -784,4 +850,42 @@ fn a_lockout_after_which_the_valid_token_is_denied_shows_nothing() {
     };
     let verdict = audit(&target, &Deployed::plain(locking));
     assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
+}
+
+#[test]
+fn the_metadata_that_a_server_names_on_itself_is_read_and_told() {
+    let target = deployed("https://mcp.example.com", &["/mcp"]);
+    let naming = |challenge: &'static str| {
+        move |asked: &Conversation| {
+            let mut told = Server::sound(&[EraAsked::Legacy]).answer(asked);
+            if told.opening.exchange.status == 401 {
+                told.opening.exchange.headers = vec![("www-authenticate".into(), challenge.into())];
+            }
+            told
+        }
+    };
+    const NAMED: &str = "/.well-known/oauth-protected-resource/mcp";
+    let described = |request: &Request| match request.path.as_str() {
+        NAMED => Ok(answer(200, r#"{"resource":"https://mcp.example.com/mcp"}"#)),
+        _ => Ok(answer(404, "")),
+    };
+    for (challenge, asks, note) in [
+        (
+            "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"",
+            true,
+            "describes",
+        ),
+        (
+            "Bearer resource_metadata=\"https://elsewhere.example/.well-known/oauth-protected-resource\"",
+            false,
+            "names no",
+        ),
+        ("Bearer", false, "names no resource_metadata"),
+    ] {
+        let deployed = Deployed { http: Box::new(described), ..Deployed::server(naming(challenge)) };
+        let (verdict, asked) = audit_with(&target, &deployed, &AuthEnforced::default());
+        assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
+        assert_eq!(asked.iter().any(|ask| matches!(ask, Ask::Http(request) if request.path == NAMED)), asks);
+        assert!(verdict.all_notes().iter().any(|told| told.contains(note)), "{verdict:#?}");
+    }
 }

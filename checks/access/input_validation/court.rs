@@ -35,7 +35,7 @@ impl Court<'_> {
         let mut refused: Vec<&Exchange> = Vec::new();
         let mut named: Vec<(&str, &Exchange)> = Vec::new();
         let mut findings = Vec::new();
-        for invalid in trial.invalid.iter().chain(&trial.hostile) {
+        for invalid in trial.sent(self.evidence) {
             let answer = match self.evidence.of(&invalid.request) {
                 Ok(answer) => answer,
                 Err(unseen) => {

@@ -15,17 +15,7 @@ fn item() -> Value {
 }
 
 fn operations() -> Operations {
-    let operation = |method: &str, path: &str| Operation {
-        method: method.into(),
-        template: path.into(),
-        path: path.into(),
-        secured: true,
-        parameters: Vec::new(),
-        body: None,
-        body_required: false,
-        media: Vec::new(),
-        example: None,
-    };
+    let operation = Operation::new;
     let limit = Parameter {
         name: "limit".into(),
         place: "query".into(),
@@ -184,6 +174,7 @@ fn mcp_target() -> Target {
 
 fn tool(name: &str, read_only: bool) -> Tool {
     Tool {
+        title: String::new(),
         name: name.into(),
         description: String::new(),
         input_schema: json!({"type": "object", "required": ["a", "b"],
@@ -264,4 +255,45 @@ fn tools_beyond_the_allow_list_are_not_called_and_leave_it_undecided() {
     let verdict = mcp_judged(&tools, &|valid| if valid { Outcome::Result } else { rpc(-32602) });
     assert_eq!(verdict.status(), Status::Inconclusive);
     assert!(verdict.unseen().iter().any(|unseen| unseen.to_string().contains("run_shell")), "{verdict:?}");
+}
+
+#[test]
+fn a_kind_of_constraint_that_no_request_broke_is_unseen_by_name() {
+    let check = InputValidation { cases: 1, requests: 0, ..InputValidation::default() };
+    let target = target(Writes::Allow);
+    let wide: serde_json::Map<String, Value> =
+        (0..20).map(|number| (format!("field{number}"), json!({"type": "string", "maxLength": 9}))).collect();
+    let schema = json!({"type": "object", "properties": wide});
+    let mut many = operations();
+    many.operations[1] =
+        Operation { body: Some(schema.clone()), example: Some(json!({})), ..many.operations[1].clone() };
+    for number in 0..16 {
+        let template = format!("/items{number}");
+        many.operations.push(Operation { template: template.clone(), path: template, ..many.operations[0].clone() });
+    }
+    let http = move |request: &Request| {
+        Ok(match &request.body {
+            Some(body) => match serde_json::from_str(&body.text) {
+                Ok(body) if schema::allows(&schema, &body) => answer(201),
+                _ => answer(400),
+            },
+            None => answer(if request.path.contains("limit=") { 400 } else { 200 }),
+        })
+    };
+    let evidence = gathered(&check, &target, &Service { http: &http, mcp: &no_mcp, operations: Some(many.clone()) });
+    let verdict = check.judge(&target, &evidence);
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:?}");
+    assert!(verdict.unseen().iter().any(|unseen| unseen.to_string().contains("of the wrong length in the body")));
+    let check = InputValidation::default();
+    let evidence = gathered(&check, &target, &Service { http: &http, mcp: &no_mcp, operations: Some(many) });
+    let verdict = check.judge(&target, &evidence);
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
+    assert!(verdict.grounds().iter().any(|ground| ground.contains("on 16 of its 20 inputs")), "{verdict:?}");
+}
+
+#[test]
+fn calls_break_every_kind_of_constraint_that_some_tool_has_and_say_how_many_they_tried() {
+    let verdict = mcp_judged(&[tool("add", true)], &|valid| if valid { Outcome::Result } else { rpc(-32602) });
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
+    assert!(verdict.grounds().iter().any(|ground| ground.contains("of 6 constraints tried")), "{verdict:?}");
 }

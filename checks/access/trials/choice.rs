@@ -63,7 +63,7 @@ struct Choice<'a> {
     used: BTreeMap<(&'a str, &'a str, Kind), usize>,
 }
 
-impl<'a> Choice<'a> {
+impl Choice<'_> {
     fn count(&self) -> usize {
         self.taken.iter().map(Vec::len).sum()
     }

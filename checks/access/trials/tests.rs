@@ -19,19 +19,13 @@ fn parameter(name: &str, place: &str, required: bool, schema: Value, example: Va
 
 fn operation(method: &str) -> Operation {
     Operation {
-        method: method.into(),
-        template: "/items/{id}".into(),
         path: "/items/7".into(),
-        secured: true,
         parameters: vec![
             parameter("id", "path", true, json!({"type": "integer", "minimum": 1}), json!(7)),
             parameter("free", "query", false, json!({"type": "string"}), json!("x")),
             parameter("page", "query", true, json!({"type": "integer", "maximum": 9}), json!(1)),
         ],
-        body: None,
-        body_required: false,
-        media: Vec::new(),
-        example: None,
+        ..Operation::new(method, "/items/{id}")
     }
 }
 
@@ -77,6 +71,7 @@ fn writes_are_sent_only_as_bodies_that_cannot_be_valid() {
 fn no_tool_is_called_that_the_allow_list_does_not_name() {
     let mut target = deployed("https://mcp.example.com", &[]);
     let tool = |name: &str, annotations: Value| Tool {
+        title: String::new(),
         name: name.into(),
         description: String::new(),
         input_schema: json!({"type": "object", "required": ["q"], "properties": {"q": {"type": "string"}}}),
@@ -177,7 +172,15 @@ fn few_operations_that_are_described_alike_each_try_several_constraints() {
 fn a_body_of_another_kind_or_of_any_kind_is_said_not_to_be_tried() {
     let other = Operation { media: vec!["multipart/form-data".into()], ..operation("POST") };
     assert!(unbreakable(&writable(), &other).unwrap().contains("multipart/form-data"));
-    let any = Operation { body: Some(json!({})), parameters: Vec::new(), ..operation("POST") };
+    let any =
+        Operation { body: Some(json!({})), example: Some(json!({})), parameters: Vec::new(), ..operation("POST") };
     assert!(unbreakable(&writable(), &any).unwrap().contains("allows any body"));
     assert_eq!(unbreakable(&writable(), &operation("GET")), None);
+    let two = Operation {
+        media: vec!["application/json".into(), "text/csv".into()],
+        body: Some(json!({"type": "object"})),
+        example: Some(json!({})),
+        ..operation("POST")
+    };
+    assert!(unbreakable(&writable(), &two).unwrap().contains("text/csv"));
 }

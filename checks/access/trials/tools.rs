@@ -46,6 +46,12 @@ pub(in crate::checks::access) fn tools(target: &Target, listed: &[Tool], most: u
     let (mut kinds, mut known) = (BTreeSet::new(), BTreeSet::new());
     for tool in listed {
         if tool.input_schema.get("properties").and_then(Value::as_object).is_none_or(serde_json::Map::is_empty) {
+            // Arguments that are described without `properties` are arguments all the same.
+            let composed = ["$ref", "allOf", "anyOf", "oneOf", "patternProperties"];
+            let more = tool.input_schema.get("additionalProperties").is_some_and(Value::is_object);
+            if more || composed.iter().any(|keyword| tool.input_schema.get(*keyword).is_some()) {
+                plan.unreadable.push(bounded(&tool.name));
+            }
             continue;
         }
         if !allowed.iter().any(|allowed| allowed.name == tool.name) {

@@ -28,6 +28,7 @@ fn target(allow: Option<&[&str]>) -> Target {
 fn tool(name: &str, description: &str) -> Tool {
     Tool {
         name: name.into(),
+        title: String::new(),
         description: description.into(),
         input_schema: json!({}),
         annotations: json!({ "readOnlyHint": true }),
@@ -143,4 +144,18 @@ fn settings_that_allow_everything_fail_alone() {
     assert_eq!(judged(vec![mark], Vec::new()), Status::Fail);
     assert_eq!(judged(Vec::new(), Vec::new()), Status::Pass);
     assert_eq!(judged(Vec::new(), vec![".mcp.json: no JSON".into()]), Status::Inconclusive);
+}
+
+#[test]
+fn what_only_another_era_lists_is_judged_too() {
+    let target = target(Some(&["add"]));
+    let add = tool("add", "Adds two numbers.");
+    let judged = |change: fn(&mut Transcript)| {
+        let mut seen = transcript(Era::Modern, Some(Outcome::Result), std::slice::from_ref(&add));
+        change(&mut seen);
+        AgentCapabilities::default().judge(&target, &evidence(&target, seen)).status()
+    };
+    assert_eq!(judged(|_| {}), Status::Pass);
+    assert_eq!(judged(|seen| seen.further = vec![tool("run_shell", "")]), Status::Fail);
+    assert_eq!(judged(|seen| seen.further_unseen = Some(Unseen::NotAsked)), Status::Inconclusive);
 }

@@ -228,8 +228,42 @@ fn a_deployment_that_treats_everybody_alike_shows_nothing_of_itself() {
         for request in own_questions() {
             evidence = evidence.with(request, exchange(status));
         }
+        for request in plain_questions(target.deployment.as_ref().unwrap()) {
+            evidence = evidence.with(request, exchange(308));
+        }
         super::LlmPorts::default().judge(&target, &evidence).status()
     };
     assert_eq!(judged(200), Status::Inconclusive);
     assert_eq!(judged(404), Status::Pass);
+}
+
+#[test]
+fn an_open_server_on_the_plain_listener_of_the_deployment_fails() {
+    let mut target = target(Reach::Loopback);
+    target.deployment.as_mut().unwrap().hosts[0].name = "mcp.example.com".into();
+    let exchange = |status: u16, text: &str| Exchange {
+        status,
+        headers: Vec::new(),
+        body: BodySeen { text: text.into(), ..BodySeen::default() },
+        address: String::new(),
+        at: 0,
+        took: 0,
+    };
+    let judged = |tags: u16| {
+        let mut evidence = seen(&target, "192.0.2.7", Reach::Public, vec![closed()]);
+        for request in own_questions() {
+            evidence = evidence.with(request, exchange(404, ""));
+        }
+        for request in plain_questions(target.deployment.as_ref().unwrap()) {
+            let answer = match request.path.as_str() {
+                "/" => exchange(200, "Ollama is running"),
+                "/api/tags" => exchange(tags, "{\"models\":[]}"),
+                _ => exchange(404, ""),
+            };
+            evidence = evidence.with(request, answer);
+        }
+        LlmPorts::default().judge(&target, &evidence).status()
+    };
+    assert_eq!(judged(200), Status::Fail);
+    assert_eq!(judged(401), Status::Pass);
 }

@@ -35,7 +35,7 @@ fn judged(watched: Watched) -> Verdict {
 }
 
 fn counter(after: &str) -> Vec<Counter> {
-    vec![Counter { series: "denied_total".into(), before: Some("4".into()), after: after.into() }]
+    vec![Counter { series: "denied_total".into(), before: Some("4".into()), after: after.into(), restless: false }]
 }
 
 fn loaded(queries: &[&str]) -> Vec<Rule> {
@@ -95,4 +95,13 @@ fn what_could_not_be_read_is_inconclusive() {
 #[test]
 fn alerts_that_reach_nobody_fail() {
     assert_eq!(judged(Watched { receivers: Some(Ok(Vec::new())), ..sound() }).status(), Status::Fail);
+}
+
+#[test]
+fn a_counter_that_rises_by_itself_or_by_too_little_shows_nothing() {
+    let mut clock = counter("7");
+    clock[0].restless = true;
+    assert_eq!(judged(Watched { counters: Some(Ok(clock)), ..sound() }).status(), Status::Inconclusive);
+    assert_eq!(judged(Watched { counters: Some(Ok(counter("5"))), ..sound() }).status(), Status::Inconclusive);
+    assert_eq!(judged(Watched { counters: Some(Ok(counter("9"))), ..sound() }).status(), Status::Pass);
 }

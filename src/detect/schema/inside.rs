@@ -31,7 +31,8 @@ pub fn unmade(schema: &Value, valid: &Value) -> Vec<String> {
 
 fn unmade_in(schema: &Value, valid: &Value, depth: usize) -> Vec<String> {
     let schema = branch_of(schema, valid);
-    let (Some(properties), Some(valid)) = (schema.get("properties").and_then(Value::as_object), valid.as_object()) else {
+    let (Some(properties), Some(valid)) = (schema.get("properties").and_then(Value::as_object), valid.as_object())
+    else {
         return Vec::new();
     };
     let mut found = Vec::new();

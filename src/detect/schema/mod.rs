@@ -4,9 +4,11 @@
 mod inside;
 mod made;
 mod pattern;
+mod request;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod untried;
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,9 @@ use serde_json::Value;
 
 pub use inside::unmade;
 pub use made::sample;
+pub use request::{in_requests, sent};
 pub use resolve::resolved;
+pub use untried::untried;
 
 /// One deliberately invalid instance.
 #[derive(Clone, Debug, PartialEq)]

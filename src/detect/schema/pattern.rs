@@ -24,7 +24,7 @@ fn write(hir: &Hir, least: usize, text: &mut String) -> Option<()> {
         HirKind::Class(Class::Unicode(class)) => {
             let among = |letter: &char| class.iter().any(|range| (range.start()..=range.end()).contains(letter));
             let usual = ['a', '1', 'A', '-', '_', ' '].into_iter().find(among);
-            text.push(usual.or_else(|| class.iter().next().map(|range| range.start()))?);
+            text.push(usual.or_else(|| class.iter().next().map(regex_syntax::hir::ClassUnicodeRange::start))?);
         }
         HirKind::Class(Class::Bytes(class)) => text.push(char::from(class.iter().next()?.start())),
         HirKind::Repetition(repeated) => {

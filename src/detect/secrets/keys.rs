@@ -28,7 +28,7 @@ pub(super) fn pem(text: &[u8], begin: Range<usize>) -> Option<Hit> {
     }
     let body_at = begin.end + label_end + dashes;
     let body = text.get(body_at..)?;
-    let window = body.get(..body.len().min(16 * 1024))?;
+    let window = until_next(body.get(..body.len().min(16 * 1024))?, b"BEGIN ");
     let end = find_bytes(window, b"---- END").or_else(|| find_bytes(window, b"-----END"));
     // Without its end it goes on as long as it looks like one.
     let end = end.unwrap_or_else(|| {
@@ -62,7 +62,7 @@ pub(super) fn pem(text: &[u8], begin: Range<usize>) -> Option<Hit> {
 }
 
 pub(super) fn putty(text: &[u8], begin: Range<usize>) -> Option<Hit> {
-    let window = text.get(begin.end..text.len().min(begin.end + 16 * 1024))?;
+    let window = until_next(text.get(begin.end..text.len().min(begin.end + 16 * 1024))?, b"PuTTY-User-Key-File-");
     if !window.first().is_some_and(u8::is_ascii_digit) {
         return None;
     }
@@ -79,22 +79,38 @@ pub(super) fn putty(text: &[u8], begin: Range<usize>) -> Option<Hit> {
     })
 }
 
+/// No key holds the beginning of another. Without that bound, a text of nothing but beginnings would be read thousands of
+/// times.
+fn until_next<'t>(window: &'t [u8], beginning: &[u8]) -> &'t [u8] {
+    find_bytes(window, beginning).and_then(|end| window.get(..end)).unwrap_or(window)
+}
+
 fn find_bytes(text: &[u8], needle: &[u8]) -> Option<usize> {
     text.windows(needle.len()).position(|window| window == needle)
 }
 
-/// A PEM block inside base64, as kubeconfigs and CI variables carry keys.
-pub(super) fn encoded_pem(text: &[u8], begin: Range<usize>) -> Option<Hit> {
-    let rest = text.get(begin.start..)?;
+/// A PEM block inside base64, as kubeconfigs and CI variables carry keys; a certificate may stand before the key. Gives
+/// the end of what was decoded, too.
+pub(super) fn encoded_pem(text: &[u8], start: usize) -> (Option<Hit>, usize) {
+    let rest = text.get(start..).unwrap_or_default();
     let length = rest
         .iter()
         .take(16 * 1024)
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
         .count();
-    let written = rest.get(..length)?;
-    let whole = written.get(..written.len() / 4 * 4)?;
-    let decoded = base64::engine::general_purpose::STANDARD.decode(whole).ok()?;
-    let inner = pem(&decoded, 0.."-----BEGIN ".len())?;
-    let hint = format!("{}, in base64", inner.hint);
-    Some(Hit::new("private-key", inner.what, Confidence::High, begin.start..begin.start + length, hint))
+    let end = start + length;
+    let written = rest.get(..length / 4 * 4).unwrap_or_default();
+    let Ok(decoded) = base64::engine::general_purpose::STANDARD.decode(written) else { return (None, end) };
+    let mut at = 0;
+    while let Some(found) = decoded.get(at..).and_then(|rest| find_bytes(rest, BEGIN)) {
+        let begin = at + found;
+        at = begin + BEGIN.len();
+        if let Some(inner) = pem(&decoded, begin..at) {
+            let hint = format!("{}, in base64", inner.hint);
+            return (Some(Hit::new("private-key", inner.what, Confidence::High, start..end, hint)), end);
+        }
+    }
+    (None, end)
 }
+
+const BEGIN: &[u8] = b"-----BEGIN ";

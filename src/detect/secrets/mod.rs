@@ -2,6 +2,8 @@
 
 mod assign;
 mod calls;
+mod ciphertext;
+mod der;
 mod encoding;
 mod files;
 mod formats;
@@ -20,6 +22,10 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use der::{is_container, keys as binary_keys};
+pub(crate) use encoding::stretches;
+#[cfg(test)]
+pub(crate) use encoding::wide;
 pub use encoding::{is_wide, widen};
 use place::Form;
 pub use place::is_env_name;
@@ -124,7 +130,7 @@ impl Reading {
 
     /// Whether nothing decides about a value but its own line and what stands near it.
     pub(crate) fn is_local(self) -> bool {
-        !self.special && matches!(self.form, Form::Code | Form::Shell | Form::Text)
+        !self.special && !self.form.is_structured()
     }
 
     /// How much the name says of how to read the file.

@@ -49,6 +49,23 @@ impl Form {
             Self::Text => Syntax::Text,
         }
     }
+
+    /// Whether it is read as a whole, rather than where a keyword stands.
+    pub(super) fn is_structured(self) -> bool {
+        match self {
+            Self::Code | Self::Shell | Self::Text => false,
+            Self::Env
+            | Self::Lines
+            | Self::Conf
+            | Self::Toml
+            | Self::Json
+            | Self::Yaml
+            | Self::Xml
+            | Self::Hcl
+            | Self::Sql
+            | Self::Csv => true,
+        }
+    }
 }
 
 /// Endings that say nothing of the form: `settings.json.bak` is JSON.

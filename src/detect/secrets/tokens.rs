@@ -166,13 +166,22 @@ pub(super) fn find(text: &[u8], hits: &mut Vec<Hit>, marks: &mut Vec<(usize, Mar
 
 /// The same, where the literals of the text are known.
 pub(super) fn weigh(text: &[u8], spots: &[Spot], hits: &mut Vec<Hit>, marks: &mut Vec<(usize, Mark)>) {
+    let mut decoded = [0; 4];
     for spot in spots {
         let Some(needle) = FINDER.needles.get(usize::from(spot.needle)) else { continue };
         let (start, end) = (spot.start as usize, spot.end as usize);
         let hit = match needle {
             Needle::Format(format) => token(format, text, start..end),
             Needle::Pem => keys::pem(text, start..end),
-            Needle::EncodedPem => keys::encoded_pem(text, start..end),
+            // What was decoded from the same letter on shows every block that it holds.
+            Needle::EncodedPem => match decoded.get_mut(start % 4) {
+                Some(until) if start >= *until => {
+                    let (hit, end) = keys::encoded_pem(text, start);
+                    *until = end;
+                    hit
+                }
+                Some(_) | None => None,
+            },
             Needle::Putty => keys::putty(text, start..end),
             Needle::Jwt => web::jwt(text, start..end),
             Needle::Url => web::url(text, start..end),

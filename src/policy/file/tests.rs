@@ -241,6 +241,25 @@ fn a_found_policy_gets_no_credential_runs_nothing_and_reads_nothing_outside() {
 }
 
 #[test]
+fn a_token_in_the_wrong_place_is_not_repeated_by_the_fault_that_refuses_it() {
+    let token = ["gh", "p_", "q7Zk2Lw9Xc4Vb8Nm1Td5Rf3Hs6Jp0Gy2Au4E"].concat();
+    let shown = refused(&format!("version: 1\ntargets: [{{ name: a, environment: {token}, {token}: 1 }}]"));
+    assert!(!shown.contains(&token) && shown.contains("environment"), "{shown}");
+}
+
+#[test]
+fn nobodys_word_holds_for_longer_than_a_year_unless_the_policy_says_so() {
+    let policy = |until: &str, more: &str| {
+        parsed(&format!(
+            "version: 1\n{more}attestations: [{{ check: audit-schedule, by: b, on: 2026-11-01, until: {until}, statement: s }}]"
+        ))
+    };
+    assert!(policy("2027-11-01", "").is_ok());
+    assert!(policy("2105-11-01", "").unwrap_err().to_string().contains("holds for 28854 days"));
+    assert!(policy("2028-11-01", "max-waiver-days: 800\n").is_ok());
+}
+
+#[test]
 fn the_shipped_policy_and_the_designs_fit_the_published_schema() {
     let schema = super::super::schema::schema();
     let validator = jsonschema::validator_for(&schema).unwrap();

@@ -56,6 +56,12 @@ fn server_marks(file: &File<'_>, name: &str, server: &Value, marks: &mut Vec<Mar
         let what = format!("the MCP server {name} runs whatever version of {package} is newest");
         marks.push(file.mark(file.line_of(package, from), Weight::Fault, "unpinned", what));
     }
+    if ["docker", "podman", "nerdctl"].contains(&base(command))
+        && let Some(grant) = whole_machine(&arguments)
+    {
+        let what = format!("the MCP server {name} gets the whole machine ({} {grant})", base(command));
+        marks.push(file.mark(file.line_of(grant, from), Weight::Fault, "whole-machine", what));
+    }
     for key in ["headers", "env"] {
         for (header, value) in server.get(key).and_then(Value::as_object).into_iter().flatten() {
             if value.as_str().is_some_and(|value| is_secret(header, value)) {
@@ -88,6 +94,18 @@ fn server_marks(file: &File<'_>, name: &str, server: &Value, marks: &mut Vec<Mar
         let what = format!("every tool of the MCP server {name} runs unasked (trust)");
         marks.push(file.mark(file.line_of("\"trust\"", from), Weight::Fault, "auto-approve", what));
     }
+}
+
+/// The argument that hands a container the machine it runs on.
+fn whole_machine<'a>(arguments: &[&'a str]) -> Option<&'a str> {
+    arguments.iter().copied().find(|argument| {
+        let mount = argument.strip_prefix("-v").or_else(|| argument.strip_prefix("--volume")).unwrap_or(argument);
+        let mount = mount.trim_start_matches('=');
+        ["--privileged", "--privileged=true", "--pid=host"].contains(argument)
+            || mount.starts_with("/:/")
+            || mount.starts_with("/var/run/docker.sock:")
+            || mount.split(',').any(|part| ["source=/", "src=/"].contains(&part))
+    })
 }
 
 /// The package that a runner fetches without a version.
@@ -123,7 +141,7 @@ fn claude(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
     }
     let allowed = permissions.and_then(|permissions| permissions.get("allow")).and_then(Value::as_array);
     for rule in allowed.into_iter().flatten().filter_map(Value::as_str) {
-        if ["Bash", "Bash(*)", "Bash(:*)", "Bash(**)", "Shell(*)", "Shell(**)", "*"].contains(&rule) {
+        if is_every_command(rule) {
             let what = format!("the agent runs every command unasked (allow: {rule})");
             marks.push(file.mark(file.line_of(&format!("\"{rule}\""), 1), Weight::Fault, "every-command", what));
         }
@@ -132,6 +150,26 @@ fn claude(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
         let what = "every MCP server of the project is trusted unasked (enableAllProjectMcpServers)";
         marks.push(file.mark(file.line_of("enableAllProjectMcpServers", 1), Weight::Fault, "every-server", what));
     }
+}
+
+/// A rule that allows every command, by itself or through a program that runs whatever it is given.
+fn is_every_command(rule: &str) -> bool {
+    if ["Bash", "Shell", "*"].contains(&rule) {
+        return true;
+    }
+    let inner =
+        rule.strip_prefix("Bash(").or_else(|| rule.strip_prefix("Shell(")).and_then(|rest| rest.strip_suffix(')'));
+    let Some(open) = inner.and_then(|inner| inner.strip_suffix('*')) else { return false };
+    let open = open.trim_end_matches(['*', ':', ' ']);
+    let mut words = open.split_whitespace();
+    let Some(program) = words.next() else { return true };
+    let runners = ["bash", "sh", "zsh", "dash", "fish", "sudo", "doas", "eval", "exec", "env", "xargs", "ssh", "pwsh"];
+    let interpreters = ["python", "python3", "node", "perl", "ruby", "php", "deno", "bun", "osascript"];
+    let given = ["-c", "-e", "-r", "-lc", "-ic", "-p", "--eval", "-Command"];
+    let program = base(program);
+    let bare = words.clone().next().is_none();
+    let code = words.all(|word| given.contains(&word));
+    (runners.contains(&program) || interpreters.contains(&program)) && (bare || code)
 }
 
 /// VS Code: `chat.tools.global.autoApprove`, `chat.tools.autoApprove` before it, and
@@ -180,9 +218,14 @@ fn cursor(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
 /// Codex: `sandbox_mode`, `approval_policy` (its configuration reference); Zed: `agent.always_allow_tool_actions` and
 /// `agent.tool_permissions.default` and that of the terminal alone (zed.dev/docs/ai/tool-permissions; the former before 0.224).
 fn others(file: &File<'_>, settings: &Value, marks: &mut Vec<Mark>) {
-    if settings.get("sandbox_mode").and_then(Value::as_str) == Some("danger-full-access") {
-        let what = "the agent runs without a sandbox (sandbox_mode: danger-full-access)";
-        marks.push(file.mark(file.line_of("sandbox_mode", 1), Weight::Fault, "bypass", what));
+    // At the top, and in the profiles that `--profile` picks.
+    let profiles =
+        settings.get("profiles").and_then(Value::as_object).into_iter().flatten().map(|(_, profile)| profile);
+    for level in std::iter::once(settings).chain(profiles) {
+        if level.get("sandbox_mode").and_then(Value::as_str) == Some("danger-full-access") {
+            let what = "the agent runs without a sandbox (sandbox_mode: danger-full-access)";
+            marks.push(file.mark(file.line_of("danger-full-access", 1), Weight::Fault, "bypass", what));
+        }
     }
     if settings.get("approval_policy").and_then(Value::as_str) == Some("never") {
         let what = "the agent never asks (approval_policy: never); its sandbox alone holds it";
@@ -281,12 +324,27 @@ mod tests {
         for (name, text, aspect) in [
             (".claude/settings.json", "{\"permissions\":{\"defaultMode\":\"bypassPermissions\"}}", "bypass"),
             (".claude/settings.json", "{\"permissions\":{\"allow\":[\"Bash(*)\"]}}", "every-command"),
+            (".claude/settings.json", "{\"permissions\":{\"allow\":[\"Bash(bash:*)\"]}}", "every-command"),
+            (".claude/settings.json", "{\"permissions\":{\"allow\":[\"Bash(sudo:*)\"]}}", "every-command"),
+            (".claude/settings.json", "{\"permissions\":{\"allow\":[\"Bash(sh -c:*)\"]}}", "every-command"),
+            (".claude/settings.json", "{\"permissions\":{\"allow\":[\"Bash(python -c:*)\"]}}", "every-command"),
+            (
+                ".mcp.json",
+                "{\"mcpServers\":{\"a\":{\"command\":\"docker\",\"args\":[\"--privileged\"]}}}",
+                "whole-machine",
+            ),
+            (
+                ".mcp.json",
+                "{\"mcpServers\":{\"a\":{\"command\":\"docker\",\"args\":[\"-v\",\"/:/host\"]}}}",
+                "whole-machine",
+            ),
             (".claude/settings.local.json", "{\"enableAllProjectMcpServers\":true}", "every-server"),
             (".vscode/settings.json", "{ // yes\n \"chat.tools.global.autoApprove\": true, }", "auto-approve"),
             (".vscode/settings.json", "{\"chat.tools.terminal.autoApprove\":{\"/.*/\":true}}", "every-command"),
             (".cursor/permissions.json", "{\"terminalAllowlist\":[\"*\"]}", "every-command"),
             (".cursor/cli.json", "{\"permissions\":{\"allow\":[\"Shell(*)\"]}}", "every-command"),
             (".codex/config.toml", "sandbox_mode = \"danger-full-access\"", "bypass"),
+            (".codex/config.toml", "[profiles.fast]\nsandbox_mode = \"danger-full-access\"", "bypass"),
             (".gemini/settings.json", "{\"mcpServers\":{\"a\":{\"trust\":true}}}", "auto-approve"),
             (
                 ".mcp.json",
@@ -305,7 +363,7 @@ mod tests {
         for (name, text) in [
             (
                 ".claude/settings.json",
-                "{\"permissions\":{\"allow\":[\"Read(./src/**)\",\"Bash(npm test)\"],\"deny\":[\"Bash(curl:*)\"]}}",
+                "{\"permissions\":{\"allow\":[\"Read(./src/**)\",\"Bash(npm test)\",\"Bash(npm run:*)\",\"Bash(python manage.py:*)\",\"Bash(sh build.sh)\"],\"deny\":[\"Bash(curl:*)\"]}}",
             ),
             (".mcp.json", "{\"mcpServers\":{\"a\":{\"command\":\"npx\",\"args\":[\"-y\",\"@scope/server@1.2.3\"]}}}"),
             (

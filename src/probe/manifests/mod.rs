@@ -142,7 +142,7 @@ fn base(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// Regular files below the root, sorted; links are never followed, so that nothing outside is read.
+/// Files and links below the root, sorted; links are never followed, so that nothing outside is read.
 fn walk(root: &Path) -> (Vec<PathBuf>, bool) {
     let mut files = Vec::new();
     let mut folders = vec![(root.to_path_buf(), 0u32)];
@@ -155,7 +155,7 @@ fn walk(root: &Path) -> (Vec<PathBuf>, bool) {
                 if depth < 32 && !FOREIGN.iter().any(|foreign| name == *foreign) {
                     folders.push((entry.path(), depth + 1));
                 }
-            } else if kind.is_file() {
+            } else if kind.is_file() || kind.is_symlink() {
                 if files.len() >= FILES {
                     return (files, true);
                 }
@@ -168,8 +168,11 @@ fn walk(root: &Path) -> (Vec<PathBuf>, bool) {
 }
 
 fn text_of(path: &Path) -> Result<String, String> {
-    let length = std::fs::symlink_metadata(path).map_err(|error| error.to_string())?.len();
-    if length > BYTES {
+    let seen = std::fs::symlink_metadata(path).map_err(|error| error.to_string())?;
+    if seen.is_symlink() {
+        return Err("a symbolic link, which is not followed".into());
+    }
+    if seen.len() > BYTES {
         return Err(format!("over {} KiB", BYTES >> 10));
     }
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;

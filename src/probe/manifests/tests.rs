@@ -33,3 +33,13 @@ fn what_cannot_be_parsed_is_said() {
 fn a_folder_that_is_not_there_is_unseen() {
     assert!(read(Path::new("/nonexistent-watertight"), Subject::Alerts).is_err());
 }
+
+#[cfg(unix)]
+#[test]
+fn settings_behind_a_link_are_named_as_unread() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join(".claude")).unwrap();
+    std::os::unix::fs::symlink("elsewhere.json", folder.path().join(".claude/settings.json")).unwrap();
+    let found = read(folder.path(), Subject::Agents).unwrap();
+    assert_eq!(found.skipped, [".claude/settings.json: a symbolic link, which is not followed"]);
+}

@@ -12,7 +12,7 @@ mod tests;
 use futures_util::StreamExt as _;
 
 use crate::evidence::http::Credential;
-use crate::evidence::mcp::{Conversation, Era, EraAsked, Session, Step, Transcript};
+use crate::evidence::mcp::{Conversation, Era, EraAsked, Session, Step, Tool, Transcript};
 use crate::evidence::{Ask, Unseen};
 use crate::probe::http::Sender;
 use crate::probe::{Sink, World};
@@ -47,10 +47,13 @@ async fn converse(sender: Sender<'_>, asked: &Conversation) -> Result<Transcript
 
 /// Every era in turn until one is recognised.
 async fn any(sender: Sender<'_>, asked: &Conversation) -> Result<Transcript, Unseen> {
-    let modern = Box::pin(modern(Talk::new(sender, asked))).await;
-    if let Ok(transcript) = &modern
+    let mut modern = Box::pin(modern(Talk::new(sender, asked))).await;
+    if let Ok(transcript) = &mut modern
         && transcript.era.is_mcp()
     {
+        if asked.steps == [Step::ListTools] {
+            list_further(sender, asked, transcript).await;
+        }
         return modern;
     }
     // A refusal by the limiter is the same in every era, and a host that is not there has none.
@@ -79,6 +82,22 @@ async fn any(sender: Sender<'_>, asked: &Conversation) -> Result<Transcript, Uns
     }
 }
 
+/// What `initialize` leads to on a server that was recognised without: it may list other tools there.
+async fn list_further(sender: Sender<'_>, asked: &Conversation, transcript: &mut Transcript) {
+    match Box::pin(legacy(Talk::new(sender, asked))).await {
+        Ok(older) if older.era.is_mcp() => {
+            let known = |tool: &Tool| transcript.tools.iter().any(|known| known == tool);
+            transcript.further = older.tools.iter().filter(|tool| !known(tool)).cloned().collect();
+            if !older.tools_complete {
+                let why = Unseen::NotComparable("initialize is answered, tools/list after it is not".into());
+                transcript.further_unseen = Some(older.unseen.first().cloned().unwrap_or(why));
+            }
+        }
+        Ok(_) => {}
+        Err(unseen) => transcript.further_unseen = Some(unseen),
+    }
+}
+
 async fn modern(mut talk: Talk<'_>) -> Result<Transcript, Unseen> {
     talk.speak_modern();
     let opening = talk.ask("server/discover", serde_json::json!({}), None).await?;
@@ -104,7 +123,7 @@ async fn legacy(mut talk: Talk<'_>) -> Result<Transcript, Unseen> {
         talk.initialized().await;
     }
     if stolen {
-        talk.use_credential(talk.asked.credential.clone());
+        talk.take_over();
     }
     let transcript = talk.transcript(opening, if recognised { Era::Legacy } else { Era::NotMcp }).await;
     talk.close(if stolen { Credential::Valid } else { talk.asked.credential.clone() }).await;

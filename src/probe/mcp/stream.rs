@@ -76,7 +76,7 @@ async fn opened(talk: &mut Talk<'_>, feed: Feed, named: &str, stolen: bool) -> R
         talk.initialized().await;
     }
     if stolen {
-        talk.use_credential(talk.asked.credential.clone());
+        talk.take_over();
     }
     talk.transcript(opening, if recognised { Era::Sse } else { Era::NotMcp }).await
 }

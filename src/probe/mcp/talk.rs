@@ -43,6 +43,8 @@ pub(super) struct Talk<'a> {
     sender: Sender<'a>,
     pub(super) asked: &'a Conversation,
     credential: Credential,
+    /// As asked; none while a session is opened that is to be stolen.
+    origin: Option<String>,
     next_id: u64,
     modern: bool,
     /// The version that the server settled on, once `initialize` was answered.
@@ -60,6 +62,7 @@ impl<'a> Talk<'a> {
             sender,
             asked,
             credential: asked.credential.clone(),
+            origin: if asked.session == Session::Stolen { None } else { asked.origin.clone() },
             next_id: 0,
             modern: false,
             version: None,
@@ -71,6 +74,12 @@ impl<'a> Talk<'a> {
 
     pub(super) fn speak_modern(&mut self) {
         self.modern = true;
+    }
+
+    /// From now on as asked, in the session that the valid token opened.
+    pub(super) fn take_over(&mut self) {
+        self.use_credential(self.asked.credential.clone());
+        self.origin.clone_from(&self.asked.origin);
     }
 
     pub(super) fn use_credential(&mut self, credential: Credential) {
@@ -122,6 +131,9 @@ impl<'a> Talk<'a> {
         }
         let mut request = self.bare("DELETE", self.asked.path.clone());
         request.credential = credential;
+        if self.asked.session == Session::Stolen {
+            request.origin = None;
+        }
         let reading = Reading { carries_secret: true, ..Reading::default() };
         let _ = Box::pin(self.sender.read(&request, &reading)).await;
     }
@@ -203,6 +215,8 @@ impl<'a> Talk<'a> {
             listing: None,
             tools: Vec::new(),
             tools_complete: false,
+            further: Vec::new(),
+            further_unseen: None,
             calls: Vec::new(),
             unseen: Vec::new(),
         }
@@ -269,6 +283,15 @@ impl<'a> Talk<'a> {
         }
         Ok(Tool {
             sha256: message::tool_hash(description, &schema),
+            // 2025-06-18 and later: `title`; before, and still allowed, in the annotations.
+            title: self.shown(
+                listed
+                    .get("title")
+                    .or_else(|| listed.pointer("/annotations/title"))
+                    .and_then(Value::as_str)
+                    .unwrap_or_default(),
+                256,
+            ),
             description: self.shown(description, DESCRIPTION),
             input_schema: self.masked(schema),
             annotations: self.masked(listed.get("annotations").cloned().unwrap_or(Value::Null)),
@@ -301,7 +324,7 @@ impl<'a> Talk<'a> {
 
     pub(super) fn bare(&self, method: &str, path: String) -> Request {
         let mut request = Request::new(method, path).with(self.credential.clone());
-        request.origin.clone_from(&self.asked.origin);
+        request.origin.clone_from(&self.origin);
         if let Some(version) = &self.version {
             request = request.header("MCP-Protocol-Version", version);
         }

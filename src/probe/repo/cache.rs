@@ -19,7 +19,7 @@ use crate::detect::secrets;
 use crate::probe::fingerprint::Key;
 
 /// Raised when what is kept, or the way it comes about, changes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 5;
 
 /// A larger file is not read.
 const LARGEST: u64 = 256 * 1024 * 1024;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use gix::bstr::ByteSlice as _;
 use serde::{Deserialize, Serialize};
 
+use super::{signature, tar};
 use crate::detect::secrets::gitleaks::Rules;
 use crate::detect::secrets::{self, Hit};
 
@@ -18,6 +19,8 @@ pub(super) enum Content {
     Binary,
     /// Pictures, fonts, sound: decides nothing.
     Media,
+    /// An archive whose members are read one by one.
+    Tar,
     Archive,
     KeyContainer,
     LfsPointer,
@@ -25,78 +28,57 @@ pub(super) enum Content {
     Encrypted,
 }
 
-/// Signatures of what is compressed, as a whole or file by file.
-const ARCHIVES: &[&[u8]] = &[
-    b"PK\x03\x04",
-    b"PK\x05\x06",
-    b"\x1f\x8b",
-    b"BZh",
-    b"\xfd7zXZ\0",
-    b"7z\xbc\xaf\x27\x1c",
-    b"Rar!\x1a\x07",
-    b"\x28\xb5\x2f\xfd",
-    b"\x04\x22\x4d\x18",
-    b"\x1f\x9d",
-];
-
-const MEDIA: &[&[u8]] = &[
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
-    b"RIFF",
-    b"\0\0\x01\0",
-    b"BM",
-    b"II*\0",
-    b"MM\0*",
-    b"wOFF",
-    b"wOF2",
-    b"\0\x01\0\0",
-    b"OTTO",
-    b"%PDF",
-    b"ID3",
-    b"OggS",
-    b"fLaC",
-    b"\x1aE\xdf\xa3",
-    b"8BPS",
-];
-
 /// How much of a file tells text from other bytes.
 const START: usize = 8192;
-
-/// git-crypt's header, of which a nonce of 12 bytes is a part (git-crypt, `doc/`).
-const GITCRYPT: &[u8] = b"\0GITCRYPT\0";
 
 /// By the first bytes; the name helps where a form has no signature. What is text is never taken for anything that needs
 /// no reading, whatever it begins with.
 pub(super) fn kind(name: &str, bytes: &[u8]) -> Content {
-    let starts = |magic: &[u8]| bytes.starts_with(magic);
     if is_pointer(bytes) {
         return Content::LfsPointer;
     }
-    if starts(GITCRYPT) && !is_text(bytes.get(GITCRYPT.len()..).unwrap_or_default()) {
-        return Content::Encrypted;
+    if signature::claims_git_crypt(bytes) {
+        // What only claims it is searched like any text.
+        return if signature::is_git_crypt(bytes) { Content::Encrypted } else { Content::Text };
     }
-    // JKS and JCEKS by their magic numbers; KeePass 2; PKCS#12 is DER and is known by its name.
-    if starts(&[0xfe, 0xed, 0xfe, 0xed]) || starts(&[0xce, 0xce, 0xce, 0xce]) || starts(&[0x03, 0xd9, 0xa2, 0x9a]) {
+    let named = [".p12", ".pfx"].iter().any(|end| name.to_ascii_lowercase().ends_with(end));
+    if signature::is_key_store(bytes) || secrets::is_container(bytes) || named && bytes.starts_with(&[0x30]) {
         return Content::KeyContainer;
     }
-    if starts(&[0x30]) && [".p12", ".pfx"].iter().any(|end| name.to_ascii_lowercase().ends_with(end)) {
-        return Content::KeyContainer;
-    }
-    if ARCHIVES.iter().any(|magic| starts(magic)) {
-        return Content::Archive;
+    if tar::is_tar(bytes) {
+        return if is_open(bytes, 0) { Content::Tar } else { Content::Archive };
     }
     let zero = bytes.get(..bytes.len().min(START)).is_some_and(|start| start.find_byte(0).is_some());
-    let media = MEDIA.iter().any(|magic| starts(magic)) || bytes.get(4..8) == Some(b"ftyp");
-    if !zero && !media || is_text(bytes) {
-        return Content::Text;
+    let media = signature::is_media(bytes);
+    if signature::is_packed(name, bytes, || is_text(bytes)) {
+        Content::Archive
+    } else if !zero && !media || is_text(bytes) {
+        Content::Text
+    } else if media && (zero || signature::is_pdf(bytes)) {
+        Content::Media
+    } else if zero {
+        Content::Binary
+    } else {
+        Content::Text
     }
-    match (media, zero) {
-        (true, true) => Content::Media,
-        (true, false) if starts(b"%PDF") => Content::Media,
-        (_, true) => Content::Binary,
-        (_, false) => Content::Text,
-    }
+}
+
+/// Archives within archives that are looked into at most.
+const DEEPEST: u32 = 3;
+
+/// Whether every member of a tar archive can be read.
+fn is_open(bytes: &[u8], depth: u32) -> bool {
+    let Some(members) = tar::members(bytes).filter(|_| depth < DEEPEST) else { return false };
+    members.iter().all(|member| {
+        let data = bytes.get(member.span.clone()).unwrap_or_default();
+        if tar::is_tar(data) {
+            return is_open(data, depth + 1);
+        }
+        match kind(&member.name, data) {
+            Content::Text | Content::Binary | Content::Media | Content::Encrypted => true,
+            Content::Tar | Content::Archive | Content::KeyContainer | Content::LfsPointer => false,
+        }
+    })
 }
 
 /// A pointer has these lines and no others, in less than 1024 bytes (git-lfs, `docs/spec.md`).
@@ -128,15 +110,87 @@ pub(super) struct Read<'a> {
 
 /// Searches a file whole. `name` says how it is read; `rules` are the user's own.
 pub(super) fn search<'a>(name: &str, content: Content, bytes: &'a [u8], rules: Option<&Rules>) -> Read<'a> {
+    search_at(name, content, bytes, rules, 0)
+}
+
+fn search_at<'a>(name: &str, content: Content, bytes: &'a [u8], rules: Option<&Rules>, depth: u32) -> Read<'a> {
     let text = if content == Content::Binary { None } else { secrets::widen(bytes) };
     let text = text.map_or(Cow::Borrowed(bytes), Cow::Owned);
     let detect = |text: &[u8]| secrets::detect_as(secrets::Reading::of(name, text), name, text, rules);
     let hits = match content {
-        Content::Text => detect(&text),
+        // The bytes of real ciphertext hold no hit; what only looks like it holds what it holds.
+        Content::Text | Content::Encrypted => detect(&text),
         // What only pretends to be compressed is read as well.
         Content::Archive | Content::KeyContainer if is_text(bytes) => detect(&text),
-        Content::Binary | Content::Media | Content::Archive | Content::KeyContainer => secrets::detect_tokens(&text),
-        Content::LfsPointer | Content::Encrypted => Vec::new(),
+        Content::Binary
+        | Content::Media
+        | Content::Archive
+        | Content::KeyContainer
+        | Content::Tar
+        | Content::LfsPointer => secrets::detect_tokens(&text),
     };
-    Read { text, hits }
+    let mut read = Read { text, hits };
+    if matches!(read.text, Cow::Borrowed(_)) {
+        read.add(secrets::binary_keys(bytes), 0);
+        for member in tar::members(bytes).filter(|_| depth < DEEPEST).unwrap_or_default() {
+            let data = bytes.get(member.span.clone()).unwrap_or_default();
+            let inside = search_at(&member.name, kind(&member.name, data), data, rules, depth + 1);
+            match inside.text {
+                Cow::Borrowed(_) => read.add(inside.hits, member.span.start),
+                Cow::Owned(text) => read.append(&text, inside.hits, None),
+            }
+        }
+    }
+    if !is_plain(bytes) {
+        for stretch in secrets::stretches(bytes) {
+            let hits =
+                if content == Content::Text { detect(&stretch.text) } else { secrets::detect_tokens(&stretch.text) };
+            if !hits.is_empty() {
+                let before = bytes.get(..stretch.at).unwrap_or_default();
+                let line = before.iter().filter(|byte| **byte == b'\n').count();
+                read.append(&stretch.text, hits, Some(u32::try_from(line).unwrap_or(u32::MAX)));
+            }
+        }
+    }
+    read
+}
+
+/// Whether nothing may stand in it that a search of its bytes as they are does not find: letters of more bytes than one,
+/// a key in DER, an archive.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    bytes.find_byte(0).is_none() && !secrets::is_wide(bytes) && secrets::binary_keys(bytes).is_empty()
+}
+
+/// The same of what is no text.
+pub(super) fn hides_nothing(bytes: &[u8]) -> bool {
+    secrets::binary_keys(bytes).is_empty() && secrets::stretches(bytes).is_empty()
+}
+
+impl Read<'_> {
+    /// Adds what stands at other places, counted from `at`.
+    fn add(&mut self, hits: Vec<Hit>, at: usize) {
+        for mut hit in hits {
+            hit.span = hit.span.start + at..hit.span.end + at;
+            if hit.line == 0 {
+                hit.line = 1;
+            }
+            // What is known by less goes: a token format in a binary file says less than the member's own form.
+            self.hits.retain(|known| known.span.end <= hit.span.start || hit.span.end <= known.span.start);
+            self.hits.push(hit);
+        }
+        self.hits.sort_by_key(|hit| hit.span.start);
+    }
+
+    /// Adds another text with what was found in it, `lines` below the first.
+    fn append(&mut self, text: &[u8], hits: Vec<Hit>, lines: Option<u32>) {
+        let whole = self.text.to_mut();
+        whole.push(b'\n');
+        let at = whole.len();
+        whole.extend_from_slice(text);
+        self.hits.extend(hits.into_iter().map(|hit| Hit {
+            span: hit.span.start + at..hit.span.end + at,
+            line: hit.line + lines.unwrap_or(0),
+            ..hit
+        }));
+    }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::content::Content;
+use super::{dotenv, forms};
 use crate::detect::secrets;
 use crate::evidence::repo::{EnvEntry, EnvKind, ValueKind};
 use crate::probe::fingerprint::Key;
@@ -14,26 +15,42 @@ pub(super) struct Assignments {
     pub(super) entries: Vec<EnvEntry>,
     /// git-crypt, sops or dotenvx have encrypted it, wholly or in part.
     pub(super) encrypted: bool,
+    /// There are more assignments than are recorded.
+    #[serde(default)]
+    pub(super) cut: bool,
 }
 
-const MOST_ENTRIES: usize = 1000;
+/// Assignments that are recorded at most; a file with more is told to be cut.
+pub(super) const MOST_ENTRIES: usize = 10_000;
 
 pub(super) fn assignments(content: Content, text: &[u8], key: &Key) -> Assignments {
     match content {
-        Content::Encrypted => return Assignments { entries: Vec::new(), encrypted: true },
+        Content::Encrypted => return Assignments { encrypted: true, ..Assignments::default() },
         Content::Text => {}
-        Content::Binary | Content::Media | Content::Archive | Content::KeyContainer | Content::LfsPointer => {
-            return Assignments::default();
-        }
+        Content::Binary
+        | Content::Media
+        | Content::Tar
+        | Content::Archive
+        | Content::KeyContainer
+        | Content::LfsPointer => return Assignments::default(),
     }
     let text = String::from_utf8_lossy(text);
-    let entries: Vec<EnvEntry> = parse(&text)
+    let found = dotenv::parse(&text);
+    let cut = found.len() > MOST_ENTRIES;
+    let entries: Vec<EnvEntry> = found
         .into_iter()
         .take(MOST_ENTRIES)
         .map(|(name, line, text)| {
             let value = secrets::kind_of(name, &text);
-            let fingerprint = (value == ValueKind::Secret).then(|| key.fingerprint(&text));
-            EnvEntry { name: secrets::bounded(name, 100), line, value, fingerprint }
+            let secret = value == ValueKind::Secret;
+            let inner = if secret { forms::inner(&text) } else { Vec::new() };
+            EnvEntry {
+                name: super::sum::shown(name, 100),
+                line,
+                value,
+                fingerprint: secret.then(|| key.fingerprint(&text)),
+                inner: inner.iter().map(|value| key.fingerprint(value)).collect(),
+            }
         })
         .collect();
     let encrypted = entries.iter().any(|entry| {
@@ -41,51 +58,7 @@ pub(super) fn assignments(content: Content, text: &[u8], key: &Key) -> Assignmen
             || entry.name.starts_with("sops_")
             || entry.name.starts_with("DOTENV_PUBLIC_KEY")
     });
-    Assignments { entries, encrypted }
-}
-
-/// Name, line and value of each assignment, as the dotenv dialects agree on them.
-fn parse(text: &str) -> Vec<(&str, u32, String)> {
-    let mut found = Vec::new();
-    let mut lines = text.trim_start_matches('\u{feff}').split('\n').enumerate();
-    while let Some((index, line)) = lines.next() {
-        let line = line.trim();
-        let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
-        let Some((name, value)) = line.split_once('=') else { continue };
-        let name = name.trim_end();
-        if name.is_empty()
-            || name.starts_with('#')
-            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
-        {
-            continue;
-        }
-        let value = value.trim_start();
-        let value = match value.chars().next() {
-            Some(quote @ ('"' | '\'' | '`')) => {
-                let rest = value.get(1..).unwrap_or_default();
-                match rest.find(quote) {
-                    Some(end) => rest.get(..end).unwrap_or_default().to_owned(),
-                    None => {
-                        // A quoted value runs on over lines: a private key, mostly.
-                        let mut whole = rest.to_owned();
-                        for (_, next) in lines.by_ref().take(200) {
-                            whole.push('\n');
-                            if let Some(end) = next.find(quote) {
-                                whole.push_str(next.get(..end).unwrap_or_default());
-                                break;
-                            }
-                            whole.push_str(next);
-                        }
-                        whole
-                    }
-                }
-            }
-            Some('#') | None => String::new(),
-            Some(_) => value.split(" #").next().unwrap_or_default().trim_end().to_owned(),
-        };
-        found.push((name, u32::try_from(index + 1).unwrap_or(u32::MAX), value));
-    }
-    found
+    Assignments { entries, encrypted, cut }
 }
 
 /// By name first; a file whose secrets are all ciphertext is an encrypted one.
@@ -103,19 +76,23 @@ pub(super) fn kind(path: &str, content: &Assignments) -> EnvKind {
     if name == ".env.vault" || content.encrypted && !plaintext { EnvKind::Encrypted } else { EnvKind::Real }
 }
 
-/// What a file's name says of where its values are used.
+const WORDS: &[(Environment, &[&str])] = &[
+    (Environment::Production, &["production", "prod", "live"]),
+    (Environment::Staging, &["staging", "stage", "stg", "preprod", "uat", "preview"]),
+    (Environment::Development, &["development", "dev", "local"]),
+];
+
+/// What a file's name says of where its values are used; else the nearest folder that says it.
 pub(super) fn environment(path: &str) -> Option<Environment> {
-    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    let says = |words: &[&str]| name.split(['.', '-', '_']).any(|part| words.contains(&part));
-    if says(&["production", "prod", "live"]) {
-        Some(Environment::Production)
-    } else if says(&["staging", "stage", "stg", "preprod", "uat", "preview"]) {
-        Some(Environment::Staging)
-    } else if says(&["development", "dev", "local"]) {
-        Some(Environment::Development)
-    } else {
-        None
-    }
+    let path = path.to_ascii_lowercase();
+    let mut parts = path.rsplit('/');
+    let name = parts.next().unwrap_or_default();
+    let of = |is: &dyn Fn(&str) -> bool| {
+        WORDS.iter().find(|(_, words)| words.iter().any(|word| is(word))).map(|(environment, _)| *environment)
+    };
+    of(&|word| name.split(['.', '-', '_']).any(|part| part == word))
+        // `deploy/staging/.env`; a folder `live-view` says nothing.
+        .or_else(|| parts.find_map(|folder| of(&|word| folder == word)))
 }
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -123,4 +100,32 @@ pub(crate) fn fuzz_assignments(bytes: &[u8]) {
     let content = assignments(Content::Text, bytes, &Key::default());
     assert!(content.entries.len() <= MOST_ENTRIES);
     kind(".env", &content);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_is_said_by_the_name_or_else_by_the_nearest_folder() {
+        assert_eq!(environment("deploy/production/.env"), Some(Environment::Production));
+        assert_eq!(environment("production/staging/app/.env"), Some(Environment::Staging));
+        assert_eq!(environment("dev/.env.production"), Some(Environment::Production));
+        assert_eq!(environment("apps/live-view/.env"), None);
+    }
+
+    #[test]
+    fn no_number_of_entries_hides_the_next_and_a_cut_is_told() {
+        let many = |count: usize| {
+            let lines: String = (0..count).map(|at| format!("V{at}={at}\n")).collect();
+            assignments(
+                Content::Text,
+                format!("{lines}A_TOKEN={}\n", ["Kq7vT2x", "Lm9Zr4WpB8"].concat()).as_bytes(),
+                &Key::default(),
+            )
+        };
+        let found = many(1500);
+        assert!(found.entries.last().is_some_and(|entry| entry.fingerprint.is_some()) && !found.cut);
+        assert!(many(MOST_ENTRIES).cut);
+    }
 }

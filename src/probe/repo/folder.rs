@@ -178,7 +178,7 @@ fn is_repository(folder: &Path) -> bool {
 }
 
 fn shown(name: &str) -> String {
-    super::bounded(if name.is_empty() { "." } else { name }, 200)
+    super::sum::shown(if name.is_empty() { "." } else { name }, 200)
 }
 
 #[cfg(unix)]

@@ -40,10 +40,24 @@ pub(super) fn completeness(opened: &Opened, history: &History, sum: &mut Sum<'_>
     if history.cut_short {
         sum.gap(GapKind::OverBudget, "the time was up before every object was read", "raise --max-time", None);
     }
+    for path in &history.submodules {
+        submodule(path, sum);
+    }
     if history.too_deep {
         let what = "trees are nested too deeply to be followed";
         sum.gap(GapKind::OverBudget, what, "look at the repository by hand", None);
     }
+}
+
+/// A submodule, of the index or of any tree.
+pub(super) fn submodule(path: &str, sum: &mut Sum<'_>) {
+    let what = "submodules are repositories of their own and were not read";
+    sum.gap(
+        GapKind::Submodules,
+        what,
+        "audit each submodule by itself, then list it under `accept-unread`",
+        Some(path),
+    );
 }
 
 /// What stands in a file that was not read into.
@@ -69,7 +83,7 @@ pub(super) fn unread(path: &str, content: Content, oversize: bool, sum: &mut Sum
             "files are kept in Git LFS, outside the history",
             "git lfs fetch --all, scan .git/lfs, then list them under `accept-unread`",
         ),
-        Content::Text | Content::Binary | Content::Media | Content::Encrypted => return,
+        Content::Text | Content::Binary | Content::Media | Content::Tar | Content::Encrypted => return,
     };
     sum.gap(kind, what, mend, Some(path));
 }

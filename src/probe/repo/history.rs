@@ -12,6 +12,7 @@ use super::place::place;
 use super::reach::{Reach, Tips};
 pub(super) use super::search::Blob;
 use super::search::Search;
+use super::submodules;
 use super::survey::Survey;
 use super::{Budget, Settings};
 use crate::detect::secrets::{self, Hit};
@@ -65,6 +66,7 @@ fn objects(opened: &Opened, tips: &Tips, settings: &Settings<'_>, budget: &Budge
         too_deep: placed.too_deep,
         occurrences: placed.occurrences,
         names: names(tips, &survey, key),
+        submodules: submodules::paths(&survey),
         messages: survey.messages,
         blobs: search.blobs.into_iter().filter_map(|(number, blob)| Some((store.numbers.id(number)?, blob))).collect(),
     })
@@ -84,6 +86,8 @@ pub(super) struct History {
     /// Secrets that files or refs are named after.
     pub(super) names: Vec<Caught>,
     pub(super) occurrences: Vec<Occurrence>,
+    /// Paths of submodules in any tree.
+    pub(super) submodules: Vec<String>,
     pub(super) refs: u32,
     pub(super) commits: u32,
     pub(super) tags: u32,
@@ -134,7 +138,10 @@ pub(super) fn catch(hits: &[Hit], text: &[u8], key: &Key) -> Vec<Caught> {
     hits.iter()
         .map(|hit| {
             let value = String::from_utf8_lossy(text.get(hit.span.clone()).unwrap_or_default()).into_owned();
-            Caught { hit: hit.clone(), fingerprint: key.fingerprint(&value), value: Some(Secret::new(value)) }
+            // A secret may itself be the name of another.
+            let name = hit.name.as_deref().map(|name| super::sum::shown(name, 200));
+            let hit = Hit { name, ..hit.clone() };
+            Caught { hit, fingerprint: key.fingerprint(&value), value: Some(Secret::new(value)) }
         })
         .collect()
 }

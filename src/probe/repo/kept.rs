@@ -18,6 +18,7 @@ pub(super) struct Kept {
     messages: Vec<(CommitMark, Vec<KeptHit>)>,
     names: Vec<KeptHit>,
     occurrences: Vec<KeptPlace>,
+    submodules: Vec<String>,
     /// In the order of [`History`]'s own fields.
     counts: [u64; 12],
     cut_short: bool,
@@ -89,6 +90,7 @@ impl Kept {
                     generation: place.generation,
                 })
                 .collect(),
+            submodules: history.submodules.iter().map(|path| shown(path, LONGEST_PATH)).collect(),
             counts: [
                 history.refs.into(),
                 history.commits.into(),
@@ -141,6 +143,7 @@ impl Kept {
                     })
                 })
                 .collect(),
+            submodules: self.submodules,
             refs: count(refs),
             commits: count(commits),
             tags: count(tags),

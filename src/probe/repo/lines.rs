@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use regex::RegexBuilder;
 
+use super::heads;
 use super::open::{Found, Opened};
 use super::{Budget, folder};
 use crate::detect::secrets;
@@ -30,7 +31,7 @@ pub(super) fn find(found: &Found, asked: &Lines, budget: &Budget) -> Result<Matc
             Ok(bytes) => bytes,
             Err(why) => {
                 if matches.unread.len() < 100 {
-                    matches.unread.push(format!("{}: {why}", super::bounded(name, 200)));
+                    matches.unread.push(format!("{}: {why}", super::sum::shown(name, 200)));
                 }
                 return;
             }
@@ -49,7 +50,7 @@ pub(super) fn find(found: &Found, asked: &Lines, budget: &Budget) -> Result<Matc
                 return;
             }
             matches.lines.push(Line {
-                path: super::bounded(name, 1000),
+                path: super::sum::shown(name, 1000),
                 line: u32::try_from(index + 1).unwrap_or(u32::MAX),
                 text: super::bounded(&secrets::masked(name, line), LONGEST_LINE),
             });
@@ -127,7 +128,8 @@ fn head_files(opened: &Opened, wanted: &dyn Fn(&str) -> bool, take: &mut Take<'_
         Unseen::Malformed(format!("HEAD cannot be read: {}", super::bounded(&error.to_string(), 200)))
     };
     let tree = opened.repo.head_tree_id_or_empty().map_err(malformed)?;
-    let index = opened.repo.index_from_tree(&tree).map_err(malformed)?;
+    let index = heads::index(&opened.repo, tree.detach())
+        .map_err(|error| Unseen::Malformed(format!("HEAD cannot be read: {error}")))?;
     for entry in index.entries() {
         let name = entry.path(&index).to_string();
         if wanted(&name) {

@@ -3,9 +3,13 @@
 mod cache;
 mod content;
 mod delta;
+mod dockerfile;
+mod dotenv;
 mod env;
 mod folder;
+mod forms;
 mod gaps;
+mod heads;
 mod history;
 mod ignore;
 mod kept;
@@ -22,8 +26,11 @@ mod rules;
 mod scan;
 mod search;
 mod shipping;
+mod signature;
+mod submodules;
 mod sum;
 mod survey;
+mod tar;
 mod tree;
 mod trees;
 

@@ -33,7 +33,11 @@ pub(super) fn open(path: &Path) -> Result<Found, Unseen> {
     if !path.is_dir() {
         return Err(Unseen::Unreachable(format!("{} is no folder", path.display())));
     }
-    let bare = path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir();
+    // As git looks: `.git` first. A work tree may hold plain files of these names, and is no bare repository for it.
+    let bare = path.join(".git").symlink_metadata().is_err()
+        && path.join("HEAD").is_file()
+        && path.join("objects").is_dir()
+        && path.join("refs").is_dir();
     let root = if bare {
         Some(path.clone())
     } else {
@@ -72,7 +76,8 @@ fn open_isolated(root: &Path) -> Result<gix::Repository, Unseen> {
     };
     let options = gix::open::Options::isolated()
         // Replace refs would show other objects than those that a clone receives.
-        .cli_overrides(["core.useReplaceRefs=false", "core.fsmonitor=false"]);
+        // What a rule of another case ignores here, it does not ignore for a teammate whose files have case.
+        .cli_overrides(["core.useReplaceRefs=false", "core.fsmonitor=false", "core.ignoreCase=false"]);
     let mut repo = gix::open_opts(root, options).map_err(malformed)?;
     repo.objects.ignore_replacements = true;
     repo.objects.refresh_never();

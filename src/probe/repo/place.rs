@@ -12,7 +12,7 @@ use super::numbers::Store;
 use super::pack::{Course, Family, Passing, Visit};
 use super::parallel::each;
 use super::reach::Reach;
-use super::survey::{Commit, LOOSE, Survey};
+use super::survey::{Commit, LOOSE, SUBMODULE, Survey};
 use super::trees::{self, Mark};
 use crate::evidence::repo::State;
 
@@ -317,7 +317,8 @@ impl Places<'_> {
             }
             let marks = self.marked.get(&tree).into_iter().flatten();
             lost.extend(marks.map(|mark| mark.object).filter(|blob| !numbers.is_present(*blob)));
-            pending.extend(self.survey.below.get(&tree).into_iter().flatten().map(|mark| mark.object));
+            let below = self.survey.below.get(&tree).into_iter().flatten();
+            pending.extend(below.map(|mark| mark.object).filter(|tree| *tree != SUBMODULE));
         }
         // git knows the empty tree without having it.
         let is_empty = |number: u32| numbers.id(number).is_some_and(|id| id.is_empty_tree());

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use gix::ObjectId;
 
+use super::env::Assignments;
 use super::folder::{self, Enter};
 use super::gaps;
 use super::history;
@@ -44,13 +45,16 @@ pub(super) fn scan(found: &Found, settings: &Settings<'_>, budget: &Budget) -> R
             sum.gap(GapKind::OverBudget, gap, "shorten the path or remove the folder, or raise --max-time", None);
         }
         if !walked.heavy.is_empty() {
-            let heavy = super::bounded(&walked.heavy.join(", "), 300);
+            let heavy = super::sum::shown(&walked.heavy.join(", "), 300);
             let what = "ignored folders of dependencies and build results were not entered, not even for env files";
             sum.coverage.notes.push(format!("{what}: {heavy}"));
         }
         sum.nested(&walked);
-        let files: Vec<&EnvFile> = sum.env.values().filter(|file| file.exists).collect();
-        env.shipped = shipping::find(root, &walked.entries, &files);
+        let files: Vec<(&str, &EnvFile)> =
+            sum.env.iter().filter(|(_, file)| file.exists).map(|(path, file)| (path.as_str(), file)).collect();
+        let shipped = shipping::find(root, &walked.entries, &files);
+        env.shipped = shipped.found;
+        env.shipping_gaps = shipped.unclear;
     }
     env.files = std::mem::take(&mut sum.env).into_values().collect();
     Ok(sum.finish(env))
@@ -78,6 +82,7 @@ impl Sum<'_> {
                 .map(|index| index.entries().iter().map(|entry| entry.id).collect())
                 .unwrap_or_default()
         };
+        let unread = Assignments::default();
         let loose = |place: &&history::Occurrence| place.first.is_none() && place.state == State::Unreachable;
         for place in history.occurrences.iter().filter(|place| !loose(place) || !staged.contains(&place.blob)) {
             let Some(blob) = history.blobs.get(&place.blob) else { continue };
@@ -92,9 +97,11 @@ impl Sum<'_> {
                 self.sight(caught, seen);
             }
             // A dangling copy says nothing about the history of the path.
-            if let Some(assignments) = blob.env.as_ref().filter(|_| place.state != State::Unreachable)
+            if place.state != State::Unreachable
                 && secrets::is_env_name(place.path.rsplit('/').next().unwrap_or_default())
             {
+                // One that was not read was in git all the same.
+                let assignments = blob.env.as_ref().unwrap_or(&unread);
                 let file = self.env_file(&place.path, assignments, place.state == State::Head);
                 file.in_head |= place.state == State::Head;
                 file.first = match (file.first.take(), place.first.clone()) {

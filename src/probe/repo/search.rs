@@ -171,10 +171,15 @@ impl Searcher<'_> {
         match content {
             Content::Binary => self.search.binaries += 1,
             Content::Media => self.search.media += 1,
-            Content::Text | Content::Archive | Content::KeyContainer | Content::LfsPointer | Content::Encrypted => {}
+            Content::Text
+            | Content::Tar
+            | Content::Archive
+            | Content::KeyContainer
+            | Content::LfsPointer
+            | Content::Encrypted => {}
         }
         let special = matches!(content, Content::Archive | Content::KeyContainer | Content::LfsPointer);
-        let is_env = called.is_some_and(|name| names.is_env(name));
+        let is_env = called.into_iter().chain(others.iter().copied()).any(|name| names.is_env(name));
         if !searched.caught.is_empty() || special || is_env {
             let env = is_env.then(|| {
                 let text = secrets::widen(data).map_or(Cow::Borrowed(data), Cow::Owned);
@@ -197,7 +202,7 @@ impl Searcher<'_> {
         base: Option<(&Searched, &[Copied])>,
     ) -> Searched {
         let mut spots = Vec::new();
-        let caught = if content == Content::Text && !secrets::is_wide(data) {
+        let caught = if content == Content::Text && content::is_plain(data) {
             spots = match base {
                 Some((base, copies)) if !base.spots.is_empty() => secrets::spots_by(data, &base.spots, copies),
                 Some(_) | None => secrets::spots(data),
@@ -235,14 +240,20 @@ impl Visit for Searcher<'_> {
 
 fn class(name: &str, content: Content, data: &[u8]) -> Class {
     match content {
-        Content::Binary | Content::Media => Class::Tokens,
+        Content::Binary | Content::Media if content::hides_nothing(data) => Class::Tokens,
         // UTF-16 is searched as other bytes than those of the delta.
-        Content::Text if secrets::is_wide(data) => Class::Whole,
+        Content::Text if !content::is_plain(data) => Class::Whole,
         Content::Text => {
             let reading = secrets::Reading::of(name, data);
             if reading.is_local() { Class::Near(reading) } else { Class::Whole }
         }
-        Content::Archive | Content::KeyContainer | Content::LfsPointer | Content::Encrypted => Class::Whole,
+        Content::Binary
+        | Content::Media
+        | Content::Tar
+        | Content::Archive
+        | Content::KeyContainer
+        | Content::LfsPointer
+        | Content::Encrypted => Class::Whole,
     }
 }
 

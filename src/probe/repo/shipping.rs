@@ -4,47 +4,65 @@ use std::path::Path;
 
 use globset::GlobBuilder;
 
+use super::dockerfile;
 use super::folder::{self, Entry, Kind};
+use super::sum::shown;
 use crate::evidence::repo::{EnvFile, EnvKind, Shipping};
 
 /// A Dockerfile or package.json is smaller.
 const LARGEST: u64 = 1024 * 1024;
 const MOST: usize = 100;
 
-pub(super) fn find(root: &Path, entries: &[Entry], env: &[&EnvFile]) -> Vec<Shipping> {
-    let mut found = Vec::new();
+/// What was found, and what cannot be told from the files alone.
+#[derive(Debug, Default)]
+pub(super) struct Shipped {
+    pub(super) found: Vec<Shipping>,
+    pub(super) unclear: Vec<String>,
+}
+
+pub(super) fn find(root: &Path, entries: &[Entry], env: &[(&str, &EnvFile)]) -> Shipped {
+    let mut shipped = Shipped::default();
     let secret: Vec<&str> = env
         .iter()
-        .filter(|file| matches!(file.kind, EnvKind::Real | EnvKind::Keys))
-        .map(|file| file.path.as_str())
+        .filter(|(_, file)| matches!(file.kind, EnvKind::Real | EnvKind::Keys))
+        .map(|(path, _)| *path)
         .collect();
     if secret.is_empty() {
-        return found;
+        return shipped;
     }
     for entry in entries.iter().filter(|entry| entry.kind == Kind::File && !entry.below_ignored) {
         let (folder, name) = entry.name.rsplit_once('/').unwrap_or(("", &entry.name));
         let lower = name.to_ascii_lowercase();
-        let read = || folder::read(&entry.path, LARGEST).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        if lower == "dockerfile"
+        let is_docker = lower == "dockerfile"
             || lower == "containerfile"
             || lower.starts_with("dockerfile.") && !lower.ends_with(".dockerignore")
-            || lower.ends_with(".dockerfile")
-        {
-            if let Some(text) = read() {
-                docker(root, entry, folder, &text, &secret, &mut found);
-            }
-        } else if lower == "package.json"
-            && let Some(text) = read()
-        {
-            npm(root, entry, folder, &text, &secret, &mut found);
-        } else if lower == "cargo.toml"
-            && let Some(text) = read()
-        {
-            cargo(entry, folder, &text, &secret, &mut found);
+            || lower.ends_with(".dockerfile");
+        if !is_docker && !matches!(lower.as_str(), "package.json" | "cargo.toml") {
+            continue;
+        }
+        match text(&entry.path) {
+            Ok(text) if is_docker => docker(root, entry, folder, &text, &secret, &mut shipped),
+            Ok(text) if lower == "cargo.toml" => cargo(entry, folder, &text, &secret, &mut shipped.found),
+            Ok(text) => npm(root, entry, folder, &text, &secret, &mut shipped.found),
+            Err(why) => shipped.unclear.push(format!(
+                "{} could not be read ({why}), so that it cannot be told what it takes along",
+                shown(&entry.name, 300)
+            )),
         }
     }
-    found.truncate(MOST);
-    found
+    shipped.found.truncate(MOST);
+    shipped.unclear.dedup();
+    shipped.unclear.truncate(MOST);
+    for shipping in &mut shipped.found {
+        shipping.file = shown(&shipping.file, 1000);
+        shipping.env_file = shown(&shipping.env_file, 1000);
+        shipping.how = shown(&shipping.how, 1000);
+    }
+    shipped
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    folder::read(path, LARGEST).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// `name` relative to `folder`, if it lies below.
@@ -52,76 +70,105 @@ fn below<'a>(folder: &str, name: &'a str) -> Option<&'a str> {
     if folder.is_empty() { Some(name) } else { name.strip_prefix(folder)?.strip_prefix('/') }
 }
 
-fn docker(root: &Path, entry: &Entry, folder: &str, text: &str, env: &[&str], found: &mut Vec<Shipping>) {
-    // The Dockerfile's own ignore file wins over the context's (Docker's documentation, "Filename and location").
-    let ignored = [
-        root.join(format!("{}.dockerignore", entry.name)),
-        root.join(folder).join(".dockerignore"),
-        root.join(".dockerignore"),
-    ]
-    .iter()
-    .find_map(|path| folder::read(path, LARGEST).ok())
-    .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    for (index, line) in text.lines().enumerate() {
-        let mut words = line.split_whitespace();
-        let Some(instruction) = words.next() else { continue };
-        if !instruction.eq_ignore_ascii_case("copy") && !instruction.eq_ignore_ascii_case("add") {
-            continue;
+/// The files that keep others out of a build's context.
+struct Kept {
+    /// `Dockerfile.dockerignore`, which takes the place of the context's (Docker's documentation, "Filename and location").
+    own: Option<String>,
+    /// In the Dockerfile's folder: read where that folder is the context.
+    folder: Option<String>,
+    /// At the root: read where the root is the context.
+    root: Option<String>,
+}
+
+impl Kept {
+    fn of(root: &Path, entry: &Entry, folder: &str) -> Self {
+        let read = |path: &Path| text(path).ok();
+        Self {
+            own: read(&root.join(format!("{}.dockerignore", entry.name))),
+            folder: if folder.is_empty() { None } else { read(&root.join(folder).join(".dockerignore")) },
+            root: read(&root.join(".dockerignore")),
         }
-        let sources: Vec<&str> = words.filter(|word| !word.starts_with("--")).collect();
-        if line.contains("--from=") {
-            continue;
+    }
+
+    /// Whether a file of the Dockerfile's folder, or of the root alone, is kept out.
+    fn hides(&self, name: &str, inside: Option<&str>) -> bool {
+        let by = |rules: &Option<String>, name: &str| rules.as_deref().map(|rules| is_docker_ignored(rules, name));
+        match inside {
+            Some(inside) => by(&self.own, inside)
+                .map(|hidden| hidden || by(&self.own, name) == Some(true))
+                .or_else(|| by(&self.folder, inside)),
+            None => by(&self.own, name),
         }
-        let Some((_, sources)) = sources.split_last() else { continue };
-        for source in sources {
-            let source = source
-                .trim_matches(['"', '[', ']', ',', '\''])
-                .trim_start_matches("./")
-                .trim_start_matches('/')
-                .trim_end_matches('/');
-            for name in env {
-                // The context is the Dockerfile's folder or the root.
-                let copied = [below(folder, name), Some(*name)].into_iter().flatten().any(|name| match source {
-                    "" | "." | "*" => !name.contains('/') || source != "*",
-                    source => {
-                        name == source
-                            || name.strip_prefix(source).is_some_and(|rest| rest.starts_with('/'))
-                            || matches(source, name)
-                    }
-                });
-                let hidden = ignored
-                    .as_deref()
-                    .is_some_and(|rules| is_docker_ignored(rules, below(folder, name).unwrap_or(name)));
-                if copied && !hidden {
-                    let why = if ignored.is_some() {
-                        "which .dockerignore does not leave out"
-                    } else {
-                        "without a .dockerignore"
-                    };
-                    found.push(Shipping {
-                        file: entry.name.clone(),
-                        line: u32::try_from(index + 1).unwrap_or(u32::MAX),
-                        env_file: (*name).to_owned(),
-                        how: format!(
-                            "{} {} {why}",
-                            instruction.to_ascii_uppercase(),
-                            if source.is_empty() { "." } else { source }
-                        ),
-                    });
+        .or_else(|| by(&self.root, name))
+        .unwrap_or(false)
+    }
+}
+
+fn docker(root: &Path, entry: &Entry, folder: &str, text: &str, env: &[&str], shipped: &mut Shipped) {
+    let kept = Kept::of(root, entry, folder);
+    for copy in dockerfile::copies(text) {
+        let excluded = |name: &str| copy.excludes.iter().any(|pattern| fits(&dockerfile::cleaned(pattern), name));
+        for name in env {
+            let inside = if folder.is_empty() { None } else { below(folder, name) };
+            if kept.hides(name, inside) || excluded(name) {
+                continue;
+            }
+            for source in &copy.sources {
+                let Some(source) = source else {
+                    shipped.unclear.push(format!(
+                        "{}:{}: which files {} takes depends on a build argument, and .dockerignore does not keep {} out",
+                        shown(&entry.name, 300),
+                        copy.line,
+                        copy.instruction,
+                        shown(name, 300)
+                    ));
+                    continue;
+                };
+                // The context is the root or the Dockerfile's folder.
+                if ![Some(*name), inside].into_iter().flatten().any(|name| fits(source, name)) {
+                    continue;
                 }
+                let told = format!("{} {}", copy.instruction, if source.is_empty() { "." } else { source });
+                if inside.is_none() && kept.folder.is_some() {
+                    // That folder has rules of its own, and so may be the context.
+                    shipped.unclear.push(format!(
+                        "{}:{}: {told} takes {} along where the root is the context, for which {folder}/.dockerignore is not read",
+                        shown(&entry.name, 300),
+                        copy.line,
+                        shown(name, 300)
+                    ));
+                    continue;
+                }
+                let any = kept.own.is_some() || kept.root.is_some() || inside.is_some() && kept.folder.is_some();
+                let why = if any { "which .dockerignore does not leave out" } else { "without a .dockerignore" };
+                shipped.found.push(Shipping {
+                    file: entry.name.clone(),
+                    line: copy.line,
+                    env_file: (*name).to_owned(),
+                    how: format!("{told} {why}"),
+                });
             }
         }
     }
 }
 
-/// The last rule that fits decides; a rule fits a path or a folder above it.
+/// Whether a pattern fits a path or a folder above it; the empty pattern is the whole context.
+fn fits(pattern: &str, name: &str) -> bool {
+    let above = name.match_indices('/').filter_map(|(at, _)| name.get(..at));
+    // Go's filepath.Match knows no alternatives: braces are letters.
+    let pattern = pattern.replace('{', "[{]").replace('}', "[}]").replace("[[{]]", "[{]").replace("[[}]]", "[}]");
+    pattern.is_empty() || std::iter::once(name).chain(above).any(|path| path == pattern || matches(&pattern, path))
+}
+
+/// The last rule that fits decides.
 fn is_docker_ignored(rules: &str, name: &str) -> bool {
     let mut ignored = false;
-    for rule in rules.lines().map(str::trim).filter(|rule| !rule.is_empty() && !rule.starts_with('#')) {
+    let rules = rules.trim_start_matches('\u{feff}').lines().map(str::trim);
+    for rule in rules.filter(|rule| !rule.is_empty() && !rule.starts_with('#')) {
         let (pattern, hides) = rule.strip_prefix('!').map_or((rule, true), |pattern| (pattern, false));
-        let pattern = pattern.trim_start_matches("./").trim_matches('/');
-        let above = name.match_indices('/').filter_map(|(at, _)| name.get(..at));
-        if std::iter::once(name).chain(above).any(|path| matches(pattern, path)) {
+        let pattern = dockerfile::cleaned(pattern);
+        // A rule for the context itself has no effect (Docker's documentation, ".dockerignore file").
+        if !pattern.is_empty() && fits(&pattern, name) {
             ignored = hides;
         }
     }
@@ -148,14 +195,19 @@ fn npm(root: &Path, entry: &Entry, folder: &str, text: &str, env: &[&str], found
         let Some(inside) = below(folder, name) else { continue };
         let how = match (&listed, &npmignore) {
             (Some(files), _) => {
-                let shipped = files.iter().any(|file| {
-                    let file = file.trim_start_matches("./").trim_end_matches('/');
-                    file == inside
-                        || file == "*"
-                        || file == "**"
-                        || matches(file, inside)
-                        || inside.strip_prefix(file).is_some_and(|rest| rest.starts_with('/'))
-                });
+                let mut shipped = false;
+                for file in files {
+                    let (file, takes) = file.strip_prefix('!').map_or((*file, true), |file| (file, false));
+                    let file = dockerfile::cleaned(file);
+                    if file.is_empty()
+                        || matches!(file.as_str(), "*" | "**")
+                        || file == inside
+                        || matches(&file, inside)
+                        || inside.strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('/'))
+                    {
+                        shipped = takes;
+                    }
+                }
                 if !shipped {
                     continue;
                 }

@@ -1,6 +1,6 @@
 //! What adds up over all places: each secret once, with every place it was seen at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::env::{self, Assignments};
 use super::folder::Walked;
@@ -15,7 +15,9 @@ use crate::probe::secret::Secret;
 /// Leaks and places that are recorded at most; more are counted.
 const MOST_LEAKS: usize = 1000;
 const MOST_SIGHTS: usize = 50;
-const MOST_PATHS: usize = 50;
+const MOST_PATHS: usize = 5000;
+/// Stands for the paths beyond [`MOST_PATHS`]; no file has this name.
+const MORE: &str = "(more than are listed)";
 /// Characters of a path that are recorded.
 pub(super) const LONGEST_PATH: usize = 1000;
 
@@ -26,7 +28,10 @@ pub(super) struct Sum<'a> {
     leaks: BTreeMap<(String, &'static str), Leak>,
     values: BTreeMap<String, Secret>,
     pub(super) gaps: BTreeMap<(GapKind, String), Gap>,
+    /// The paths of all gaps.
+    unread: BTreeSet<(GapKind, String)>,
     pub(super) coverage: Coverage,
+    /// By their own paths.
     pub(super) env: BTreeMap<String, EnvFile>,
 }
 
@@ -53,6 +58,7 @@ impl<'a> Sum<'a> {
             leaks: BTreeMap::new(),
             values: BTreeMap::new(),
             gaps: BTreeMap::new(),
+            unread: BTreeSet::new(),
             coverage: Coverage::default(),
             env: BTreeMap::new(),
         }
@@ -66,8 +72,9 @@ impl<'a> Sum<'a> {
             paths: Vec::new(),
         });
         let Some(path) = path.map(|path| shown(path, 300)) else { return };
-        if gap.paths.len() < MOST_PATHS && !gap.paths.contains(&path) {
-            gap.paths.push(path);
+        if gap.paths.len() <= MOST_PATHS && self.unread.insert((kind, path.clone())) {
+            // Only a glob for everything accepts what is not listed.
+            gap.paths.push(if gap.paths.len() < MOST_PATHS { path } else { MORE.into() });
         }
     }
 
@@ -121,11 +128,11 @@ impl<'a> Sum<'a> {
     }
 
     pub(super) fn env_file(&mut self, path: &str, assignments: &Assignments, current: bool) -> &mut EnvFile {
-        let path = shown(path, LONGEST_PATH);
-        let file = self.env.entry(path.clone()).or_insert_with(|| EnvFile {
-            kind: env::kind(&path, assignments),
-            environment: env::environment(&path),
-            path,
+        // Known by its own path: two files may be named after two secrets.
+        let file = self.env.entry(path.to_owned()).or_insert_with(|| EnvFile {
+            kind: env::kind(path, assignments),
+            environment: env::environment(path),
+            path: shown(path, LONGEST_PATH),
             exists: false,
             tracked: false,
             ignored: None,
@@ -136,8 +143,11 @@ impl<'a> Sum<'a> {
             entries: assignments.entries.clone(),
         });
         if current {
-            file.kind = env::kind(&file.path, assignments);
+            file.kind = env::kind(path, assignments);
             file.entries.clone_from(&assignments.entries);
+        }
+        if assignments.cut {
+            file.unread = Some(format!("more than {} assignments; those after them were not read", env::MOST_ENTRIES));
         }
         file
     }

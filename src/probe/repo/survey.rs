@@ -21,6 +21,9 @@ use crate::probe::fingerprint::Key;
 /// Loose objects that a core takes at a time.
 pub(super) const LOOSE: usize = 64;
 
+/// Stands for the commit of a submodule, which is another repository's, among the trees below a tree.
+pub(super) const SUBMODULE: u32 = u32::MAX;
+
 pub(super) struct Commit {
     pub(super) tree: u32,
     pub(super) parents: Vec<u32>,
@@ -177,8 +180,7 @@ impl Surveyor<'_> {
                     survey.names.note(&mut survey.called, blob, name);
                     None
                 }
-                // A submodule.
-                EntryKind::Commit => None,
+                EntryKind::Commit => Some(Mark { name: survey.names.number(entry.name), object: SUBMODULE }),
             }
         })
     }

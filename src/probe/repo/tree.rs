@@ -12,7 +12,7 @@ use super::history::{self, Caught};
 use super::ignore::Rules;
 use super::open::Opened;
 use super::sum::{Seen, Sum};
-use super::{Budget, gaps};
+use super::{Budget, gaps, heads};
 use crate::detect::secrets;
 use crate::evidence::Unseen;
 use crate::evidence::repo::{GapKind, State};
@@ -60,16 +60,14 @@ impl Sum<'_> {
                 continue;
             }
             if entry.mode.is_submodule() {
-                self.gap(
-                    GapKind::Submodules,
-                    "submodules are repositories of their own and were not read",
-                    "audit each submodule by itself, then list it under `accept-unread`",
-                    Some(&path),
-                );
+                gaps::submodule(&path, self);
                 continue;
             }
             for hit in self.rules.map(|own| own.rules.named(&path)).unwrap_or_default() {
                 self.named(hit, &path, State::Index);
+            }
+            if !in_head {
+                self.called(&path);
             }
             let name = path.rsplit('/').next().unwrap_or_default();
             if (secrets::is_env_name(name) || !in_head) && !entry.mode.contains(gix::index::entry::Mode::DIR) {
@@ -122,6 +120,14 @@ impl Sum<'_> {
     fn named(&mut self, hit: secrets::Hit, path: &str, state: State) {
         let caught = Caught { hit, fingerprint: self.key.fingerprint(path), value: None };
         self.sight(&caught, Seen::at(path, state));
+    }
+
+    /// Tokens that a path itself holds. Those of committed paths are in the history's own names.
+    fn called(&mut self, path: &str) {
+        let hits = secrets::detect_tokens(path.as_bytes());
+        for caught in history::catch(&hits, path.as_bytes(), self.key) {
+            self.sight(&caught, Seen::at("(the name itself)", State::Name));
+        }
     }
 
     pub(super) fn work_tree(
@@ -182,6 +188,7 @@ impl Sum<'_> {
             };
             self.file(entry, state, held, budget);
         }
+        walked.gaps.dedup();
         for (path, file) in &mut self.env {
             if let Ok(Some((rule, false))) = rules.decide(path, false) {
                 file.ignored = Some(rule);
@@ -224,6 +231,9 @@ impl Sum<'_> {
             }
         };
         self.coverage.files += 1;
+        if state != State::Ignored {
+            self.called(&entry.name);
+        }
         if held == Held::NoGit {
             self.coverage.bytes += bytes.len() as u64;
         }
@@ -232,7 +242,12 @@ impl Sum<'_> {
         if state != State::Ignored {
             match content {
                 Content::KeyContainer | Content::Archive => gaps::unread(&entry.name, content, false, self),
-                Content::Text | Content::Binary | Content::Media | Content::LfsPointer | Content::Encrypted => {}
+                Content::Text
+                | Content::Binary
+                | Content::Media
+                | Content::Tar
+                | Content::LfsPointer
+                | Content::Encrypted => {}
             }
             for hit in self.rules.map(|own| own.rules.named(&entry.name)).unwrap_or_default() {
                 self.named(hit, &entry.name, state);
@@ -255,7 +270,7 @@ impl Sum<'_> {
 fn committed(opened: &Opened) -> HashMap<gix::bstr::BString, ObjectId> {
     let read = || {
         let tree = opened.repo.head_tree_id_or_empty().ok()?;
-        let index = opened.repo.index_from_tree(&tree).ok()?;
+        let index = heads::index(&opened.repo, tree.detach()).ok()?;
         Some(index.entries().iter().map(|entry| (entry.path(&index).to_owned(), entry.id)).collect())
     };
     read().unwrap_or_default()

@@ -129,3 +129,20 @@ async fn nothing_there_is_closed() {
     assert_eq!(seen.addresses[0].class, Reach::Loopback);
     assert!(seen.addresses[0].same_machine);
 }
+
+#[tokio::test]
+async fn a_stub_that_denies_only_what_comes_first_is_not_denied() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let tags = move || {
+        let first = asked.fetch_add(1, Ordering::Relaxed) == 0;
+        async move {
+            if first {
+                (StatusCode::UNAUTHORIZED, "")
+            } else {
+                (StatusCode::OK, "{\"models\":[{\"name\":\"a\",\"digest\":\"b\",\"details\":{}}]}")
+            }
+        }
+    };
+    let seen = service(Router::new().route("/api/tags", get(tags))).await;
+    assert_eq!((seen.product.as_deref(), seen.access), (Some("Ollama"), Access::Open));
+}

@@ -15,7 +15,7 @@ fn policy(waivers: Vec<Waiver>, attestations: Vec<Attestation>) -> Policy {
     Policy {
         name: "p".into(),
         sha256: String::new(),
-        source: Source { file: "policy.yaml".into(), trusted: true, withheld: Vec::new() },
+        source: Source { file: "policy.yaml".into(), trusted: true, withheld: Vec::new(), registers: Vec::new() },
         targets: Vec::new(),
         rotations: Vec::new(),
         incidents: Vec::new(),

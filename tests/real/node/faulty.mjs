@@ -47,6 +47,7 @@ export const FAULTS = {
   'cors-plain-twin': 'cors-origins',
   'cors-localhost': 'cors-origins',
   'cors-one-route': 'cors-origins',
+  'cors-reflects-when-limited': 'cors-origins',
   'cors-without-vary': 'cors-origins',
   'body-unvalidated': 'input-validation',
   'types-only': 'input-validation',
@@ -188,7 +189,12 @@ function build(faults) {
         legacyHeaders: false,
         validate: false,
         statusCode: status,
-        message: { error: 'too many requests' },
+        message: (request, response) => {
+          if (has('cors-reflects-when-limited') && request.get('origin')) {
+            response.set('access-control-allow-origin', request.get('origin'));
+          }
+          return { error: 'too many requests' };
+        },
         skip: (request) =>
           (has('limiter-skips-one') && request.path === '/api/stats') ||
           (has('limiter-skips-anonymous') && request.get('authorization') === undefined),

@@ -24,20 +24,7 @@ const LONGEST: usize = 64 * 1024;
 
 /// Reads `text` by its form.
 pub(super) fn read(text: &str, keywords: &[usize], scale: &mut Scale<'_>) {
-    let structured = match scale.form {
-        Form::Code | Form::Shell | Form::Text => false,
-        Form::Env
-        | Form::Lines
-        | Form::Conf
-        | Form::Toml
-        | Form::Json
-        | Form::Yaml
-        | Form::Xml
-        | Form::Hcl
-        | Form::Sql
-        | Form::Csv => text.len() <= LARGEST,
-    };
-    if !structured {
+    if !scale.form.is_structured() || text.len() > LARGEST {
         assign::at(scale.form.syntax(), text.as_bytes(), keywords, scale);
         return;
     }

@@ -6,13 +6,14 @@ mod plain;
 mod reference;
 mod words;
 
+pub(super) use super::ciphertext::is_ciphertext;
 pub(super) use hash::{is_password_hash, is_stored_hash};
 use placeholder::is_placeholder;
 pub(super) use placeholder::is_wording;
 pub(super) use plain::is_passphrase;
 use plain::is_plain;
-use reference::is_reference;
-pub(super) use reference::{fallback, is_ciphertext};
+pub(super) use reference::fallback;
+use reference::{is_interpolated, is_reference};
 
 use super::shape::{is_noise, plain_letters};
 use crate::evidence::repo::ValueKind;
@@ -22,6 +23,9 @@ pub(super) fn looks(value: &str) -> ValueKind {
     let value = value.trim();
     if value.is_empty() {
         return ValueKind::Empty;
+    }
+    if is_interpolated(value) {
+        return ValueKind::Reference;
     }
     if is_noise(value) && !["://", "{{", "${", "<%"].iter().any(|mark| value.contains(mark)) {
         return ValueKind::Secret;
@@ -101,7 +105,9 @@ mod tests {
 
     #[test]
     fn values_that_are_no_secret_are_told_by_their_kind() {
-        for value in ["changeme", "<your key>", "xxxxxxxxxxxx", "your-api-key-here", "********", "password"] {
+        for value in
+            ["changeme", "<your key>", "xxxxxxxxxxxx", "your-api-key-here", "********", "password", "sk_test_xxx"]
+        {
             assert_eq!(looks(value), ValueKind::Placeholder, "{value}");
         }
         for value in
@@ -123,7 +129,7 @@ mod tests {
         ] {
             assert_ne!(looks(value), ValueKind::Secret, "{value}");
         }
-        assert_eq!(looks("encrypted:BGhX9zQ"), ValueKind::Ciphertext);
+        assert_eq!(looks("encrypted:BGhX9zQkLw8Xc4Vb7Nm1Td5aaQ"), ValueKind::Ciphertext);
         assert_eq!(looks("tr0ub4dor&3-Zebra"), ValueKind::Secret);
     }
 

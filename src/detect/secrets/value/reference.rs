@@ -104,6 +104,37 @@ pub(super) fn is_reference(value: &str) -> bool {
     template || shell || windows || braces || format
 }
 
+/// Literal characters beside expressions that are still no secret of their own.
+const REST: usize = 8;
+
+/// A string that expressions are put into (`f"{name.part()}-{other.part()}"`), or that a brace opens and the end of a field cuts off
+/// (`Password={secret`): next to nothing of it is literal.
+pub(super) fn is_interpolated(value: &str) -> bool {
+    let is_expression = |inside: &str| {
+        inside.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && inside.contains(['.', '(', '['])
+            && inside.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.()[],:\"' ".contains(&byte))
+    };
+    let is_name = |text: &str| {
+        text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    if let Some(name) = value.strip_prefix('{').filter(|rest| !rest.contains('}')) {
+        return is_name(name) && name.bytes().all(|byte| !byte.is_ascii_digit());
+    }
+    let (mut literal, mut expressions, mut rest) = (0, 0, value);
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((inside, behind)) = after.split_once('}') else { return false };
+        if !is_expression(inside) {
+            return false;
+        }
+        literal += before.len();
+        expressions += 1;
+        rest = behind;
+    }
+    expressions > 0 && literal + rest.len() < REST
+}
+
 /// The value that stands in for a missing variable: `${NAME:-value}`, `${NAME:value}`, `${NAME-value}`.
 pub(in super::super) fn fallback(value: &str) -> Option<&str> {
     let inside = value.strip_prefix("${")?.strip_suffix('}')?;
@@ -113,31 +144,23 @@ pub(in super::super) fn fallback(value: &str) -> Option<&str> {
     (end > 0 && !default.starts_with(['?', '+', '=']) && !default.contains(['{', '}', '$'])).then_some(default)
 }
 
-/// Values that sops, dotenvx, ansible-vault, sealed secrets, SOPS' age and the like have encrypted.
-pub(in super::super) fn is_ciphertext(value: &str) -> bool {
-    const STARTS: &[&str] = &[
-        "ENC[",
-        "encrypted:",
-        "$ANSIBLE_VAULT",
-        "!vault",
-        "!encrypted",
-        "ENC(",
-        "Ag",
-        "-----BEGIN AGE ENCRYPTED",
-        "-----BEGIN PGP MESSAGE",
-        "AQICAH",
-        "{cipher}",
-        "{AES",
-        "gAAAAAB",
-        "vault:v",
-        "age1",
-        "CiQA",
-        "{ENC}",
-    ];
-    STARTS.iter().any(|start| match *start {
-        // A sealed secret is long; two letters of a password are not.
-        "Ag" => value.starts_with(start) && value.len() > 300,
-        "CiQA" | "gAAAAAB" => value.starts_with(start) && value.len() > 60,
-        start => value.starts_with(start),
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_expressions_are_put_into_is_no_literal() {
+        for value in
+            ["{secret", "Wt{os.urandom(12).hex()}Q{os.urandom(12).hex()}", "{user.password}", "{names[0]}-{now()}"]
+        {
+            assert!(is_interpolated(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn braces_in_a_password_and_a_long_literal_beside_an_expression_are_none() {
+        for value in ["{Xk29fjQ2", "ab{cd}ef", "P{4ss}w0rd.x", "Xk29fjQ2mm{user.name}", "plain", "{", "{}", "a{b"] {
+            assert!(!is_interpolated(value), "{value}");
+        }
+    }
 }

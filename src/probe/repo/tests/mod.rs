@@ -3,6 +3,7 @@
 mod clones;
 mod delta;
 mod env;
+mod hidden;
 mod odd;
 mod places;
 

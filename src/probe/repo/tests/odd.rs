@@ -178,7 +178,7 @@ fn what_cannot_be_read_into_is_named() {
 fn the_plain_text_of_an_encrypted_file_is_where_secrets_belong() {
     let made = Made::new();
     let mut blob = b"\0GITCRYPT\0".to_vec();
-    blob.extend((0..400_u32).map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()[2]));
+    blob.extend(hidden::noise(400));
     std::fs::write(made.root.join(".env"), &blob).unwrap();
     made.commit("add");
     made.write(".env", &format!("DB_PASSWORD={}\n", password()));

@@ -1,10 +1,12 @@
 //! Which origins a deployment grants, tried on evidence built in code.
 
 use super::*;
-use crate::check::Status;
+use crate::check::{Place, Status};
 use crate::checks::access::stage::{Service, answer, deployed, gathered, no_mcp, transcript, with_header};
+use crate::evidence::Shared;
 use crate::evidence::api::{Operation, Operations};
-use crate::evidence::mcp::Transcript;
+use crate::evidence::limit::{Burst, Measured, Subject};
+use crate::evidence::mcp::{self, Era, Transcript};
 use crate::target::{Environment, OpenApi};
 
 const APP: &str = "https://app.example.com";
@@ -201,10 +203,60 @@ fn an_mcp_endpoint_that_refuses_every_hostile_origin_holds() {
     let verdict = mcp_judged(&|conversation| {
         Ok(match conversation.origin {
             None => transcript(Era::Legacy, answer(200), Vec::new()),
-            Some(_) => transcript(Era::Denied, answer(403), Vec::new()),
+            Some(_) => {
+                let mut refused = transcript(Era::Denied, answer(403), Vec::new());
+                refused.listing = Some(mcp::Reply { exchange: answer(403), outcome: mcp::Outcome::Http });
+                refused
+            }
         })
     });
     assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
+}
+
+/// Refuses a foreign origin at the opening, and answers a listing from it with this status; none, it leaves unanswered.
+fn refusing_the_opening(era: Era, session: bool, listing: Option<u16>) -> Verdict {
+    mcp_judged(&move |conversation| {
+        let foreign = conversation.origin.is_some();
+        if foreign && conversation.era != mcp::EraAsked::Any && conversation.era != asked(era) {
+            return Ok(transcript(Era::Denied, answer(403), Vec::new()));
+        }
+        let opens = !foreign || conversation.session == mcp::Session::Stolen;
+        if !foreign && conversation.era != mcp::EraAsked::Any && conversation.era != asked(era) {
+            return Ok(transcript(Era::NotMcp, answer(404), Vec::new()));
+        }
+        let mut seen = if opens {
+            transcript(era, answer(200), Vec::new())
+        } else {
+            transcript(Era::Denied, answer(403), Vec::new())
+        };
+        seen.session = session && opens;
+        if foreign && !conversation.steps.is_empty() {
+            let outcome = |status| if status < 300 { mcp::Outcome::Result } else { mcp::Outcome::Http };
+            seen.listing = listing.map(|status| mcp::Reply { exchange: answer(status), outcome: outcome(status) });
+        }
+        Ok(seen)
+    })
+}
+
+fn asked(era: Era) -> mcp::EraAsked {
+    if era == Era::Modern { mcp::EraAsked::Modern } else { mcp::EraAsked::Legacy }
+}
+
+#[test]
+fn an_origin_that_is_checked_at_the_opening_alone_fails_in_either_era() {
+    for (era, session, aspect) in [
+        (Era::Modern, false, "mcp-listing"),
+        (Era::Legacy, false, "mcp-listing"),
+        (Era::Legacy, true, "mcp-listing-session"),
+    ] {
+        let open = refusing_the_opening(era, session, Some(200));
+        assert_eq!(aspects(&open), BTreeSet::from([aspect]), "{era:?} {session}");
+        let shut = refusing_the_opening(era, session, Some(403));
+        assert_eq!(shut.status(), Status::Pass, "{era:?} {session} {shut:#?}");
+        for nothing in [None, Some(500)] {
+            assert_eq!(refusing_the_opening(era, session, nothing).status(), Status::Inconclusive, "{era:?}");
+        }
+    }
 }
 
 #[test]
@@ -237,17 +289,7 @@ fn an_mcp_endpoint_that_denies_the_token_beside_an_origin_is_inconclusive() {
 fn described_endpoints_are_asked_about_within_the_reserves() {
     let mut target = deployed("https://mcp.example.com", &["/mcp"]);
     target.deployment.as_mut().unwrap().openapi = Some(OpenApi::Path("/openapi.json".into()));
-    let operation = |path: &str| Operation {
-        method: "GET".into(),
-        template: path.into(),
-        path: path.into(),
-        secured: true,
-        parameters: Vec::new(),
-        body: None,
-        body_required: false,
-        media: Vec::new(),
-        example: None,
-    };
+    let operation = |path: &str| Operation::new("GET", path);
     let operations = Operations {
         operations: (0..40).map(|number| operation(&format!("/api/{number}"))).collect(),
         unread: Vec::new(),
@@ -264,4 +306,25 @@ fn described_endpoints_are_asked_about_within_the_reserves() {
 fn a_service_that_redirects_everyone_shows_nothing() {
     let verdict = judged(&target(), &|_| Ok(answer(302)));
     assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:?}");
+}
+
+#[test]
+fn what_a_refusal_by_the_limiter_grants_is_judged_by_the_origin_that_it_was_sent_from() {
+    let check = CorsOrigins::default();
+    let target = target();
+    let http = |request: &Request| Ok(service(&|origin| when(origin == APP, origin), false, request));
+    let evidence = gathered(&check, &target, &Service { http: &http, mcp: &no_mcp, operations: None });
+    let burst = Burst {
+        limit: 30,
+        window: "60s".parse().unwrap(),
+        subjects: vec![Subject { method: "GET".into(), path: "/api/items".into(), named: true, costly: false }],
+    };
+    for (granted, status) in [("https://elsewhere.example", Status::Fail), (APP, Status::Pass)] {
+        let request = Request::get("/api/items").from_origin("https://elsewhere.example");
+        let exchange = with_header(answer(429), "access-control-allow-origin", granted);
+        let limited = vec![Shared { request, exchange }];
+        let verdict =
+            check.judge(&target, &evidence.clone().with(burst.clone(), Measured { limited, ..Measured::default() }));
+        assert_eq!(verdict.status(), status, "{verdict:?}");
+    }
 }
