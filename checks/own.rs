@@ -119,7 +119,16 @@ impl Own {
         if let Some(trouble) = self.trouble(&said.output) {
             return verdict.not_seen(Unseen::Unreachable(format!("{text} (exit code {code}; it says `{trouble}`)")));
         }
-        match self.definition.exit.get(&code) {
+        let meaning = self.definition.exit.get(&code);
+        if let (Some(meaning), Some(word)) = (meaning, state(text))
+            && contradicts(*meaning, word)
+        {
+            return verdict.not_seen(Unseen::NotComparable(format!(
+                "it says {word} and ends with exit code {code}, which `exit` takes for {}: one of the two is wrong ({text})",
+                meaning.word()
+            )));
+        }
+        match meaning {
             Some(Meaning::Pass) => verdict.holds(text),
             Some(Meaning::Fail) => verdict.finds(Finding::new(text, self.place(evidence)).aspect("own")),
             Some(Meaning::Inconclusive) => {
@@ -184,6 +193,26 @@ impl Own {
         for note in answer.notes {
             verdict.notes(note);
         }
+    }
+}
+
+/// The state that a plug-in's first line names (`HTTP CRITICAL: …`, `OK - …`): a whole word in capitals before the text
+/// begins, as the monitoring plug-ins' guidelines have it.
+fn state(line: &str) -> Option<&'static str> {
+    let head = line.split([':', '-', ';', ',', '(', '[', ']', '"']).map(str::trim).find(|part| !part.is_empty())?;
+    let words = || head.split_whitespace();
+    let known = |state: &&'static str| words().any(|word| word == *state);
+    // The gravest of them: `0 OK, 1 CRITICAL` is no all-clear.
+    ["CRITICAL", "UNKNOWN", "WARNING", "OK"].into_iter().find(known)
+}
+
+/// Whether the word and the meaning of the exit code cannot both be right. A warning may be a fault or not, as the policy
+/// says; it is no pass.
+fn contradicts(meaning: Meaning, word: &str) -> bool {
+    match meaning {
+        Meaning::Pass => word != "OK",
+        Meaning::Fail => word == "OK" || word == "UNKNOWN",
+        Meaning::Inconclusive => false,
     }
 }
 
@@ -317,8 +346,26 @@ mod tests {
             (Ending::Exited(1), ""),
             (Ending::Exited(2), "licence expired"),
             (Ending::Signalled(9), "OK"),
+            // The word and the code contradict each other.
+            (Ending::Exited(0), "HTTP CRITICAL: 503 Service Unavailable"),
+            (Ending::Exited(0), "CRITICAL - certificate expired"),
+            (Ending::Exited(0), "DISK WARNING - 4% left"),
+            (Ending::Exited(0), "UNKNOWN"),
+            (Ending::Exited(1), "HTTP OK: 200"),
+            (Ending::Exited(1), "SERVICE STATUS UNKNOWN: no answer"),
         ] {
             assert_eq!(judged(Speaks::Plugin, ending, output).status(), Status::Inconclusive, "{ending:?} {output}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_contradicts_the_code_is_named() {
+        let verdict = judged(Speaks::Plugin, Ending::Exited(0), "HTTP CRITICAL: 503 | time=1s");
+        let why = verdict.unseen()[0].to_string();
+        assert!(why.contains("it says CRITICAL and ends with exit code 0, which `exit` takes for pass"), "{why}");
+        for line in ["HTTP OK: HTTP/1.1 200 OK - 0 CRITICAL in 3 lines", "all is well, nothing CRITICAL", "200 answers"]
+        {
+            assert_eq!(judged(Speaks::Plugin, Ending::Exited(0), line).status(), Status::Pass, "{line}");
         }
     }
 
@@ -338,7 +385,9 @@ mod tests {
         ] {
             assert_eq!(ok(output).status(), Status::Inconclusive, "{output}");
         }
-        assert_eq!(judged(Speaks::Json, Ending::Exited(1), r#"{"grounds":["a"]}"#).status(), Status::Inconclusive);
+        let verdict = judged(Speaks::Json, Ending::Exited(2), r#"{"grounds":["a"]}"#);
+        assert_eq!(verdict.status(), Status::Inconclusive);
+        assert!(verdict.unseen()[0].to_string().contains("ended with code 2; one that speaks JSON ends with 0"));
     }
 
     #[test]
