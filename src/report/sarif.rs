@@ -1,11 +1,16 @@
 //! The report as SARIF 2.1.0, as GitHub's code scanning takes it: one result a finding, each with a fingerprint of its own.
 //!
-//! A live finding has no line of source: it stands at the policy, with its address as a logical location. What holds or
-//! does not apply is no result; what was waived is left out, while its rule and the run stay, so that no old alert does.
+//! A live finding has no line of source: it stands at the policy, with its address as a logical location.
+//!
+//! GitHub makes an alert of every result and does not read its `kind` (measured by others: microsoft/PSRule #955), so what
+//! holds or does not apply is no result, `kind: pass` of the specification (3.27.9) notwithstanding: how every item stands
+//! is told in the run's own properties. What was not seen is a result (`open`), since an item that nobody saw must not look
+//! quiet; and what an earlier run found and this one could not see is one under its old fingerprint, or its alert would be
+//! closed as fixed. What was waived is left out, while its rule and the run stay, so that no old alert does.
 
 use serde_json::{Value, json};
 
-use super::drift::State;
+use super::drift::{Change, State};
 use super::untrusted::{Untrusted, words};
 use super::{FindingLine, Report, ResultLine};
 use crate::check::{Place, Severity, Status};
@@ -33,6 +38,14 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
             }
             Status::Inconclusive => results.push(unseen(report, result, at)),
             Status::Pass | Status::NotApplicable => {}
+        }
+    }
+    let carried =
+        report.drift.iter().flat_map(|drift| &drift.changes).filter(|change| change.state == State::NotEvaluated);
+    for change in carried {
+        // Without its rule, as where only some checks ran, it is no result that GitHub takes.
+        if let Some(at) = rules.iter().position(|rule| rule.check == change.check) {
+            results.push(not_evaluated(report, change, at));
         }
     }
     let left_out = results.len().saturating_sub(RESULTS);
@@ -67,6 +80,7 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
             "automationDetails": { "id": format!("watertight/{}/", report.policy.name.relative_uri()) },
             "columnKind": "unicodeCodePoints",
             "invocations": [invocation],
+            "properties": { "summary": report.summary, "items": report.results.iter().map(item).collect::<Vec<_>>() },
             "results": results,
         }],
     });
@@ -107,7 +121,7 @@ fn alert(report: &Report, result: &ResultLine, finding: &FindingLine, rule: usiz
         "level": level(finding.severity),
         "message": { "text": message(&words!("{}: {} at {}", result.target, finding.what, finding.place)) },
         "locations": [location(report, &finding.place)],
-        "partialFingerprints": { "watertightFinding/v1": finding.id },
+        "partialFingerprints": fingerprints(&finding.id),
         "properties": { "security-severity": score(finding.severity), "target": result.target.terminal() },
     });
     if let Some(standing) = &finding.standing {
@@ -130,7 +144,42 @@ fn unseen(report: &Report, result: &ResultLine, rule: usize) -> Value {
         "level": "none",
         "message": { "text": message(&words!("{}: could not be seen: {}", result.target, Untrusted::joined(&result.unseen, "; "))) },
         "locations": [location(report, &Place::Policy { policy: report.policy.file.clone(), line: None })],
-        "partialFingerprints": { "watertightFinding/v1": words!("unseen {} {}", result.check, result.target).terminal() },
+        "partialFingerprints": fingerprints(&words!("unseen {} {}", result.check, result.target)),
+    })
+}
+
+/// What an earlier run found, and this one could not look at: it stands until somebody sees that it does not.
+fn not_evaluated(report: &Report, change: &Change, rule: usize) -> Value {
+    json!({
+        "ruleId": change.check,
+        "ruleIndex": rule,
+        "kind": "open",
+        "level": "none",
+        "message": { "text": message(&words!(
+            "{}: not evaluated in this run; it was found before: {} at {}",
+            change.target,
+            change.what,
+            change.place
+        )) },
+        "locations": [location(report, &Place::Policy { policy: report.policy.file.clone(), line: None })],
+        "partialFingerprints": fingerprints(&change.id),
+        "baselineState": "unchanged",
+    })
+}
+
+/// GitHub goes by the second alone, with the rule and the file; it would else be made of the policy's first line, and be
+/// the same for all that has no line of its own.
+fn fingerprints(id: &Untrusted) -> Value {
+    json!({ "watertightFinding/v1": id.terminal(), "primaryLocationLineHash": format!("{}:1", id.terminal()) })
+}
+
+/// How an item stands, whether it has a result of its own or not.
+fn item(result: &ResultLine) -> Value {
+    json!({
+        "check": result.check.terminal(),
+        "target": result.target.terminal(),
+        "status": result.status,
+        "attested": result.attestation.is_some(),
     })
 }
 
@@ -230,6 +279,34 @@ mod tests {
             .map(|result| (result["kind"].as_str().unwrap(), result["level"].as_str().unwrap()))
             .collect();
         assert_eq!(kinds, [("fail", "error"), ("open", "none")]);
+    }
+
+    #[test]
+    fn how_every_item_stands_is_told_without_an_alert() {
+        let items = document()["runs"][0]["properties"]["items"].as_array().unwrap().clone();
+        let statuses: Vec<&str> = items.iter().map(|item| item["status"].as_str().unwrap()).collect();
+        assert_eq!(statuses, ["fail", "inconclusive", "waived", "pass", "pass", "not_applicable"]);
+        assert_eq!(items.iter().filter(|item| item["attested"] == true).count(), 1);
+    }
+
+    #[test]
+    fn what_was_found_before_and_not_looked_at_now_keeps_its_alert() {
+        let before = sample::report();
+        let (ledger, _) = crate::report::drift::Ledger::default().after(&before, "production");
+        let mut report = sample::report();
+        report.results[0].status = Status::Inconclusive;
+        report.results[0].unseen = vec!["timed out".into()];
+        let old = report.results[0].findings.remove(0);
+        let (_, changes) = ledger.after(&report, "production");
+        report.compared(None, changes, Vec::new());
+        let document: Value = serde_json::from_str(&render(&report).unwrap()).unwrap();
+        let results = document["runs"][0]["results"].as_array().unwrap().clone();
+        let kept = format!("{}:1", old.id.data());
+        let kept = results.iter().find(|of| of["partialFingerprints"]["primaryLocationLineHash"] == *kept).unwrap();
+        assert_eq!(
+            (&kept["kind"], &kept["level"], &kept["ruleId"]),
+            (&json!("open"), &json!("none"), &json!("rate-limit"))
+        );
     }
 
     #[test]
