@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::network::policy;
 use crate::rig::{Audited, Outcome, Stage, say};
-use crate::server::{Server, answer, says};
+use crate::server::{Server, answer, says, says_at};
 
 const CASE: &str = "HOSTILE_INSIDE";
 const WITHIN: Duration = Duration::from_secs(12);
@@ -150,7 +150,7 @@ async fn mixed_addresses() -> Result<Outcome, String> {
     let _deployment = Server::on("127.0.0.1:8080", deny()).await;
     let first = Server::on("127.0.0.1:11434", deny()).await;
     let open = answer("200 OK", "content-type: application/json\r\n", br#"{"models":[]}"#);
-    let second = Server::on("[::1]:11434", says(open)).await;
+    let second = Server::on("[::1]:11434", says_at("/api/", open)).await;
     let third = Server::on("127.0.0.6:11434", deny()).await;
     let audited = audited(16, stage, "mixed.test", 8080, Some(11434)).await?;
     if first.calls() == 0 || second.calls() == 0 || third.calls() == 0 {

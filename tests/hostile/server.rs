@@ -70,6 +70,22 @@ pub(crate) fn says(bytes: impl Into<Vec<u8>>) -> impl Fn(TcpStream, usize) -> An
     says_in_turn(vec![bytes.into()])
 }
 
+/// What begins with `path` gets the one answer, the rest that nothing is there: what says the same whatever it is asked
+/// says nothing.
+pub(crate) fn says_at(path: &str, bytes: Vec<u8>) -> impl Fn(TcpStream, usize) -> Answering + Send + Sync + 'static {
+    let (path, bytes) = (format!(" {path}"), Arc::new(bytes));
+    move |mut stream, _| {
+        let (path, bytes) = (path.clone(), Arc::clone(&bytes));
+        Box::pin(async move {
+            let asked = request(&mut stream).await?;
+            let nothing = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let line = asked.lines().next().unwrap_or_default();
+            stream.write_all(if line.contains(&path) { &bytes } else { nothing }).await?;
+            stream.shutdown().await
+        })
+    }
+}
+
 /// Connections get these answers in turn.
 pub(crate) fn says_in_turn(answers: Vec<Vec<u8>>) -> impl Fn(TcpStream, usize) -> Answering + Send + Sync + 'static {
     let answers: Vec<Arc<Vec<u8>>> = answers.into_iter().map(Arc::new).collect();

@@ -207,7 +207,7 @@ const WRITTEN: &[Written] = &[
         .unless(r"\b((?:pull|merge|feature|access|data|deletion|support|change) requests?|reports? per|tokens per|e-?mails? per)\b"),
     rule("cors-origins", Require, InContext, r"\bcors\b|\bcross-origin\b|\baccess-control-allow-origin\b|\borigins?\b", r"\b(allow\w*|authori[sz]ed|restrict\w*|whitelist\w*|specific|trusted|limit(?:ed|s)?|only|explicit\w*|approved|known|erlaubt\w*|nur|zugelassen\w*|beschränk\w*)\b")
         .also(r"\bcors\b|\bcross-origin\b|\baccess-control|\b(?:authori[sz]ed|trusted|specific|known|listed|approved|allow-?list(?:ed)?|allowed|erlaubte) {w}{0,2}origins?\b|\bbrowsers?\b|\borigin headers?\b")
-        .unless(r"\b(origin of|country of origin|original\w*)\b"),
+        .unless(r"\b(origin of|country of origin|original\w*)\b|(?:\bwildcard\w*|\*) {w}{0,3}(?:is|are|remains?|ist|sind)? ?(?:allowed|permitted|accepted|enabled|erlaubt|zulässig)\b"),
     rule("cors-origins", Forbid, InContext, r"\bcors\b|\bcross-origin\b|\baccess-control-allow-origin\b|\borigins?\b", r"\bwildcard\w*|\*|\b(?:any|all|null|arbitrary|unknown|untrusted|other|beliebige\w*|reflect\w*) {w}?origins?|\b(?:reflect|echo|mirror)\w*|\bwildcard-?origins?"),
     rule("input-validation", Require, InContext, r"\b(inputs?|requests?|payloads?|parameters?|bod(?:y|ies)|arguments?|user[- ](?:supplied|provided) (?:data|content)|data|eingaben?|eingabedaten|fields?|nutzereingaben|benutzereingaben|anfragen)\b", r"\b(validat(?:e|ed|es|ing|ion)|schemas?|zod|pydantic|joi|ajv|type-check\w*|validier\w*|geprüft|schemata)\b")
         .unless(r"{cert}|{vulnerability}|\b(tokens? (?:is|are|must be)|reports?|backups?|data protection|database schemas?|schema migrations?|validat\w+ {w}{0,3}(?:fix|issue|finding|report)s?)\b"),

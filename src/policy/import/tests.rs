@@ -103,6 +103,26 @@ fn a_limit_for_some_endpoints_is_not_passed_off_as_one_for_all() {
     assert!(imported.items[0].why_not.contains("some endpoints"));
 }
 
+#[test]
+fn what_is_planned_quoted_decided_against_or_permitted_binds_nothing() {
+    for source in [
+        "Rate limiting is planned but not yet implemented.\n\n* Model weights must not be downloaded from unknown sources.\n",
+        "> Rate limiting applies to every endpoint of the API: 429.\n\n* Weights must not come from unknown sources.\n",
+        "* We considered certificate pinning and decided against it.\n",
+        "* Wildcard CORS is allowed on the public docs only.\n",
+    ] {
+        let (imported, _) = written(source);
+        let last = imported.items.last().unwrap();
+        assert!(
+            last.bound.is_empty(),
+            "{source}: {:?}",
+            last.bound.iter().map(|bound| bound.check).collect::<Vec<_>>()
+        );
+    }
+    let (imported, _) = written("* Zugriffe nur mit Token (mind. 40 Zeichen)\n");
+    assert_eq!(imported.items.len(), 1, "{imported:?}");
+}
+
 /// Markdown as people and fuzzers write it.
 fn markdown() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
