@@ -124,7 +124,7 @@ impl Question for Watch {
     /// Each attempt with its requeue and retry; the metrics page twice a look before, and after; one read of each rule
     /// source.
     fn ceiling(&self, _target: &Target) -> u32 {
-        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * (u32::from(self.attempts) + 1) + 2 * LOOKS + POLLS);
+        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * (u32::from(self.attempts) + 3) + 2 * LOOKS + POLLS);
         let rules = [&self.prometheus, &self.alertmanager, &self.loki].into_iter().flatten().count();
         metrics + u32::try_from(rules).unwrap_or(3)
     }
@@ -145,7 +145,7 @@ impl Question for Watch {
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Watched {
-    /// Attempts that were denied with 401 or 403.
+    /// Attempts that were denied: 401, 403, or a redirect.
     pub denied: u32,
     /// Why an attempt was not, if one was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -81,14 +81,21 @@ impl Watching<'_> {
         Ok(counters)
     }
 
-    /// Sends the attempts; where the first is not denied, they go to the other door.
+    /// Sends the attempts; where the first is not denied, they go to the other door, or carry no credential at all.
     async fn attempt(&self, watched: &mut Watched) {
         let sender = Sender { world: self.world, target: self.target, ask: self.account };
         let first = (self.ask.method.clone(), self.ask.path.clone());
-        for (method, path) in std::iter::once(&first).chain(&self.ask.instead) {
+        let doors = || std::iter::once(&first).chain(&self.ask.instead);
+        let tries = [Credential::Wrong, Credential::None]
+            .into_iter()
+            .flat_map(|with| doors().map(move |door| (door, with.clone())));
+        for ((method, path), with) in tries {
             for nth in 0..self.ask.attempts {
-                match sender.send(&attempt(method, path).again(nth)).await {
-                    Ok(exchange) if exchange.is_denied() => watched.denied += 1,
+                match sender.send(&attempt(method, path, with.clone()).again(nth)).await {
+                    // Whoever is sent to a login page was denied as well.
+                    Ok(exchange) if exchange.is_denied() || (300..400).contains(&exchange.status) => {
+                        watched.denied += 1;
+                    }
                     Ok(exchange) => watched.not_denied = Some(format!("{method} {path} answered {}", exchange.status)),
                     Err(unseen) => watched.not_denied = Some(format!("{method} {path}: {unseen}")),
                 }
@@ -171,9 +178,9 @@ impl Watching<'_> {
     }
 }
 
-/// A request with a made-up token that a guarded endpoint denies.
-fn attempt(method: &str, path: &str) -> Request {
-    let request = Request::new(method, path).with(Credential::Wrong);
+/// A request that a guarded endpoint denies.
+fn attempt(method: &str, path: &str, with: Credential) -> Request {
+    let request = Request::new(method, path).with(with);
     if method != "POST" {
         return request;
     }
