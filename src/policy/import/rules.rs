@@ -182,7 +182,7 @@ const WRITTEN: &[Written] = &[
         .unless(r"\bnode_modules\b"),
     rule("secret-rotation", Require, InContext, r"{secret}", r"\b(rotat\w+|rotier\w*|renew\w*|replac\w+|re-?generat\w+|chang(?:e|ed|es|ing)|expir\w+|lifetime|max(?:imum)? age|atmost age|valid (?:for|atmost)|roll(?:ed)? over|swapped(?: out)?|new ones|gewechselt|wechseln|erneuer\w*|ausgetauscht|auszutauschen|getauscht)\b")
         .also(r"\b(\d+[- ]?(?:days?|weeks?|months?|years?|d|tage?n?|monate?n?|jahre?n?|wochen?)|daily|weekly|monthly|quarterly|annual\w*|yearly|(?:every|once an?|once per) (?:quarter|month|year|week)|regular\w*|periodic\w*|on a schedule|regelmäßig\w*|jährlich|vierteljährlich|quartal\w*|monatlich)\b")
-        .unless(r"{cert}|\b(log rotation|logs? (?:are|is|files?)|(?:user|employee|staff|customer|personal|admin\w*|account) passwords?|sessions?|on-?call|backups?|domain|employees?|staff|users? (?:must|shall|should))\b"),
+        .unless(r"{cert}|\b(log rotation|logs? (?:are|is|files?)|(?:user|employee|staff|customer|personal|admin\w*|account) passwords?|passwords? (?:of|for) {w}{0,2}(?:users?|employees?|staff|customers?|people|humans?)|sessions?|on-?call|backups?|domain|employees?|staff|users? (?:must|shall|should))\b"),
     rule("secret-rotation", Forbid, InContext, r"{secret}", r"\b(?:longer|older|more) than \d+ ?(?:days?|weeks?|months?|years?)\b|\blänger als \d+ ?(?:tage|wochen|monate|jahre)\b")
         .unless(r"{cert}|\b(logs?|sessions?|backups?|employees?|staff|retain\w*|retention)\b"),
     rule("secret-reuse", Require, InContext, r"{secret}", r"\b(different|separate[ds]?|distinct|unique|own|dedicated|isolated|individual|(?:one|a) {w}{0,2}(?:per|for each|for every) environment|unterschiedlich\w*|getrennt\w*|eigene\w*|verschieden\w*)\b")
@@ -276,7 +276,7 @@ pub fn is_partial_limit(clause: &Clause) -> bool {
 
 static PARTIAL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"\b(log-?in|sign-?in|sign-?up|registration|password[- ]reset|upload|download|export|search|webhook|admin|authentication|auth) (?:attempts?|endpoints?|requests?|routes?|pages?|forms?|apis?|calls?)\b|\bto (?:the )?/\w+",
+        r"\b(log-?in|sign-?in|sign-?up|registration|password[- ]reset|upload|download|export|search|webhook|admin|authentication|auth) (?:attempts?|endpoints?|requests?|routes?|pages?|forms?|apis?|calls?)\b|\bto (?:the )?/\w+|^\W{0,2}/\w[\w/{}.-]*`?\s*:",
     )
 });
 

@@ -123,6 +123,27 @@ fn what_is_planned_quoted_decided_against_or_permitted_binds_nothing() {
     assert_eq!(imported.items.len(), 1, "{imported:?}");
 }
 
+#[test]
+fn a_status_is_no_limit_a_bound_is_no_prohibition_and_a_row_speaks_of_its_own_path() {
+    let knobs = |source: &str| {
+        let imported = import(source);
+        let bound = imported.items.iter().flat_map(|item| &item.bound);
+        bound
+            .flat_map(|bound| bound.knobs.iter().map(|knob| format!("{}={}", knob.name, knob.value)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(knobs("429 after 100 calls in 5 minutes."), ["limit=100", "window=\"5m\""]);
+    assert_eq!(
+        knobs("The API answers 429 for further requests after 30 requests per minute."),
+        ["limit=30", "window=\"60s\""]
+    );
+    assert_eq!(knobs("Old TLS is off: nothing under 1.2."), ["minimum=\"1.2\""]);
+    assert!(knobs("Passwords of staff are rotated every 60 days.").is_empty());
+    let rows =
+        "## Rate limits\n\n| Route | Limit |\n|---|---|\n| /login | 5 requests/min |\n| /mcp | 30 requests/min |\n";
+    assert!(knobs(rows).is_empty(), "{:?}", knobs(rows));
+}
+
 /// Markdown as people and fuzzers write it.
 fn markdown() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
