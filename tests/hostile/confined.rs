@@ -149,8 +149,11 @@ async fn mixed_addresses() -> Result<Outcome, String> {
     let deny = || says(answer("401 Unauthorized", "www-authenticate: Bearer\r\n", b""));
     let _deployment = Server::on("127.0.0.1:8080", deny()).await;
     let first = Server::on("127.0.0.1:11434", deny()).await;
-    let open = answer("200 OK", "content-type: application/json\r\n", br#"{"models":[]}"#);
-    let second = Server::on("[::1]:11434", says_at("/api/", open)).await;
+    let open = vec![
+        ("/", answer("200 OK", "content-type: text/plain\r\n", b"Ollama is running")),
+        ("/api/tags", answer("200 OK", "content-type: application/json\r\n", br#"{"models":[]}"#)),
+    ];
+    let second = Server::on("[::1]:11434", says_at(open)).await;
     let third = Server::on("127.0.0.6:11434", deny()).await;
     let audited = audited(16, stage, "mixed.test", 8080, Some(11434)).await?;
     if first.calls() == 0 || second.calls() == 0 || third.calls() == 0 {

@@ -70,17 +70,20 @@ pub(crate) fn says(bytes: impl Into<Vec<u8>>) -> impl Fn(TcpStream, usize) -> An
     says_in_turn(vec![bytes.into()])
 }
 
-/// What begins with `path` gets the one answer, the rest that nothing is there: what says the same whatever it is asked
-/// says nothing.
-pub(crate) fn says_at(path: &str, bytes: Vec<u8>) -> impl Fn(TcpStream, usize) -> Answering + Send + Sync + 'static {
-    let (path, bytes) = (format!(" {path}"), Arc::new(bytes));
+/// These paths get their answers, every other one that nothing is there: what says the same whatever it is asked says
+/// nothing.
+pub(crate) fn says_at(
+    answers: Vec<(&'static str, Vec<u8>)>,
+) -> impl Fn(TcpStream, usize) -> Answering + Send + Sync + 'static {
+    let answers = Arc::new(answers);
     move |mut stream, _| {
-        let (path, bytes) = (path.clone(), Arc::clone(&bytes));
+        let answers = Arc::clone(&answers);
         Box::pin(async move {
             let asked = request(&mut stream).await?;
-            let nothing = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            let line = asked.lines().next().unwrap_or_default();
-            stream.write_all(if line.contains(&path) { &bytes } else { nothing }).await?;
+            let path = asked.split(' ').nth(1).unwrap_or_default();
+            let nothing = answer("404 Not Found", "connection: close\r\n", b"");
+            let found = answers.iter().find(|(known, _)| *known == path).map_or(&nothing, |(_, bytes)| bytes);
+            stream.write_all(found).await?;
             stream.shutdown().await
         })
     }
