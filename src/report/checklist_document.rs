@@ -147,9 +147,10 @@ fn line(result: &ResultLine) -> String {
         Status::Waived => {
             let waivers = result.waivers();
             let borne = waivers.iter().map(|(waiver, _)| borne(waiver));
-            let what = match result.findings.is_empty() {
-                true => result.unseen.iter().map(|unseen| words!("not seen: {}", unseen)).collect(),
-                false => findings(result),
+            let what: Vec<Untrusted> = if result.findings.is_empty() {
+                result.unseen.iter().map(|unseen| words!("not seen: {}", unseen)).collect()
+            } else {
+                findings(result)
             };
             ("waived", borne.chain(what).collect())
         }
