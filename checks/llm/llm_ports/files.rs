@@ -39,8 +39,10 @@ pub(super) fn judge_repository(target: &Target, evidence: &Evidence, verdict: &m
             Weight::Fault if mark.reach.is_none_or(|published| published > reach) => {
                 verdict.finds(Finding::new(mark.what.clone(), place).aspect(mark.aspect.clone()));
             }
-            Weight::Fault => verdict.notes(format!("{place}: {}, within the declared reach", mark.what)),
-            Weight::Note => verdict.notes(format!("{place}: {}", mark.what)),
+            Weight::Fault => {
+                verdict.notes(format!("{}: {}, within the declared reach", place.words().data(), mark.what));
+            }
+            Weight::Note => verdict.notes(format!("{}: {}", place.words().data(), mark.what)),
         }
     }
     for skipped in &found.skipped {
