@@ -268,9 +268,9 @@ fn asks_for_a_key(answers: &[Answered]) -> bool {
         && answers.iter().all(|answer| is_denial(answer) || is_for_anybody(&answer.path))
 }
 
-/// A front page, and whether it lives, may be public.
+/// A front page, whether it lives, and how its API is described may be public: none of them uses anything.
 fn is_for_anybody(path: &str) -> bool {
-    matches!(path, "/" | "/health")
+    matches!(path, "/" | "/health" | "/openapi.json" | "/docs")
 }
 
 /// Nothing is there: the answer is the one that a path gets that nobody serves.
