@@ -119,7 +119,16 @@ impl Own {
         if let Some(trouble) = self.trouble(&said.output) {
             return verdict.not_seen(Unseen::Unreachable(format!("{text} (exit code {code}; it says `{trouble}`)")));
         }
-        match self.definition.exit.get(&code) {
+        let meaning = self.definition.exit.get(&code);
+        if let (Some(meaning), Some(word)) = (meaning, state(text))
+            && contradicts(*meaning, word)
+        {
+            return verdict.not_seen(Unseen::NotComparable(format!(
+                "it says {word} and ends with exit code {code}, which `exit` takes for {}: one of the two is wrong ({text})",
+                meaning.word()
+            )));
+        }
+        match meaning {
             Some(Meaning::Pass) => verdict.holds(text),
             Some(Meaning::Fail) => verdict.finds(Finding::new(text, self.place(evidence)).aspect("own")),
             Some(Meaning::Inconclusive) => {
@@ -184,6 +193,26 @@ impl Own {
         for note in answer.notes {
             verdict.notes(note);
         }
+    }
+}
+
+/// The state that a plug-in's first line names (`HTTP CRITICAL: …`, `OK - …`): a whole word in capitals before the text
+/// begins, as the monitoring plug-ins' guidelines have it.
+fn state(line: &str) -> Option<&'static str> {
+    let head = line.split([':', '-', ';', ',', '(', '[', ']', '"']).map(str::trim).find(|part| !part.is_empty())?;
+    let words = || head.split_whitespace();
+    let known = |state: &&'static str| words().any(|word| word == *state);
+    // The gravest of them: `0 OK, 1 CRITICAL` is no all-clear.
+    ["CRITICAL", "UNKNOWN", "WARNING", "OK"].into_iter().find(known)
+}
+
+/// Whether the word and the meaning of the exit code cannot both be right. A warning may be a fault or not, as the policy
+/// says; it is no pass.
+fn contradicts(meaning: Meaning, word: &str) -> bool {
+    match meaning {
+        Meaning::Pass => word != "OK",
+        Meaning::Fail => word == "OK" || word == "UNKNOWN",
+        Meaning::Inconclusive => false,
     }
 }
 

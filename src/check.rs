@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::http::Free;
 use crate::evidence::{Ask, Evidence, Unseen};
+use crate::report::untrusted::Untrusted;
 use crate::target::{Absent, Target};
 
 /// One checklist item.
@@ -108,6 +109,7 @@ pub struct Verdict {
     unseen: Vec<Unseen>,
     grounds: Vec<String>,
     notes: Vec<String>,
+    set_aside: Vec<Finding>,
     not_applicable: Option<String>,
 }
 
@@ -162,6 +164,12 @@ impl Verdict {
         }
     }
 
+    /// Records what would be a fault, and is none by somebody's word alone: told as a note, and never called fixed.
+    pub fn sets_aside(&mut self, why: &str, finding: Finding) {
+        self.notes(format!("{why}: {} ({})", finding.what, finding.place.words().data()));
+        self.set_aside.push(finding);
+    }
+
     pub fn status(&self) -> Status {
         if !self.findings.is_empty() {
             Status::Fail
@@ -190,6 +198,10 @@ impl Verdict {
 
     pub fn all_notes(&self) -> &[String] {
         &self.notes
+    }
+
+    pub fn set_aside(&self) -> &[Finding] {
+        &self.set_aside
     }
 
     /// Why the item does not apply, where it does not.
@@ -234,26 +246,26 @@ impl Finding {
 #[serde(untagged)]
 pub enum Place {
     Url {
-        url: String,
+        url: Untrusted,
     },
     /// A host, with the address and the port where these matter: `mcp.example.com [192.0.2.7]:443`.
     Host {
-        host: String,
+        host: Untrusted,
     },
     Commit {
-        commit: String,
-        file: String,
+        commit: Untrusted,
+        file: Untrusted,
         #[serde(skip_serializing_if = "Option::is_none")]
         line: Option<u32>,
     },
     File {
-        file: String,
+        file: Untrusted,
         #[serde(skip_serializing_if = "Option::is_none")]
         line: Option<u32>,
     },
     /// A line of the policy.
     Policy {
-        policy: String,
+        policy: Untrusted,
         #[serde(skip_serializing_if = "Option::is_none")]
         line: Option<u32>,
     },
@@ -261,52 +273,33 @@ pub enum Place {
 
 impl Place {
     pub fn url(url: impl Into<String>) -> Self {
-        Self::Url { url: url.into() }
+        Self::Url { url: url.into().into() }
     }
 
     pub fn host(host: impl Into<String>) -> Self {
-        Self::Host { host: host.into() }
+        Self::Host { host: host.into().into() }
     }
 
     pub fn file(file: impl Into<String>, line: Option<u32>) -> Self {
-        Self::File { file: file.into(), line }
+        Self::File { file: file.into().into(), line }
     }
 
     pub fn commit(commit: impl Into<String>, file: impl Into<String>, line: Option<u32>) -> Self {
-        Self::Commit { commit: commit.into(), file: file.into(), line }
+        Self::Commit { commit: commit.into().into(), file: file.into().into(), line }
     }
 
     pub fn policy(policy: impl Into<String>, line: Option<u32>) -> Self {
-        Self::Policy { policy: policy.into(), line }
+        Self::Policy { policy: policy.into().into(), line }
     }
 
     /// The part of the place that stays when lines move: what a finding's identity is made of.
     pub fn stable(&self) -> String {
         match self {
-            Self::Url { url } => format!("url {url}"),
-            Self::Host { host } => format!("host {host}"),
-            Self::Commit { commit, file, .. } => format!("commit {commit} {file}"),
-            Self::File { file, .. } => format!("file {file}"),
-            Self::Policy { policy, .. } => format!("policy {policy}"),
-        }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (head, line) = match self {
-            Self::Url { url } => return f.write_str(url),
-            Self::Host { host } => return f.write_str(host),
-            Self::Commit { commit, file, line } => {
-                let short = commit.get(..12).unwrap_or(commit);
-                (format!("{file} in {short}"), line)
-            }
-            Self::File { file, line } => (file.clone(), line),
-            Self::Policy { policy, line } => (policy.clone(), line),
-        };
-        match line {
-            Some(line) => write!(f, "{head}:{line}"),
-            None => f.write_str(&head),
+            Self::Url { url } => format!("url {}", url.data()),
+            Self::Host { host } => format!("host {}", host.data()),
+            Self::Commit { commit, file, .. } => format!("commit {} {}", commit.data(), file.data()),
+            Self::File { file, .. } => format!("file {}", file.data()),
+            Self::Policy { policy, .. } => format!("policy {}", policy.data()),
         }
     }
 }

@@ -231,7 +231,8 @@ impl Court<'_> {
         let which = format!("a {} answer", answer.status);
         if answer.is_cut() {
             self.verdict.not_seen(Unseen::Partial(format!(
-                "{which} on {place} has {} bytes, of which the first {} were looked through",
+                "{which} on {} has {} bytes, of which the first {} were looked through",
+                place.words().data(),
                 answer.body.length,
                 answer.body.text.len()
             )));

@@ -190,7 +190,7 @@ fn judge_settings(evidence: &Evidence, verdict: &mut Verdict) -> u32 {
                 let finding = Finding::new(mark.what.clone(), place).of_severity(severity).aspect(mark.aspect.clone());
                 verdict.finds(finding);
             }
-            Weight::Note => verdict.notes(format!("{place}: {}", mark.what)),
+            Weight::Note => verdict.notes(format!("{}: {}", place.words().data(), mark.what)),
         }
     }
     for skipped in &found.skipped {

@@ -63,8 +63,25 @@ fn unreachable_broken_and_unmapped_are_no_violation_and_no_pass() {
         (Ending::Exited(1), ""),
         (Ending::Exited(2), "licence expired"),
         (Ending::Signalled(9), "OK"),
+        // The word and the code contradict each other.
+        (Ending::Exited(0), "HTTP CRITICAL: 503 Service Unavailable"),
+        (Ending::Exited(0), "CRITICAL - certificate expired"),
+        (Ending::Exited(0), "DISK WARNING - 4% left"),
+        (Ending::Exited(0), "UNKNOWN"),
+        (Ending::Exited(1), "HTTP OK: 200"),
+        (Ending::Exited(1), "SERVICE STATUS UNKNOWN: no answer"),
     ] {
         assert_eq!(judged(Speaks::Plugin, ending, output).status(), Status::Inconclusive, "{ending:?} {output}");
+    }
+}
+
+#[test]
+fn a_word_that_contradicts_the_code_is_named() {
+    let verdict = judged(Speaks::Plugin, Ending::Exited(0), "HTTP CRITICAL: 503 | time=1s");
+    let why = verdict.unseen()[0].to_string();
+    assert!(why.contains("it says CRITICAL and ends with exit code 0, which `exit` takes for pass"), "{why}");
+    for line in ["HTTP OK: HTTP/1.1 200 OK - 0 CRITICAL in 3 lines", "all is well, nothing CRITICAL", "200 answers"] {
+        assert_eq!(judged(Speaks::Plugin, Ending::Exited(0), line).status(), Status::Pass, "{line}");
     }
 }
 
@@ -84,7 +101,9 @@ fn json_says_what_was_found_and_the_status_follows() {
     ] {
         assert_eq!(ok(output).status(), Status::Inconclusive, "{output}");
     }
-    assert_eq!(judged(Speaks::Json, Ending::Exited(1), r#"{"grounds":["a"]}"#).status(), Status::Inconclusive);
+    let verdict = judged(Speaks::Json, Ending::Exited(2), r#"{"grounds":["a"]}"#);
+    assert_eq!(verdict.status(), Status::Inconclusive);
+    assert!(verdict.unseen()[0].to_string().contains("ended with code 2; one that speaks JSON ends with 0"));
 }
 
 #[test]

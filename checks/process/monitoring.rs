@@ -52,7 +52,8 @@ impl Check for Monitoring {
                 // A rule that stands in a file is loaded nowhere yet: it decides nothing.
                 Ok(found) => {
                     for mark in &found.marks {
-                        verdict.notes(format!("{}: {}", Place::file(mark.file.clone(), mark.line), mark.what));
+                        let place = Place::file(mark.file.clone(), mark.line).words();
+                        verdict.notes(format!("{}: {}", place.data(), mark.what));
                     }
                 }
                 Err(unseen) => verdict.notes(format!("alert rules in the repository: {unseen}")),

@@ -99,18 +99,16 @@ impl SecretsCommitted {
             return;
         }
         for sight in leak.sights.iter().filter(|sight| sight.state.is_shared()) {
-            let what = told(leak, sight);
-            if sight.listed {
-                verdict.notes(format!("covered by an allowlist of the policy's: {what} ({})", place(sight)));
-                continue;
-            }
-            if sight.allowed && self.honour_allowances {
-                verdict.notes(format!("allowed by an inline comment: {what} ({})", place(sight)));
-                continue;
-            }
             // Two secrets of one rule in one file are two findings; a key of this run alone cannot tell them apart.
             let aspect = if persistent { format!("{} {}", leak.rule, leak.fingerprint) } else { leak.rule.clone() };
-            verdict.finds(Finding::new(what, place(sight)).aspect(aspect).of_severity(severity(leak, sight)));
+            let finding = Finding::new(told(leak, sight), place(sight)).aspect(aspect);
+            if sight.listed {
+                verdict.sets_aside("covered by an allowlist of the policy's", finding);
+            } else if sight.allowed && self.honour_allowances {
+                verdict.sets_aside("allowed by an inline comment", finding);
+            } else {
+                verdict.finds(finding.of_severity(severity(leak, sight)));
+            }
         }
     }
 }

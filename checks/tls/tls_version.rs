@@ -225,24 +225,26 @@ impl TlsVersion {
         for line in &matches.lines {
             let Some(oldest) = configuration::oldest(&line.text) else { continue };
             let place = Place::file(&line.path, Some(line.line));
+            let at = place.words();
+            let at = at.data();
             match spoken {
                 Some(spoken) if oldest < self.minimum && spoken < self.minimum => {
                     let what = format!("the configuration allows {oldest}");
                     verdict.finds(Finding::new(what, place).aspect("configured"));
                 }
                 Some(spoken) if oldest < self.minimum => verdict.notes(format!(
-                    "{place} allows {oldest}, and the server accepts nothing before {spoken}: another configuration is \
+                    "{at} allows {oldest}, and the server accepts nothing before {spoken}: another configuration is \
                      deployed, or the TLS library forbids more"
                 )),
                 Some(spoken) if spoken < self.minimum => verdict.notes(format!(
-                    "{place} allows nothing before {oldest}, and the server accepts {spoken}: another configuration is \
+                    "{at} allows nothing before {oldest}, and the server accepts {spoken}: another configuration is \
                      deployed"
                 )),
                 Some(spoken) if spoken < oldest => verdict.notes(format!(
-                    "{place} allows nothing before {oldest}, and the server accepts {spoken}: another configuration is \
+                    "{at} allows nothing before {oldest}, and the server accepts {spoken}: another configuration is \
                      deployed, or it is another server's"
                 )),
-                None if oldest < self.minimum => verdict.notes(format!("{place} allows {oldest}")),
+                None if oldest < self.minimum => verdict.notes(format!("{at} allows {oldest}")),
                 Some(_) | None => {}
             }
         }

@@ -172,7 +172,7 @@ fn compared(runtime: &Runtime, history: &File, policy: &Policy, report: &mut Rep
     match runtime.block_on(crate::history::compare(history, policy, report)) {
         Ok(ledgers) => ledgers,
         Err(failure) => {
-            report.notices.push(format!("what changed since the last run cannot be told: {failure}"));
+            report.notices.push(format!("what changed since the last run cannot be told: {failure}").into());
             Vec::new()
         }
     }

@@ -38,8 +38,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<u8, Error> {
                 })
             })
             .collect();
-        let text = serde_json::to_string_pretty(&list).map_err(Error::json("the list"))?;
-        emit::print(&format!("{text}\n"))?;
+        emit::print(&crate::report::json::pretty(&list).map_err(Error::json("the list"))?)?;
         return Ok(0);
     }
     let width = ALL.iter().map(|module| module.about.id.len()).max().unwrap_or_default();

@@ -105,24 +105,24 @@ pub(super) fn diff(arguments: &DiffArguments) -> Result<u8, Error> {
     let (older, newer, changes, news) = runtime.block_on(async {
         let file = open(&arguments.file).await?;
         let (older, newer) = pair(&file, arguments).await?;
-        let ledgers = file.ledgers(&older.run.id).await.map_err(failed)?;
-        let after = file.ledgers(&newer.run.id).await.map_err(failed)?;
+        let ledgers = file.ledgers(older.run.id.data()).await.map_err(failed)?;
+        let after = file.ledgers(newer.run.id.data()).await.map_err(failed)?;
         let changes = compared(&ledgers, &after, &newer)?;
         // What went together with its rule is told, and is no news to fail for.
         let stands: BTreeSet<&str> =
-            newer.results.iter().flat_map(|result| &result.findings).map(|finding| finding.id.as_str()).collect();
-        let news = changes.iter().any(|change| change.state.is_news() && stands.contains(change.id.as_str()));
+            newer.results.iter().flat_map(|result| &result.findings).map(|finding| finding.id.data()).collect();
+        let news = changes.iter().any(|change| change.state.is_news() && stands.contains(change.id.data()));
         Ok::<_, Error>((older.run.clone(), newer.run.clone(), changes, news))
     })?;
     if arguments.json {
         let text = serde_json::json!({ "older": older, "newer": newer, "changes": changes });
-        emit::print(&format!("{}\n", serde_json::to_string_pretty(&text).map_err(Error::json("the changes"))?))?;
+        emit::print(&crate::report::json::pretty(&text).map_err(Error::json("the changes"))?)?;
     } else {
         let mut text = format!(
             "from run {} ({}) to run {} ({})\n",
-            older.id,
+            older.id.terminal(),
             older.started.format("%Y-%m-%d %H:%M UTC"),
-            newer.id,
+            newer.id.terminal(),
             newer.started.format("%Y-%m-%d %H:%M UTC")
         );
         text.push_str(&shown(&changes, arguments.all));
@@ -178,7 +178,7 @@ async fn pair(file: &File, arguments: &DiffArguments) -> Result<(Report, Report)
     Err(Error::Usage(format!(
         "no complete run of the whole checklist on the same targets under the policy `{}` is older than {}: name two runs",
         terminal(&newer.policy),
-        newer.id
+        terminal(&newer.id)
     )))
 }
 
@@ -201,7 +201,7 @@ fn compared(older: &[(String, Ledger)], newer: &[(String, Ledger)], report: &Rep
         };
         // A key is the target's name, a blank, and its address.
         let named = |target: &&str| key.strip_prefix(*target).is_some_and(|rest| rest.starts_with(' '));
-        let targets = report.results.iter().map(|result| result.target.as_str());
+        let targets = report.results.iter().map(|result| result.target.data());
         let Some(target) = targets.filter(named).max_by_key(|target| target.len()) else { continue };
         changes.extend(ledger.after(report, target).1);
     }
@@ -222,11 +222,11 @@ fn shown(changes: &[Change], all: bool) -> String {
             out,
             "{:<14} {} on {}: {}\n{:15}at {}, since {}",
             change.state.word(),
-            terminal(&change.check),
-            terminal(&change.target),
-            terminal(&change.what),
+            change.check.terminal(),
+            change.target.terminal(),
+            change.what.terminal(),
             "",
-            terminal(&change.place),
+            change.place.terminal(),
             change.since.format("%Y-%m-%d")
         );
     }
@@ -274,7 +274,7 @@ fn list(lines: &[Line]) -> String {
         let _ = writeln!(
             out,
             "{:<16}  {}  {:>4} {:>6} {:>4} {:>6}  {}{marks}{}",
-            line.id,
+            terminal(&line.id),
             line.started.format("%Y-%m-%d %H:%M"),
             line.summary.fail,
             line.summary.inconclusive,

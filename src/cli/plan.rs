@@ -46,8 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
         plans.push(checklist.plan(target, &nothing));
     }
     if arguments.json {
-        let text = serde_json::to_string_pretty(&plans).map_err(Error::json("the plan"))?;
-        emit::print(&format!("{text}\n"))?;
+        emit::print(&crate::report::json::pretty(&plans).map_err(Error::json("the plan"))?)?;
     } else {
         emit::print(&plans.iter().map(render).collect::<String>())?;
     }

@@ -171,7 +171,7 @@ fn said(check: &str, verdict: &Verdict) -> String {
         Status::Fail => verdict
             .findings()
             .iter()
-            .map(|finding| format!("{} at {}", finding.what, finding.place))
+            .map(|finding| format!("{} at {}", finding.what, finding.place.words().terminal()))
             .collect::<Vec<_>>()
             .join("; "),
         Status::Inconclusive => verdict.unseen().iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),

@@ -268,9 +268,9 @@ fn asks_for_a_key(answers: &[Answered]) -> bool {
         && answers.iter().all(|answer| is_denial(answer) || is_for_anybody(&answer.path))
 }
 
-/// A front page, and whether it lives, may be public.
+/// A front page, whether it lives, and how its API is described may be public: none of them uses anything.
 fn is_for_anybody(path: &str) -> bool {
-    matches!(path, "/" | "/health")
+    matches!(path, "/" | "/health" | "/openapi.json" | "/docs")
 }
 
 /// Nothing is there: the answer is the one that a path gets that nobody serves.
@@ -281,12 +281,25 @@ fn is_absent(answer: &Answered, answers: &[Answered]) -> bool {
     if is_denial(control) {
         return false;
     }
+    // A redirect that only takes the last slash away, or adds one, leads to another path than the one that shows use.
+    if is_tidied(answer) {
+        return true;
+    }
     // Servers that know no POST at all answer 405 or 501 to every one of them.
     let missing = |status: u16| matches!(status, 404 | 405 | 410 | 501);
     // A single-page application gives one page for every path, a framework's refusal repeats the path.
     let text = |answer: &Answered| answer.body.replace(answer.path.strip_prefix("POST ").unwrap_or(&answer.path), "");
     (missing(answer.status) && (missing(control.status) || control.status == 200))
         || (answer.status == control.status && text(answer) == text(control))
+}
+
+/// Whether the answer leads to the same path without its last slash, or with one.
+fn is_tidied(answer: &Answered) -> bool {
+    let location = answer.headers.iter().find(|(name, _)| name == "location").map(|(_, value)| value.as_str());
+    let plain = |path: &str| path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_owned();
+    matches!(answer.status, 301..=303 | 307 | 308)
+        && answer.path.starts_with('/')
+        && location.is_some_and(|location| location.starts_with('/') && plain(location) == plain(&answer.path))
 }
 
 /// Whether a recognised product that showed no use asks for a credential: each path that is known of any product must be

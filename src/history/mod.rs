@@ -86,7 +86,7 @@ pub async fn compare(
     let mut baseline: Option<Baseline> = None;
     let (mut changes, mut ledgers) = (Vec::new(), Vec::new());
     for target in &policy.targets {
-        let scope = Scope { target, policy: &report.policy.name, trusted: report.policy.trusted };
+        let scope = Scope { target, policy: report.policy.name.data(), trusted: report.policy.trusted };
         let before = store.baseline(&scope).await?;
         let ledger = match before {
             Some((of, ledger)) => {
@@ -101,7 +101,7 @@ pub async fn compare(
         changes.extend(changed);
         ledgers.push((key(target), next));
     }
-    let (name, trusted) = (report.policy.name.clone(), report.policy.trusted);
+    let (name, trusted) = (report.policy.name.data().to_owned(), report.policy.trusted);
     let mut targets: Vec<String> = policy.targets.iter().map(key).collect();
     targets.sort();
     let mut trend: Vec<Point> = store
@@ -110,7 +110,7 @@ pub async fn compare(
         .into_iter()
         .filter(|line| line.belongs(&name, &targets, trusted))
         .take(TREND - 1)
-        .map(|line| Point { run: line.id, started: line.started, boxes: line.boxes })
+        .map(|line| Point { run: line.id.into(), started: line.started, boxes: line.boxes })
         .collect();
     trend.reverse();
     report.compared(baseline, changes, trend);

@@ -106,15 +106,15 @@ impl File {
             "INSERT OR REPLACE INTO run (id, started, finished, complete, scheduled, trusted, policy, report, name, boxes, \
              whole, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
-        .bind(&report.run.id)
+        .bind(report.run.id.data())
         .bind(report.run.started.timestamp_millis())
         .bind(report.run.finished.timestamp_millis())
         .bind(report.run.complete)
         .bind(report.run.scheduled)
         .bind(report.policy.trusted)
-        .bind(&report.policy.sha256)
+        .bind(report.policy.sha256.data())
         .bind(text(serde_json::to_string(report))?)
-        .bind(&report.policy.name)
+        .bind(report.policy.name.data())
         .bind(drift::boxes(report))
         .bind(is_whole(report))
         .bind(text(serde_json::to_string(&report.summary))?)
@@ -129,10 +129,10 @@ impl File {
                 .results
                 .iter()
                 .filter(|result| result.target == record.target)
-                .map(|result| (result.check.as_str(), result.status))
+                .map(|result| (result.check.data(), result.status))
                 .collect();
             sqlx::query("INSERT OR REPLACE INTO seen (run, target, facts, statuses, ledger) VALUES (?, ?, ?, ?, ?)")
-                .bind(&report.run.id)
+                .bind(report.run.id.data())
                 .bind(key(target))
                 .bind(text(serde_json::to_string(&facts::facts(record, &recording.policy.rotations)))?)
                 .bind(text(serde_json::to_string(&statuses))?)
@@ -166,7 +166,7 @@ impl File {
         // A run of an older version left none.
         let Some(ledger) = ledger.filter(|text| !text.is_empty()) else { return Ok(None) };
         let ledger = serde_json::from_str(ledger).map_err(|source| self.unreadable(source))?;
-        Ok(Some((Baseline { run: row.get("id"), started: time(row.get("started")) }, ledger)))
+        Ok(Some((Baseline { run: row.get::<String, _>("id").into(), started: time(row.get("started")) }, ledger)))
     }
 
     async fn newest(&self, most: u32) -> Result<Vec<Line>, Failure> {
@@ -271,8 +271,7 @@ fn is_whole(report: &Report) -> bool {
     let judged = |check: &str, target: &str| {
         report.results.iter().any(|result| result.check == check && result.target == target)
     };
-    let targets: std::collections::BTreeSet<&str> =
-        report.results.iter().map(|result| result.target.as_str()).collect();
+    let targets: std::collections::BTreeSet<&str> = report.results.iter().map(|result| result.target.data()).collect();
     !targets.is_empty() && targets.iter().all(|target| ALL.iter().all(|module| judged(module.about.id, target)))
 }
 

@@ -53,6 +53,17 @@ pub enum Meaning {
     Inconclusive,
 }
 
+impl Meaning {
+    /// As the policy writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
 pub const KEYS: [&str; 14] = [
     "id",
     "title",

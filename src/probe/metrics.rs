@@ -86,9 +86,10 @@ impl Watching<'_> {
         let sender = Sender { world: self.world, target: self.target, ask: self.account };
         let first = (self.ask.method.clone(), self.ask.path.clone());
         let doors = || std::iter::once(&first).chain(&self.ask.instead);
-        let tries = [Credential::Wrong, Credential::None]
+        let tries: Vec<_> = [Credential::Wrong, Credential::None]
             .into_iter()
-            .flat_map(|with| doors().map(move |door| (door, with.clone())));
+            .flat_map(|with| doors().map(move |door| (door, with.clone())))
+            .collect();
         for ((method, path), with) in tries {
             for nth in 0..self.ask.attempts {
                 match sender.send(&attempt(method, path, with.clone()).again(nth)).await {

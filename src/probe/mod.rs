@@ -169,7 +169,15 @@ impl World {
         let sink = Sink::default();
         let mut stop = self.stop.clone();
         let ending = tokio::select! {
-            () = Box::pin(self.dispatch(target, &round, &sink)) => Unseen::Bug("no probe answered".into()),
+            slow = Box::pin(self.dispatch(target, &round, &sink)) => {
+                let mut answered = sink.take();
+                for ask in round.asks.into_keys() {
+                    if !answered.left_over.contains(&ask) {
+                        answered.answers.entry(ask).or_insert_with_key(|ask| Err(unanswered(ask, &slow)));
+                    }
+                }
+                return answered;
+            }
             () = tokio::time::sleep_until(self.deadline.into()) => {
                 self.cut_short.store(true, Ordering::Relaxed);
                 Unseen::OverBudget("the time of the audit (--max-time) was up".into())
@@ -188,8 +196,18 @@ impl World {
         answered
     }
 
-    /// One line per family of probes: they run side by side, and a family that panics takes no other with it.
-    async fn dispatch(&self, target: &Target, round: &Round, sink: &Sink) {
+    /// How long one family of probes may take in this round. What a slow one would take beyond that is kept for the
+    /// questions of later rounds, whose checks it must not starve; after the last round nobody waits.
+    fn share(&self, round: &Round) -> Duration {
+        let left = self.time_left();
+        // Beyond the end of the audit, which is told by its own name.
+        if round.last { left.saturating_mul(2) } else { left / SHARE.1 * SHARE.0 }
+    }
+
+    /// One line per family of probes: they run side by side, and a family that panics or takes too long takes no other
+    /// with it. Gives those that ran out of their own time.
+    async fn dispatch(&self, target: &Target, round: &Round, sink: &Sink) -> Slow {
+        let own = self.share(round);
         let asks: &BTreeSet<Ask> = &round.asks.keys().cloned().collect();
         let requests = round.asks.iter().filter_map(|(ask, free)| match ask {
             Ask::Http(request) => Some((request.clone(), *free)),
@@ -209,26 +227,95 @@ impl World {
         let watches = pick(asks, |ask| if let Ask::Watch(ask) = ask { Some(ask) } else { None });
         let manifests = pick(asks, |ask| if let Ask::Manifests(ask) = ask { Some(ask) } else { None });
         let programs = pick(asks, |ask| if let Ask::Exec(ask) = ask { Some(ask) } else { None });
-        tokio::join!(
-            guard(http::measure(self, target, bursts, sink)),
-            guard(http::answer(self, target, requests, sink)),
-            guard(api::answer(self, target, descriptions, sink)),
-            guard(history::answer(self, target, earlier, sink)),
-            guard(mcp::answer(self, target, conversations, sink)),
-            guard(tls::answer(self, target, asks, sink)),
-            guard(revocation::answer(self, target, revocations, sink)),
-            guard(repo::answer(self, target, repo::Asks::of(asks), sink)),
-            guard(services::answer(self, target, services, sink)),
-            guard(doors::answer(self, target, doors, sink)),
-            guard(sockets::answer(self, sockets, sink)),
-            guard(token::answer(self, target, tokens, sink)),
-            guard(logs::answer(self, target, canaries, sink)),
-            guard(metrics::answer(self, target, watches, sink)),
-            guard(manifests::answer(target, manifests, sink)),
-            guard(exec::answer(self, target, programs, sink)),
+        let families: [(Family, Probing<'_>); 16] = [
+            (Family::Limit, Box::pin(http::measure(self, target, bursts, sink))),
+            (Family::Http, Box::pin(http::answer(self, target, requests, sink))),
+            (Family::Api, Box::pin(api::answer(self, target, descriptions, sink))),
+            (Family::History, Box::pin(history::answer(self, target, earlier, sink))),
+            (Family::Mcp, Box::pin(mcp::answer(self, target, conversations, sink))),
+            (Family::Tls, Box::pin(tls::answer(self, target, asks, sink))),
+            (Family::Revocation, Box::pin(revocation::answer(self, target, revocations, sink))),
+            (Family::Repository, Box::pin(repo::answer(self, target, repo::Asks::of(asks), own, sink))),
+            (Family::Services, Box::pin(services::answer(self, target, services, sink))),
+            (Family::Addresses, Box::pin(doors::answer(self, target, doors, sink))),
+            (Family::Sockets, Box::pin(sockets::answer(self, sockets, sink))),
+            (Family::Token, Box::pin(token::answer(self, target, tokens, sink))),
+            (Family::Logs, Box::pin(logs::answer(self, target, canaries, sink))),
+            (Family::Metrics, Box::pin(metrics::answer(self, target, watches, sink))),
+            (Family::Manifests, Box::pin(manifests::answer(target, manifests, sink))),
+            (Family::Programs, Box::pin(exec::answer(self, target, programs, sink))),
             // one line per family
-        );
+        ];
+        let ended = families.into_iter().map(|(family, probing)| guard(family, own, probing));
+        Slow { families: futures_util::future::join_all(ended).await.into_iter().flatten().collect(), own }
     }
+}
+
+/// What a family may take of the time that is left, where more rounds may follow: three quarters.
+const SHARE: (u32, u32) = (3, 4);
+
+type Probing<'a> = std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// What is asked in one way, and so may be slow in one way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Family {
+    Limit,
+    Http,
+    Api,
+    History,
+    Mcp,
+    Tls,
+    Revocation,
+    Repository,
+    Services,
+    Addresses,
+    Sockets,
+    Token,
+    Logs,
+    Metrics,
+    Manifests,
+    Programs,
+}
+
+impl Family {
+    fn of(ask: &Ask) -> Self {
+        match ask {
+            Ask::Burst(_) => Self::Limit,
+            Ask::Http(_) => Self::Http,
+            Ask::Api(_) => Self::Api,
+            Ask::Earlier(_) => Self::History,
+            Ask::Mcp(_) => Self::Mcp,
+            Ask::Hello(_) | Ask::Suites(_) | Ask::Chain(_) => Self::Tls,
+            Ask::Revocation(_) => Self::Revocation,
+            Ask::Scope(_) | Ask::Secrets(_) | Ask::EnvFiles(_) | Ask::Ignored(_) | Ask::Lines(_) => Self::Repository,
+            Ask::Services(_) => Self::Services,
+            Ask::Addresses(_) => Self::Addresses,
+            Ask::Sockets(_) => Self::Sockets,
+            Ask::Token(_) => Self::Token,
+            Ask::Canary(_) => Self::Logs,
+            Ask::Watch(_) => Self::Metrics,
+            Ask::Manifests(_) => Self::Manifests,
+            Ask::Exec(_) => Self::Programs,
+        }
+    }
+}
+
+/// The families that ran out of their own time in a round, and how much that was.
+struct Slow {
+    families: Vec<Family>,
+    own: Duration,
+}
+
+/// Why a round left a question without an answer.
+fn unanswered(ask: &Ask, slow: &Slow) -> Unseen {
+    if slow.families.contains(&Family::of(ask)) {
+        return Unseen::OverBudget(format!(
+            "it ran out of its own time ({:.1} s, three quarters of what was left): the rest is for the other questions; \
+             raise --max-time",
+            slow.own.as_secs_f64()
+        ));
+    }
+    Unseen::Bug("no probe answered".into())
 }
 
 /// The asks of one kind.
@@ -236,9 +323,13 @@ fn pick<T: Clone>(asks: &BTreeSet<Ask>, of: impl Fn(&Ask) -> Option<&T>) -> Vec<
     asks.iter().filter_map(of).cloned().collect()
 }
 
-async fn guard(probing: impl Future<Output = ()>) {
-    // A panic leaves the family's asks without an answer, and `answer` turns that into `Unseen::Bug`.
-    let _ = AssertUnwindSafe(probing).catch_unwind().await;
+/// The family, if it ran out of its time.
+async fn guard(family: Family, own: Duration, probing: Probing<'_>) -> Option<Family> {
+    // A panic leaves the family's asks without an answer, and `unanswered` turns that into `Unseen::Bug`.
+    match tokio::time::timeout(own, AssertUnwindSafe(probing).catch_unwind()).await {
+        Ok(Ok(()) | Err(_)) => None,
+        Err(_) => Some(family),
+    }
 }
 
 /// The asks of one round, each with what it leaves free.
@@ -290,3 +381,6 @@ impl Sink {
         self.0.lock().map(|mut answered| std::mem::take(&mut *answered)).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use super::checklist::{BOXES, STATEMENTS};
+use super::untrusted::{Untrusted, words};
 use super::{
     BoxLine, Coverage, FindingLine, PolicyLine, Report, ResultLine, RunLine, StatementLine, Summary, Tool, exception,
 };
@@ -23,7 +24,7 @@ impl Report {
     pub fn of(policy: &Policy, recording: &Recording, judged: &[Judged]) -> Self {
         let mut results: Vec<ResultLine> = judged.iter().map(|judged| result(judged, policy, recording)).collect();
         tell_apart(&mut results);
-        let mut notices = policy.source.withheld.clone();
+        let mut notices: Vec<Untrusted> = policy.source.withheld.iter().map(Untrusted::from).collect();
         if !policy.source.trusted {
             notices.insert(0, "the policy was found, not named by --policy: it is not trusted".into());
         }
@@ -31,21 +32,21 @@ impl Report {
         let run = &recording.run;
         Self {
             version: Self::VERSION,
-            tool: Tool { name: recording.tool.name.clone(), version: recording.tool.version.clone() },
+            tool: Tool { name: recording.tool.name.as_str().into(), version: recording.tool.version.as_str().into() },
             policy: PolicyLine {
-                name: policy.name.clone(),
-                file: policy.source.file.clone(),
-                sha256: policy.sha256.clone(),
+                name: policy.name.as_str().into(),
+                file: policy.source.file.as_str().into(),
+                sha256: policy.sha256.as_str().into(),
                 trusted: policy.source.trusted,
             },
             run: RunLine {
-                id: run.id.clone(),
+                id: run.id.as_str().into(),
                 started: run.taken_at,
                 finished: run.finished,
                 complete: run.complete,
                 scheduled: run.scheduled,
-                vantage: run.vantage.clone(),
-                authorised: run.authorised.clone(),
+                vantage: run.vantage.as_str().into(),
+                authorised: run.authorised.as_deref().map(Untrusted::from),
             },
             summary: summary(&results),
             boxes: BOXES
@@ -54,7 +55,7 @@ impl Report {
                     number: tick.number,
                     text: tick.text.into(),
                     status: sum(tick.checks, &results),
-                    checks: tick.checks.iter().map(ToString::to_string).collect(),
+                    checks: tick.checks.iter().copied().map(Untrusted::from).collect(),
                 })
                 .collect(),
             statements: STATEMENTS
@@ -71,7 +72,7 @@ impl Report {
                         id: statement.id.into(),
                         text: statement.text.into(),
                         status: sum(&checks, &results),
-                        checks: checks.into_iter().map(str::to_owned).collect(),
+                        checks: checks.into_iter().map(Untrusted::from).collect(),
                     }
                 })
                 .collect(),
@@ -119,18 +120,18 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
         .findings()
         .iter()
         .map(|finding| FindingLine {
-            what: finding.what.clone(),
+            what: finding.what.as_str().into(),
             severity: finding.severity.unwrap_or(about.severity),
             place: finding.place.clone(),
-            id: identity(about.id, &target.name, finding),
+            id: identity(about.id, &target.name, finding).into(),
             waived: false,
             waiver: None,
             standing: None,
         })
         .collect();
-    let mut notes = verdict.all_notes().to_vec();
-    notes.extend(verdict.why_not_applicable().map(str::to_owned));
-    let mut unseen: Vec<String> = verdict.unseen().iter().map(ToString::to_string).collect();
+    let mut notes: Vec<Untrusted> = verdict.all_notes().iter().map(Untrusted::from).collect();
+    notes.extend(verdict.why_not_applicable().map(Untrusted::from));
+    let mut unseen: Vec<Untrusted> = verdict.unseen().iter().map(|unseen| unseen.to_string().into()).collect();
     if verdict.status() == Status::Inconclusive && unseen.is_empty() {
         unseen.push("nothing was observed that would decide it".into());
     }
@@ -146,23 +147,24 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
                 .into_iter()
                 .filter(|ask| known.contains(ask))
                 .collect();
-            asked.iter().take(EVIDENCE).map(ToString::to_string).collect()
+            asked.iter().take(EVIDENCE).map(|ask| ask.to_string().into()).collect()
         })
         .unwrap_or_default();
     let severity: Severity = findings.iter().map(|finding| finding.severity).max().unwrap_or(about.severity);
     ResultLine {
         check: about.id.into(),
         title: about.title.into(),
-        target: target.name.clone(),
+        target: target.name.as_str().into(),
         status: verdict.status(),
         severity,
-        statements: about.statements.iter().map(ToString::to_string).collect(),
-        grounds: verdict.grounds().to_vec(),
+        statements: about.statements.iter().copied().map(Untrusted::from).collect(),
+        grounds: verdict.grounds().iter().map(Untrusted::from).collect(),
         unseen,
         notes,
         findings,
+        set_aside: verdict.set_aside().iter().map(|of| identity(about.id, &target.name, of).into()).collect(),
         remediation: about.remediation.into(),
-        references: about.references.iter().map(ToString::to_string).collect(),
+        references: about.references.iter().copied().map(Untrusted::from).collect(),
         waiver: None,
         attestation: None,
         evidence,
@@ -173,10 +175,11 @@ fn result(judged: &Judged, policy: &Policy, recording: &Recording) -> ResultLine
 
 /// What is looked at. Where it lies, how it is reached and who allowed it change nothing of that.
 fn scope(target: &Target) -> String {
-    let repository = target.repository.is_some();
+    // Allowlists of one's own take things out of sight, too.
+    let repository = target.repository.as_ref().map(|of| (of.extent, of.gitleaks.is_some()));
     let seen = match &target.deployment {
         Some(of) => serde_json::json!({
-            "endpoints": of.endpoints, "openapi": of.openapi, "origins": of.origins, "hosts": of.hosts, "tools": of.tools,
+            "roots": [of.ca.is_some(), of.system_roots], "endpoints": of.endpoints, "openapi": of.openapi, "origins": of.origins, "hosts": of.hosts, "tools": of.tools,
             "logs": of.logs, "monitoring": of.monitoring, "pins": of.pins, "never": of.never, "costly": of.costly,
         }),
         None => serde_json::Value::Null,
@@ -192,12 +195,12 @@ fn short(digest: &[u8]) -> String {
 
 /// Two findings of one kind in one place are two: the later ones are numbered, in the order in which the check found them.
 fn tell_apart(results: &mut [ResultLine]) {
-    let mut known: std::collections::HashMap<String, u32> = std::collections::HashMap::new();
+    let mut known: std::collections::HashMap<Untrusted, u32> = std::collections::HashMap::new();
     for finding in results.iter_mut().flat_map(|result| &mut result.findings) {
         let count = known.entry(finding.id.clone()).or_default();
         *count += 1;
         if *count > 1 {
-            finding.id = format!("{}-{count}", finding.id);
+            finding.id = words!("{}-{}", finding.id, count);
         }
     }
 }
@@ -237,7 +240,7 @@ fn coverage(policy: &Policy, recording: &Recording) -> Coverage {
                 Recorded::Seen(seen) => count(seen, &mut coverage),
                 Recorded::Shared(_) => {}
                 Recorded::Unseen(unseen) => {
-                    coverage.skipped.push(format!("{}: {}: {unseen}", target.name, observation.ask));
+                    coverage.skipped.push(words!("{}: {}: {}", target.name, observation.ask, unseen));
                 }
             }
             if let (Ask::Http(request), Recorded::Seen(_) | Recorded::Shared(_)) =

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::checklist::BOXES;
-use super::escape;
-use super::{Report, ResultLine};
+use super::untrusted::{Untrusted, words};
+use super::{FindingLine, Report, ResultLine, WaiverLine};
 use crate::check::Status;
 use crate::policy::import::{self, document::Tick};
 
@@ -15,15 +15,27 @@ const LONGEST: usize = 400;
 /// The document that the policy names, or the ten boxes where it names none or none could be read. Nothing of the
 /// document changes but its boxes and the lines beneath them.
 pub fn render(report: &Report) -> String {
+    let mut text = given_back(report);
+    let told = told(report);
+    if !told.is_empty() {
+        let gap = if text.ends_with('\n') { "\n" } else { "\n\n" };
+        let _ = writeln!(text, "{gap}## About this audit\n\n- {}", told.join("\n- "));
+    }
+    text
+}
+
+fn given_back(report: &Report) -> String {
     let Some(document) = &report.document else { return ten_boxes(report, None) };
     let Some(source) = &document.text else {
         let why = document.unread.as_deref().unwrap_or("it has no text");
-        return ten_boxes(report, Some(&format!("{} could not be read: {why}", document.file)));
+        return ten_boxes(report, Some(&words!("{} could not be read: {}", document.file, why)));
     };
     let mut edits: Vec<Edit> = Vec::new();
     for (tick, _, text, recognised) in import::import(source).boxes() {
-        let checks: Vec<&str> = match document.boxes.iter().find(|known| known.text == text) {
-            Some(known) => known.checks.iter().map(String::as_str).collect(),
+        // Of boxes with the same words, each waits for the checks of all.
+        let mut named = document.boxes.iter().filter(|known| known.text == text).peekable();
+        let checks: Vec<&str> = match named.peek() {
+            Some(_) => named.flat_map(|known| &known.checks).map(String::as_str).collect(),
             None => recognised,
         };
         edits.extend(beneath(report, source, tick, &checks));
@@ -33,7 +45,7 @@ pub fn render(report: &Report) -> String {
         let gap = if source.ends_with('\n') { "\n" } else { "\n\n" };
         return format!(
             "{source}{gap}{}",
-            ten_boxes(report, Some(&format!("{} has no checkboxes of its own", document.file)))
+            ten_boxes(report, Some(&words!("{} has no checkboxes of its own", document.file)))
         );
     }
     edits.sort_by_key(|edit| edit.at);
@@ -113,7 +125,7 @@ fn lines(report: &Report, checks: &[&str], was_ticked: bool) -> Vec<String> {
     for check in checks {
         let results: Vec<&ResultLine> = report.results.iter().filter(|result| result.check == *check).collect();
         if results.is_empty() {
-            lines.push(format!("**not seen** {}: not part of this audit", shown(check)));
+            lines.push(format!("**not seen** {}: not part of this audit", shown(&(*check).into())));
         }
         lines.extend(results.into_iter().map(line));
     }
@@ -122,49 +134,69 @@ fn lines(report: &Report, checks: &[&str], was_ticked: bool) -> Vec<String> {
 
 /// One check on one target: how it stands, and on what grounds.
 fn line(result: &ResultLine) -> String {
-    let findings =
-        || result.findings.iter().map(|finding| format!("{} ({})", finding.what, finding.place)).collect::<Vec<_>>();
-    let (word, mut reasons) = match result.status {
+    let (word, reasons) = match result.status {
         Status::Pass if result.attestation.is_some() => ("attested", result.grounds.clone()),
         Status::Pass => ("holds", result.grounds.clone()),
-        Status::Fail => ("fails", findings()),
-        Status::Inconclusive => ("not seen", result.unseen.clone()),
+        Status::Fail => ("fails", findings(result)),
+        Status::Inconclusive => {
+            let borne = result.findings.iter().filter(|finding| finding.waived).map(|finding| found(result, finding));
+            ("not seen", result.unseen.iter().cloned().chain(borne).collect())
+        }
         Status::NotApplicable => ("does not apply", result.notes.clone()),
-        Status::Waived => ("waived", findings()),
+        // Who bears it stands first, and by each finding that it covers.
+        Status::Waived => {
+            let waivers = result.waivers();
+            let borne = waivers.iter().map(|(waiver, _)| borne(waiver));
+            let what: Vec<Untrusted> = if result.findings.is_empty() {
+                result.unseen.iter().map(|unseen| words!("not seen: {}", unseen)).collect()
+            } else {
+                findings(result)
+            };
+            ("waived", borne.chain(what).collect())
+        }
     };
-    if let (Status::Waived, Some(waiver)) = (result.status, &result.waiver) {
-        reasons.insert(0, format!("until {} by {}: {}", waiver.until, waiver.owner, waiver.reason));
-    }
     let more = reasons.len().saturating_sub(REASONS);
-    let mut text = reasons.iter().take(REASONS).map(|reason| shown(reason)).collect::<Vec<_>>().join("; ");
+    let mut text = reasons.iter().take(REASONS).map(shown).collect::<Vec<_>>().join("; ");
     if more > 0 {
         let _ = write!(text, "; and {more} more");
     }
     format!("**{word}** {} on {}: {text}", shown(&result.check), shown(&result.target))
 }
 
-/// Text of the audited system inside a Markdown document: shown, and never markup.
-fn shown(text: &str) -> String {
-    let text = escape::bounded(&escape::terminal(text), LONGEST);
-    let next = text.chars().skip(1).map(Some).chain([None]);
-    text.chars().zip(next).fold(String::with_capacity(text.len()), |mut shown, (character, next)| {
-        match character {
-            '<' => shown.push_str("&lt;"),
-            '&' => shown.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '#' | '@' => {
-                shown.push('\\');
-                shown.push(character);
-            }
-            character => shown.push(character),
-        }
-        if escape::refers(character, next) {
-            shown.push_str(escape::SPLIT);
-        }
-        shown
-    })
+/// What stands first, what is borne after it and marked as such.
+fn findings(result: &ResultLine) -> Vec<Untrusted> {
+    let (borne, open): (Vec<&FindingLine>, Vec<&FindingLine>) =
+        result.findings.iter().partition(|finding| finding.waived);
+    open.into_iter().chain(borne).map(|finding| found(result, finding)).collect()
 }
 
-fn ten_boxes(report: &Report, why: Option<&str>) -> String {
+fn found(result: &ResultLine, finding: &FindingLine) -> Untrusted {
+    let text = words!("{} ({})", finding.what, finding.place);
+    let waiver = finding.waiver.as_ref().or(result.waiver.as_ref());
+    match (finding.waived, waiver) {
+        (false, _) => text,
+        // The waiver of the whole item stands before its findings already.
+        (true, Some(_)) if result.status == Status::Waived && result.waivers().len() == 1 => text,
+        (true, Some(waiver)) => words!("{}, {}", text, borne(waiver)),
+        (true, None) => words!("{}, waived", text),
+    }
+}
+
+fn borne(waiver: &WaiverLine) -> Untrusted {
+    words!("waived by {} until {}: {}", waiver.owner, waiver.until, waiver.reason)
+}
+
+/// What whoever reads the ticks must know of the whole run: it stands behind the document, whose text stays as it is.
+fn told(report: &Report) -> Vec<String> {
+    let cut = (!report.run.complete).then(|| "**the run was cut short**: it decides nothing as a whole".to_owned());
+    cut.into_iter().chain(report.notices.iter().map(shown)).collect()
+}
+
+fn shown(text: &Untrusted) -> String {
+    text.bounded(LONGEST).document()
+}
+
+fn ten_boxes(report: &Report, why: Option<&Untrusted>) -> String {
     let mut text = String::from("## Security Checklist\n\n");
     if let Some(why) = why {
         let _ = write!(text, "{}; these are the ten boxes of the built-in policy.\n\n", shown(why));
@@ -185,7 +217,7 @@ mod tests {
     use crate::policy::document::{Document, TickedBy};
     use crate::report::sample;
 
-    fn given_back(source: &str, boxes: &[(&str, &[&str])]) -> String {
+    fn filled_in(source: &str, boxes: &[(&str, &[&str])]) -> String {
         let mut report = sample::report();
         report.document = Some(Document {
             file: "SECURITY.md".into(),
@@ -214,12 +246,12 @@ mod tests {
             ("origins", &["cors-origins"]),
         ];
         assert_eq!(
-            given_back(source, boxes),
+            filled_in(source, boxes),
             "# T\r\n\r\ntext  \r\n\r\n* [x] versions\r\n  - **holds** tls-version on production: TLS 1.1 refused by an alert, 1.3 accepted\r\n\
              * [ ] limit\r\n  - **fails** rate-limit on production: 34 requests accepted in 60 s, and 30 are allowed (https://mcp.example.test/api/items?page=1&amp;with=a-rather-long-query-that-has-to-be-broken-somewhere)\r\n  - **holds** tls-version on production: TLS 1.1 refused by an alert, 1.3 accepted\r\n\
              * [ ] chain\r\n  - **not seen** certificate-trust on production: timed out: no ServerHello in 5 s\r\n\
              * [ ] tea\r\n  - no check judges this: it is for a person to say; it was ticked by hand, and an audit ticks only what it saw\r\n\
-             * [ ] origins\r\n  - **waived** cors-origins on production: until 2027-01-31 by platform: old widget, ticket SEC-12; a hostile origin is granted (https://mcp.example.test/mcp)\r\n"
+             * [ ] origins\r\n  - **waived** cors-origins on production: waived by platform until 2027-01-31: old widget, ticket SEC-12; a hostile origin is granted (https://mcp.example.test/mcp)\r\n"
         );
     }
 
@@ -228,7 +260,7 @@ mod tests {
         let source = "> - [ ] outer\n>   text\n>   - [ ] inner\n\n1. [ ] last";
         let boxes: &[(&str, &[&str])] =
             &[("outer text", &["tls-version"]), ("inner", &["tls-version"]), ("last", &["tls-version"])];
-        let text = given_back(source, boxes);
+        let text = filled_in(source, boxes);
         let line = "**holds** tls-version on production: TLS 1.1 refused by an alert, 1.3 accepted";
         assert_eq!(
             text,
@@ -240,11 +272,46 @@ mod tests {
 
     #[test]
     fn a_check_that_did_not_run_ticks_nothing() {
-        let text = given_back("- [x] a\n", &[("a", &["tls-version", "gitignore"])]);
+        let text = filled_in("- [x] a\n", &[("a", &["tls-version", "gitignore"])]);
         assert!(
             text.starts_with("- [ ] a\n") && text.contains("**not seen** gitignore: not part of this audit"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_is_waived_is_marked_and_stands_behind_what_is_not() {
+        let mut report = sample::report();
+        let waiver = report.results[2].waiver.clone();
+        let mut borne = report.results[0].findings[0].clone();
+        (borne.what, borne.waived, borne.waiver) = ("36 at /b".into(), true, waiver);
+        report.results[0].findings.insert(0, borne);
+        report.results[1].findings = vec![report.results[2].findings[0].clone()];
+        let text = render(&report);
+        let limit = text.lines().find(|line| line.contains("**fails** rate-limit")).unwrap();
+        assert!(text.contains("- [ ] Rate limiting"), "{text}");
+        assert!(limit.contains("on production: 34 requests accepted"), "{limit}");
+        assert!(limit.ends_with(", waived by platform until 2027-01-31: old widget, ticket SEC-12"), "{limit}");
+        let chain = text.lines().find(|line| line.contains("**not seen** certificate-trust")).unwrap();
+        assert!(chain.ends_with("a hostile origin is granted (https://mcp.example.test/mcp), waived"), "{chain}");
+    }
+
+    #[test]
+    fn boxes_with_the_same_words_each_wait_for_the_checks_of_all() {
+        let boxes: &[(&str, &[&str])] = &[("done", &["tls-version"]), ("done", &["rate-limit"])];
+        let text = filled_in("## A\n\n- [ ] done\n\n## B\n\n- [x] done\n", boxes);
+        assert_eq!((text.matches("[x]").count(), text.matches("[ ]").count()), (0, 2), "{text}");
+    }
+
+    #[test]
+    fn whoever_reads_the_ticks_hears_what_the_run_was_worth() {
+        let mut report = sample::report();
+        report.run.complete = false;
+        report.notices = vec!["the policy was found, not named by --policy: it is not <trusted>".into()];
+        let text = render(&report);
+        let end = "\n## About this audit\n\n- **the run was cut short**: it decides nothing as a whole\n- the policy was found, \
+                   not named by --policy: it is not &lt;trusted>\n";
+        assert!(text.ends_with(end), "{text}");
     }
 
     #[test]
@@ -255,6 +322,6 @@ mod tests {
         report.document =
             Some(Document { file: "S.md".into(), text: None, unread: Some("gone".into()), boxes: Vec::new() });
         assert!(render(&report).contains("S.md could not be read: gone"));
-        assert!(given_back("# T\n", &[]).starts_with("# T\n\n## Security Checklist"));
+        assert!(filled_in("# T\n", &[]).starts_with("# T\n\n## Security Checklist"));
     }
 }

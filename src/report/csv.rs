@@ -1,6 +1,6 @@
 //! The report as CSV (RFC 4180), a line a finding; a result without findings has one line of its own.
 
-use super::escape::csv;
+use super::untrusted::Untrusted;
 use super::{FindingLine, Report, ResultLine};
 use crate::check::Status;
 
@@ -22,7 +22,7 @@ const COLUMNS: [&str; 14] = [
 ];
 
 pub fn render(report: &Report) -> String {
-    let mut out = line(&COLUMNS.map(str::to_owned));
+    let mut out = line(&COLUMNS.map(Untrusted::from));
     for result in &report.results {
         if result.findings.is_empty() {
             out.push_str(&line(&row(result, None)));
@@ -34,7 +34,7 @@ pub fn render(report: &Report) -> String {
     out
 }
 
-fn row(result: &ResultLine, finding: Option<&FindingLine>) -> [String; 14] {
+fn row(result: &ResultLine, finding: Option<&FindingLine>) -> [Untrusted; 14] {
     let standing = finding.and_then(|finding| finding.standing.as_ref());
     let waiver = match finding {
         Some(finding) if finding.waived => finding.waiver.as_ref().or(result.waiver.as_ref()),
@@ -46,31 +46,31 @@ fn row(result: &ResultLine, finding: Option<&FindingLine>) -> [String; 14] {
         Some(_) | None => result.status,
     };
     let detail = match result.status {
-        Status::Pass => result.grounds.join("; "),
-        Status::Inconclusive => result.unseen.join("; "),
+        Status::Pass => Untrusted::joined(&result.grounds, "; "),
+        Status::Inconclusive => Untrusted::joined(&result.unseen, "; "),
         Status::Fail | Status::Waived => waiver.map(|waiver| waiver.reason.clone()).unwrap_or_default(),
-        Status::NotApplicable => result.notes.join("; "),
+        Status::NotApplicable => Untrusted::joined(&result.notes, "; "),
     };
     [
         result.target.clone(),
         result.check.clone(),
         result.title.clone(),
-        word(status).to_owned(),
-        finding.map_or(result.severity, |finding| finding.severity).to_string(),
+        word(status).into(),
+        finding.map_or(result.severity, |finding| finding.severity).to_string().into(),
         finding.map(|finding| finding.what.clone()).unwrap_or_default(),
-        finding.map(|finding| finding.place.to_string()).unwrap_or_default(),
+        finding.map(|finding| finding.place.words()).unwrap_or_default(),
         finding.map(|finding| finding.id.clone()).unwrap_or_default(),
-        standing.map(|standing| standing.state.word().to_owned()).unwrap_or_default(),
-        standing.map(|standing| standing.since.format("%Y-%m-%d").to_string()).unwrap_or_default(),
+        standing.map(|standing| Untrusted::from(standing.state.word())).unwrap_or_default(),
+        standing.map(|standing| Untrusted::from(standing.since.format("%Y-%m-%d").to_string())).unwrap_or_default(),
         detail,
         waiver.map(|waiver| waiver.owner.clone()).unwrap_or_default(),
-        waiver.map(|waiver| waiver.until.to_string()).unwrap_or_default(),
+        waiver.map(|waiver| Untrusted::from(waiver.until.to_string())).unwrap_or_default(),
         result.remediation.clone(),
     ]
 }
 
-fn line(cells: &[String]) -> String {
-    let cells: Vec<String> = cells.iter().map(|cell| csv(cell)).collect();
+fn line(cells: &[Untrusted]) -> String {
+    let cells: Vec<String> = cells.iter().map(Untrusted::csv).collect();
     format!("{}\r\n", cells.join(","))
 }
 

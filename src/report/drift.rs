@@ -10,8 +10,9 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::untrusted::Untrusted;
 use super::{FindingLine, Report, ResultLine};
-use crate::check::Status;
+use crate::check::{Severity, Status};
 
 /// How a finding stands against the runs before.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
@@ -20,10 +21,12 @@ pub enum State {
     New,
     /// It was fixed once, and is back.
     Reopened,
+    /// It stands as it did, and is now more severe.
+    Graver,
     /// Its waiver covered it at the last run, and does no longer.
     WaiverExpired,
     /// It came or went together with the rule that finds it (another version of the tool, other knobs), or went with
-    /// what is looked at: that says nothing about the system.
+    /// what is looked at, or by the word of an allowlist: that says nothing about the system.
     RuleChanged,
     Still,
     NewlyWaived,
@@ -34,9 +37,10 @@ pub enum State {
 
 impl State {
     /// Every state, the reader's first concern first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::New,
         Self::Reopened,
+        Self::Graver,
         Self::WaiverExpired,
         Self::RuleChanged,
         Self::NewlyWaived,
@@ -48,7 +52,7 @@ impl State {
     /// Whether somebody should hear of it: what was known at the last run is no news.
     pub fn is_news(self) -> bool {
         match self {
-            Self::New | Self::Reopened | Self::WaiverExpired | Self::RuleChanged => true,
+            Self::New | Self::Reopened | Self::Graver | Self::WaiverExpired | Self::RuleChanged => true,
             Self::Still | Self::NewlyWaived | Self::Fixed | Self::NotEvaluated => false,
         }
     }
@@ -57,6 +61,7 @@ impl State {
         match self {
             Self::New => "new",
             Self::Reopened => "reopened",
+            Self::Graver => "graver",
             Self::WaiverExpired => "waiver expired",
             Self::RuleChanged => "rule changed",
             Self::Still => "still",
@@ -88,27 +93,27 @@ pub struct Drift {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Baseline {
-    pub run: String,
+    pub run: Untrusted,
     pub started: DateTime<Utc>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Change {
     pub state: State,
-    pub check: String,
-    pub target: String,
-    pub id: String,
+    pub check: Untrusted,
+    pub target: Untrusted,
+    pub id: Untrusted,
     /// The fact as it was last seen.
-    pub what: String,
+    pub what: Untrusted,
     /// The place as it was last seen.
-    pub place: String,
+    pub place: Untrusted,
     pub since: DateTime<Utc>,
 }
 
 /// One run in the trend: a letter a box, in their order ([`letter`]).
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct Point {
-    pub run: String,
+    pub run: Untrusted,
     pub started: DateTime<Utc>,
     pub boxes: String,
 }
@@ -142,12 +147,15 @@ pub struct Ledger {
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Entry {
-    pub check: String,
-    pub target: String,
-    pub what: String,
-    pub place: String,
+    pub check: Untrusted,
+    pub target: Untrusted,
+    pub what: Untrusted,
+    pub place: Untrusted,
     pub since: DateTime<Utc>,
     pub was: Was,
+    /// As it was last seen; a ledger of an older version has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -173,7 +181,7 @@ impl Ledger {
             }
         }
         let found: BTreeSet<&str> =
-            results.iter().flat_map(|result| &result.findings).map(|finding| finding.id.as_str()).collect();
+            results.iter().flat_map(|result| &result.findings).map(|finding| finding.id.data()).collect();
         for (id, entry) in &mut next.entries {
             if entry.was == Was::Fixed || found.contains(id.as_str()) {
                 continue;
@@ -181,16 +189,24 @@ impl Ledger {
             let state = match results.iter().copied().find(|result| result.check == entry.check) {
                 Some(result) if saw_all(result) => {
                     entry.was = Was::Fixed;
-                    if self.is_judged_alike(result) { State::Fixed } else { State::RuleChanged }
+                    if self.is_judged_alike(result) && !is_set_aside(id, result) {
+                        State::Fixed
+                    } else {
+                        State::RuleChanged
+                    }
                 }
                 Some(_) | None => State::NotEvaluated,
             };
             changes.push(entry.change(id, state));
         }
         for result in results {
-            if saw_all(result) || !result.findings.is_empty() {
-                next.rules.insert(result.check.clone(), result.rule.clone());
-                next.scopes.insert(result.check.clone(), result.scope.clone());
+            // What this run could not see was found by the rule before, and goes with that one.
+            let carries = next.entries.iter().any(|(id, entry)| {
+                entry.was != Was::Fixed && entry.check == result.check && !found.contains(id.as_str())
+            });
+            if saw_all(result) || (!result.findings.is_empty() && !carries) {
+                next.rules.insert(result.check.data().to_owned(), result.rule.clone());
+                next.scopes.insert(result.check.data().to_owned(), result.scope.clone());
             }
         }
         next.forget();
@@ -200,7 +216,8 @@ impl Ledger {
     /// Whether the check judges by the rule it was last judged by, and looks at the same.
     fn is_judged_alike(&self, result: &ResultLine) -> bool {
         let same = |known: Option<&String>, now: &String| known.is_none_or(|known| known == now);
-        same(self.rules.get(&result.check), &result.rule) && same(self.scopes.get(&result.check), &result.scope)
+        same(self.rules.get(result.check.data()), &result.rule)
+            && same(self.scopes.get(result.check.data()), &result.scope)
     }
 
     /// What stands of a target that a run did not look at.
@@ -210,15 +227,18 @@ impl Ledger {
     }
 
     fn meet(&mut self, finding: &FindingLine, result: &ResultLine, now: DateTime<Utc>) -> Change {
-        let known = self.entries.get(&finding.id);
+        let known = self.entries.get(finding.id.data());
         let was = known.map(|entry| entry.was);
         let state = match (was, finding.waived) {
+            (Some(Was::Open), false) if known.is_some_and(|known| known.is_less_than(finding.severity)) => {
+                State::Graver
+            }
             (Some(Was::Open), false) | (Some(Was::Waived), true) => State::Still,
             (Some(Was::Waived), false) => State::WaiverExpired,
             (Some(Was::Fixed), false) => State::Reopened,
             (Some(Was::Open | Was::Fixed) | None, true) => State::NewlyWaived,
             (None, false) => {
-                let before = self.rules.get(&result.check);
+                let before = self.rules.get(result.check.data());
                 if before.is_some_and(|before| *before != result.rule) { State::RuleChanged } else { State::New }
             }
         };
@@ -227,12 +247,13 @@ impl Ledger {
             check: result.check.clone(),
             target: result.target.clone(),
             what: finding.what.clone(),
-            place: finding.place.to_string(),
+            place: finding.place.words(),
             since,
             was: if finding.waived { Was::Waived } else { Was::Open },
+            severity: Some(finding.severity),
         };
-        let change = entry.change(&finding.id, state);
-        self.entries.insert(finding.id.clone(), entry);
+        let change = entry.change(finding.id.data(), state);
+        self.entries.insert(finding.id.data().to_owned(), entry);
         change
     }
 
@@ -252,17 +273,29 @@ impl Ledger {
 }
 
 impl Entry {
+    fn is_less_than(&self, severity: Severity) -> bool {
+        self.severity.is_some_and(|known| known < severity)
+    }
+
     fn change(&self, id: &str, state: State) -> Change {
         Change {
             state,
             check: self.check.clone(),
             target: self.target.clone(),
-            id: id.to_owned(),
+            id: id.into(),
             what: self.what.clone(),
             place: self.place.clone(),
             since: self.since,
         }
     }
+}
+
+/// Whether somebody's word alone took the finding away; a second one of its kind has a number behind the id.
+fn is_set_aside(id: &str, result: &ResultLine) -> bool {
+    result
+        .set_aside
+        .iter()
+        .any(|aside| id.strip_prefix(aside.data()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
 }
 
 /// Whether a finding that the result does not have is gone, and not only unseen.
@@ -283,9 +316,9 @@ impl Report {
             (order(one.state), &one.check, &one.id).cmp(&(order(other.state), &other.check, &other.id))
         });
         let known: BTreeMap<&str, (State, DateTime<Utc>)> =
-            changes.iter().map(|change| (change.id.as_str(), (change.state, change.since))).collect();
+            changes.iter().map(|change| (change.id.data(), (change.state, change.since))).collect();
         for finding in self.results.iter_mut().flat_map(|result| &mut result.findings) {
-            let (state, since) = known.get(finding.id.as_str()).copied().unwrap_or((State::New, now));
+            let (state, since) = known.get(finding.id.data()).copied().unwrap_or((State::New, now));
             finding.standing = Some(Standing { state, since });
         }
         let here = Point { run: self.run.id.clone(), started: now, boxes: boxes(self) };

@@ -94,7 +94,7 @@ pub fn markdown(text: &str) -> String {
 /// Whether a forge would take the character and what follows it for a mention or a reference (`@name`, `#1`, `!1`,
 /// `~label`). It looks at the text that Markdown leaves, where an escape is gone again; [`SPLIT`] in between splits that
 /// text.
-pub(super) fn refers(character: char, next: Option<char>) -> bool {
+fn refers(character: char, next: Option<char>) -> bool {
     let named = |next: char| next.is_alphanumeric() || matches!(next, '_' | '"' | '-');
     match character {
         '@' | '#' | '!' | '~' | '$' | '%' | '^' => next.is_some_and(named),
@@ -104,7 +104,7 @@ pub(super) fn refers(character: char, next: Option<char>) -> bool {
 }
 
 /// Renders as nothing.
-pub(super) const SPLIT: &str = "<!-- -->";
+const SPLIT: &str = "<!-- -->";
 
 /// A cell of a CSV file (RFC 4180), which no spreadsheet takes for a formula (CWE-1236).
 pub fn csv(text: &str) -> String {
@@ -131,6 +131,38 @@ pub fn relative_uri(path: &str) -> String {
         })
         .collect();
     if encoded.is_empty() { "unknown".into() } else { encoded.join("/") }
+}
+
+/// Text in a list item of somebody's own Markdown document: shown, and never markup. Parentheses, dots and hyphens stay as
+/// they are, since people read the source of it.
+pub fn document(text: &str) -> String {
+    let text = terminal(text);
+    let next = text.chars().skip(1).map(Some).chain([None]);
+    text.chars().zip(next).fold(String::with_capacity(text.len()), |mut shown, (character, next)| {
+        match character {
+            '<' => shown.push_str("&lt;"),
+            '&' => shown.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '#' | '@' => {
+                shown.push('\\');
+                shown.push(character);
+            }
+            character => shown.push(character),
+        }
+        if refers(character, next) {
+            shown.push_str(SPLIT);
+        }
+        shown
+    })
+}
+
+/// The value of a Prometheus label, without its quotation marks.
+pub fn label(text: &str) -> String {
+    terminal(text).replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// A message of SARIF: braces would be placeholders, square brackets links (SARIF 2.1.0, 3.11).
+pub fn message(text: &str) -> String {
+    terminal(text).replace('{', "{{").replace('}', "}}").replace('[', "\\[").replace(']', "\\]")
 }
 
 /// As [`terminal`], line breaks kept.

@@ -2,13 +2,14 @@
 
 use chrono::NaiveDate;
 
+use super::untrusted::{Untrusted, words};
 use super::{AttestationLine, FindingLine, ResultLine, WaiverLine};
 use crate::check::Status;
 use crate::checks::ALL;
 use crate::policy::{Attestation, Covers, Policy, Waiver};
 
 /// Applies them to the results, in the policy's order, and says which had no effect and why.
-pub fn apply(policy: &Policy, today: NaiveDate, results: &mut [ResultLine]) -> Vec<String> {
+pub fn apply(policy: &Policy, today: NaiveDate, results: &mut [ResultLine]) -> Vec<Untrusted> {
     let mut notices = Vec::new();
     for attestation in &policy.attestations {
         notices.extend(attest(policy, attestation, today, results));
@@ -24,34 +25,42 @@ pub fn apply(policy: &Policy, today: NaiveDate, results: &mut [ResultLine]) -> V
     notices
 }
 
-fn attest(policy: &Policy, attestation: &Attestation, today: NaiveDate, results: &mut [ResultLine]) -> Option<String> {
+fn attest(
+    policy: &Policy,
+    attestation: &Attestation,
+    today: NaiveDate,
+    results: &mut [ResultLine],
+) -> Option<Untrusted> {
     let name = format!("the attestation for {} by {}", attestation.check, attestation.by);
     if !policy.source.trusted {
-        return Some(format!("{name} has no effect: the policy was found, not named by --policy"));
+        return Some(words!("{} has no effect: the policy was found, not named by --policy", name));
     }
     if !ALL.iter().any(|module| module.about.id == attestation.check && module.about.attestable) {
-        return Some(format!("{name} has no effect: the item is measured, nobody's word decides it"));
+        return Some(words!("{} has no effect: the item is measured, nobody's word decides it", name));
     }
     if today < attestation.on {
-        return Some(format!("{name} has no effect yet: it begins on {}", attestation.on));
+        return Some(words!("{} has no effect yet: it begins on {}", name, attestation.on));
     }
     if today > attestation.until {
-        return Some(format!("{name} ended on {}", attestation.until));
+        return Some(words!("{} ended on {}", name, attestation.until));
     }
     for result in results.iter_mut() {
         let concerns = result.check == attestation.check
-            && attestation.target.as_ref().is_none_or(|target| *target == result.target);
+            && attestation.target.as_ref().is_none_or(|target| result.target == *target);
         if concerns && result.status == Status::Inconclusive {
             result.status = Status::Pass;
-            result.grounds.push(format!(
+            result.grounds.push(words!(
                 "attested, not measured: {} (by {} on {}, until {})",
-                attestation.statement, attestation.by, attestation.on, attestation.until
+                attestation.statement,
+                attestation.by,
+                attestation.on,
+                attestation.until
             ));
             result.attestation = Some(AttestationLine {
-                by: attestation.by.clone(),
+                by: attestation.by.as_str().into(),
                 on: attestation.on,
                 until: attestation.until,
-                statement: attestation.statement.clone(),
+                statement: attestation.statement.as_str().into(),
             });
         }
     }
@@ -59,14 +68,14 @@ fn attest(policy: &Policy, attestation: &Attestation, today: NaiveDate, results:
 }
 
 fn waive(policy: &Policy, today: NaiveDate, result: &mut ResultLine, used: &mut [bool]) {
-    if !policy.source.trusted || policy.unwaivable.contains(&result.check) {
+    if !policy.source.trusted || policy.unwaivable.iter().any(|id| result.check == *id) {
         return;
     }
     let mut excuses_unseen = None;
     let mut excuses_finding = None;
     for (waiver, used) in policy.waivers.iter().zip(used.iter_mut()) {
-        let concerns = waiver.check == result.check
-            && waiver.target.as_ref().is_none_or(|target| *target == result.target)
+        let concerns = result.check == waiver.check
+            && waiver.target.as_ref().is_none_or(|target| result.target == *target)
             && today <= waiver.until;
         if !concerns {
             continue;
@@ -93,7 +102,7 @@ fn waive(policy: &Policy, today: NaiveDate, result: &mut ResultLine, used: &mut 
         Status::Fail if standing > 0 => {
             let waived = result.findings.len() - standing;
             if waived > 0 {
-                result.notes.push(format!("{waived} of {} findings are waived", result.findings.len()));
+                result.notes.push(words!("{} of {} findings are waived", waived, result.findings.len()));
             }
             (Status::Fail, excuses_finding)
         }
@@ -110,7 +119,7 @@ fn waive(policy: &Policy, today: NaiveDate, result: &mut ResultLine, used: &mut 
 }
 
 fn shown(waiver: &Waiver) -> WaiverLine {
-    WaiverLine { reason: waiver.reason.clone(), owner: waiver.owner.clone(), until: waiver.until }
+    WaiverLine { reason: waiver.reason.as_str().into(), owner: waiver.owner.as_str().into(), until: waiver.until }
 }
 
 fn covers_faults(covers: Covers) -> bool {
@@ -128,7 +137,7 @@ fn covers_unseen(covers: Covers) -> bool {
 }
 
 /// What one waiver covers beyond the one fault that somebody had in mind.
-fn over_broad(waiver: &Waiver, results: &[ResultLine]) -> Option<String> {
+fn over_broad(waiver: &Waiver, results: &[ResultLine]) -> Option<Untrusted> {
     let target = waiver.target.as_deref()?;
     let result = results.iter().find(|result| result.check == waiver.check && result.target == target)?;
     let covered = covered(waiver, result).count();
@@ -137,9 +146,14 @@ fn over_broad(waiver: &Waiver, results: &[ResultLine]) -> Option<String> {
         None => ("and every new one", "the `place` of each that is borne"),
     };
     (covered > 1).then(|| {
-        format!(
-            "the waiver for {} on {target} (owner {}) is over-broad: it covers {covered} findings, {and}; name {name}",
-            waiver.check, waiver.owner
+        words!(
+            "the waiver for {} on {} (owner {}) is over-broad: it covers {} findings, {}; name {}",
+            waiver.check,
+            target,
+            waiver.owner,
+            covered,
+            and,
+            name
         )
     })
 }
@@ -150,7 +164,7 @@ fn covered<'a>(waiver: &'a Waiver, result: &'a ResultLine) -> impl Iterator<Item
 }
 
 fn is_placed(waiver: &Waiver, finding: &FindingLine) -> bool {
-    waiver.place.as_ref().is_none_or(|place| *place == finding.id || *place == finding.place.to_string())
+    waiver.place.as_ref().is_none_or(|place| finding.id == *place || finding.place.words() == *place)
 }
 
 /// Why the waiver did nothing, if it did nothing.
@@ -160,22 +174,22 @@ fn without_effect(
     used: bool,
     today: NaiveDate,
     results: &[ResultLine],
-) -> Option<String> {
+) -> Option<Untrusted> {
     let target = waiver.target.as_deref().unwrap_or("every target");
     let name = format!("the waiver for {} on {target} (owner {})", waiver.check, waiver.owner);
     if !policy.source.trusted {
-        return Some(format!("{name} has no effect: the policy was found, not named by --policy"));
+        return Some(words!("{} has no effect: the policy was found, not named by --policy", name));
     }
     if policy.unwaivable.contains(&waiver.check) {
-        return Some(format!("{name} has no effect: the item cannot be waived"));
+        return Some(words!("{} has no effect: the item cannot be waived", name));
     }
     if today > waiver.until {
-        return Some(format!("{name} expired on {}", waiver.until));
+        return Some(words!("{} expired on {}", name, waiver.until));
     }
     let ran = results.iter().any(|result| {
-        result.check == waiver.check && waiver.target.as_ref().is_none_or(|target| *target == result.target)
+        result.check == waiver.check && waiver.target.as_ref().is_none_or(|target| result.target == *target)
     });
-    (!used && ran).then(|| format!("{name} is unused: nothing there needs it"))
+    (!used && ran).then(|| words!("{} is unused: nothing there needs it", name))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::csv::word as class;
 use super::drift::{Drift, Point, State};
-use super::escape::{bounded, terminal};
 use super::markdown::word;
+use super::untrusted::{Untrusted, words};
 use super::{FindingLine, Report, ResultLine, WaiverLine};
 use crate::check::Status;
 
@@ -21,7 +21,7 @@ const LINES: usize = 100;
 const ORDER: [Status; 5] = [Status::Fail, Status::Inconclusive, Status::Waived, Status::Pass, Status::NotApplicable];
 
 pub fn render(report: &Report) -> String {
-    let title = format!("Audit under {}", report.policy.name);
+    let title = words!("Audit under {}", report.policy.name);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -51,9 +51,9 @@ pub fn render(report: &Report) -> String {
     page.into_string() + "\n"
 }
 
-/// One text of the report: bounded, and never obeyed by whatever shows it. Maud escapes it for HTML.
-fn shown(text: &str) -> String {
-    terminal(&bounded(text, TEXT))
+/// One text of the report, bounded; how maud writes it is the type's affair.
+fn shown(text: &Untrusted) -> Untrusted {
+    text.bounded(TEXT)
 }
 
 fn head(report: &Report) -> Markup {
@@ -93,7 +93,7 @@ fn boxes(report: &Report) -> Markup {
                             h3 { (tick.number) ". " (shown(&tick.text)) }
                             (badge(tick.status))
                         }
-                        span.soft.small { (shown(&tick.checks.join(", "))) }
+                        span.soft.small { (shown(&Untrusted::joined(&tick.checks, ", "))) }
                         @if trend.len() > 1 { (chart(trend, at)) }
                     }
                 }
@@ -276,7 +276,7 @@ fn item(result: &ResultLine) -> Markup {
                 @if result.attestation.is_some() { span.soft { "attested, not measured" } }
                 h3 { (shown(&result.title)) }
                 span.soft.small { code { (shown(&result.check)) } " on " (shown(&result.target)) ", " (result.severity) ", "
-                    (shown(&result.statements.join(", "))) }
+                    (shown(&Untrusted::joined(&result.statements, ", "))) }
             }
             @for (waiver, _) in result.waivers() {
                 p { "Waived by " (shown(&waiver.owner)) " until " (waiver.until) ": " (shown(&waiver.reason)) }
@@ -294,7 +294,7 @@ fn item(result: &ResultLine) -> Markup {
             (list("Notes", &result.notes))
             @if result.status == Status::Fail {
                 p.remedy { strong { "Remedy: " } (shown(&result.remediation)) }
-                p.soft.small { (shown(&result.references.join(", "))) }
+                p.soft.small { (shown(&Untrusted::joined(&result.references, ", "))) }
             }
         }
     }
@@ -302,7 +302,7 @@ fn item(result: &ResultLine) -> Markup {
 
 fn found(finding: &FindingLine) -> Markup {
     html! {
-        (shown(&finding.what)) " " span.soft.small { "at " (shown(&finding.place.to_string())) ", " (finding.severity)
+        (shown(&finding.what)) " " span.soft.small { "at " (shown(&finding.place.words())) ", " (finding.severity)
             @if finding.waived { ", waived" }
             @if let Some(standing) = &finding.standing {
                 @if standing.state.is_news() { ", " span.news { (standing.state.word()) } }
@@ -312,7 +312,7 @@ fn found(finding: &FindingLine) -> Markup {
     }
 }
 
-fn list(title: &str, lines: &[String]) -> Markup {
+fn list(title: &str, lines: &[Untrusted]) -> Markup {
     html! {
         @if !lines.is_empty() {
             p.soft.small { (title) }
@@ -336,7 +336,7 @@ fn statements(report: &Report) -> Markup {
                             tr {
                                 td { code { (shown(&statement.id)) } " " (shown(&statement.text)) }
                                 td { (badge(statement.status)) }
-                                td.small { (shown(&statement.checks.join(", "))) }
+                                td.small { (shown(&Untrusted::joined(&statement.checks, ", "))) }
                             }
                         }
                     }

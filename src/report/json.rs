@@ -2,10 +2,15 @@
 
 use super::Report;
 
-/// The JSON document, indented, with a newline at its end. JSON's own escaping keeps control characters out; what
-/// would reorder text in a viewer is escaped beyond that.
+/// The JSON document.
 pub fn render(report: &Report) -> Result<String, serde_json::Error> {
-    let mut text = serde_json::to_string_pretty(report)?.chars().fold(String::new(), |mut text, character| {
+    pretty(report)
+}
+
+/// Any JSON that is printed: indented, with a newline at its end. JSON's own escaping keeps control characters below a
+/// blank out; what would be obeyed beyond these, or reorder text in a viewer, is escaped here.
+pub fn pretty(value: &impl serde::Serialize) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string_pretty(value)?.chars().fold(String::new(), |mut text, character| {
         if super::escape::is_unsafe(character) && character != '\n' {
             let mut units = [0; 2];
             for unit in character.encode_utf16(&mut units) {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::escape::xml;
+use super::untrusted::{Untrusted, words};
 use super::{Report, ResultLine};
 use crate::check::Status;
 
@@ -15,19 +15,19 @@ pub fn render(report: &Report) -> String {
     let _ = writeln!(
         out,
         "<testsuites name=\"{}\" time=\"{time}\" tests=\"{}\" failures=\"{}\" errors=\"{}\">",
-        xml(&report.policy.name),
+        report.policy.name.xml(),
         report.results.len(),
         count(Status::Fail),
         count(Status::Inconclusive),
     );
     for target in targets(report) {
-        let results: Vec<&ResultLine> = report.results.iter().filter(|result| result.target == target).collect();
+        let results: Vec<&ResultLine> = report.results.iter().filter(|result| result.target == *target).collect();
         let attested = results.iter().filter(|result| result.attestation.is_some()).count();
         let count = |wanted: &[Status]| results.iter().filter(|result| wanted.contains(&result.status)).count();
         let _ = writeln!(
             out,
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" timestamp=\"{}\">",
-            xml(target),
+            target.xml(),
             results.len(),
             count(&[Status::Fail]),
             count(&[Status::Inconclusive]),
@@ -44,17 +44,19 @@ pub fn render(report: &Report) -> String {
 }
 
 fn case(out: &mut String, result: &ResultLine) {
-    let name = format!("name=\"{}\" classname=\"watertight.{}\"", xml(&result.check), xml(&result.target));
+    let name = format!("name=\"{}\" classname=\"watertight.{}\"", result.check.xml(), result.target.xml());
     let (element, kind, message, lines) = match result.status {
         Status::Pass if let Some(attestation) = &result.attestation => {
-            let said = format!(
+            let said = words!(
                 "attested, not measured, by {} on {}: {}",
-                attestation.by, attestation.on, attestation.statement
+                attestation.by,
+                attestation.on,
+                attestation.statement
             );
             let _ = writeln!(
                 out,
                 "    <testcase {name}>\n      <skipped type=\"attested\" message=\"{}\"/>\n    </testcase>",
-                xml(&said)
+                said.xml()
             );
             return;
         }
@@ -64,37 +66,39 @@ fn case(out: &mut String, result: &ResultLine) {
         }
         Status::Fail => {
             let lines = result.findings.iter().filter(|finding| !finding.waived);
-            let lines: Vec<String> = lines.map(|finding| format!("{} at {}", finding.what, finding.place)).collect();
+            let lines: Vec<Untrusted> = lines.map(|finding| words!("{} at {}", finding.what, finding.place)).collect();
             ("failure", result.severity.to_string(), lines.first().cloned().unwrap_or_default(), lines)
         }
         Status::Inconclusive => {
             ("error", "not seen".to_owned(), result.unseen.first().cloned().unwrap_or_default(), result.unseen.clone())
         }
-        Status::NotApplicable => ("skipped", "not applicable".to_owned(), result.notes.join("; "), Vec::new()),
+        Status::NotApplicable => {
+            ("skipped", "not applicable".to_owned(), Untrusted::joined(&result.notes, "; "), Vec::new())
+        }
         Status::Waived => {
-            let said: Vec<String> = result
+            let said: Vec<Untrusted> = result
                 .waivers()
                 .iter()
-                .map(|(waiver, _)| format!("waived by {} until {}: {}", waiver.owner, waiver.until, waiver.reason))
+                .map(|(waiver, _)| words!("waived by {} until {}: {}", waiver.owner, waiver.until, waiver.reason))
                 .collect();
-            ("skipped", "waived".to_owned(), said.join("; "), Vec::new())
+            ("skipped", "waived".to_owned(), Untrusted::joined(&said, "; "), Vec::new())
         }
     };
-    let text: Vec<String> = lines.iter().map(|line| xml(line)).collect();
+    let text: Vec<String> = lines.iter().map(Untrusted::xml).collect();
     let _ = writeln!(
         out,
         "    <testcase {name}>\n      <{element} type=\"{}\" message=\"{}\">{}</{element}>\n    </testcase>",
-        xml(&kind),
-        xml(&message),
+        Untrusted::from(kind).xml(),
+        message.xml(),
         text.join("\n")
     );
 }
 
 /// The targets in the report's order, each once.
-pub(super) fn targets(report: &Report) -> Vec<&str> {
-    let mut targets: Vec<&str> = Vec::new();
+pub(super) fn targets(report: &Report) -> Vec<&Untrusted> {
+    let mut targets: Vec<&Untrusted> = Vec::new();
     for result in &report.results {
-        if !targets.contains(&result.target.as_str()) {
+        if !targets.contains(&&result.target) {
             targets.push(&result.target);
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::drift::State;
-use super::escape::{bounded, markdown};
+use super::untrusted::Untrusted;
 use super::{FindingLine, Report, ResultLine, WaiverLine};
 use crate::check::Status;
 
@@ -72,7 +72,7 @@ fn boxes(out: &mut String, report: &Report) {
             text(&tick.text),
             sign(tick.status),
             word(tick.status),
-            tick.checks.iter().map(|check| text(check)).collect::<Vec<_>>().join(", "),
+            tick.checks.iter().map(text).collect::<Vec<_>>().join(", "),
         );
     }
 }
@@ -221,7 +221,7 @@ fn findings(out: &mut String, report: &Report, result: &ResultLine, waived: bool
     let findings: Vec<&FindingLine> = result.findings.iter().filter(|finding| finding.waived == waived).collect();
     for finding in findings.iter().take(FINDINGS) {
         let since = finding.standing.as_ref().map_or_else(String::new, |standing| match standing.state {
-            State::New | State::Reopened | State::RuleChanged | State::WaiverExpired => {
+            State::New | State::Reopened | State::Graver | State::RuleChanged | State::WaiverExpired => {
                 format!(" (**{}**)", standing.state.word())
             }
             State::Still | State::NewlyWaived | State::Fixed | State::NotEvaluated => {
@@ -229,20 +229,20 @@ fn findings(out: &mut String, report: &Report, result: &ResultLine, waived: bool
                 format!(" (since {}, {days} days)", standing.since.format("%Y-%m-%d"))
             }
         });
-        let _ = writeln!(out, "  - {} at {}{since}", text(&finding.what), text(&finding.place.to_string()));
+        let _ = writeln!(out, "  - {} at {}{since}", text(&finding.what), text(&finding.place.words()));
     }
     if findings.len() > FINDINGS {
         let _ = writeln!(out, "  - and {} more", findings.len() - FINDINGS);
     }
 }
 
-fn text(text: &str) -> String {
-    markdown(&bounded(text, TEXT))
+fn text(text: &Untrusted) -> String {
+    text.bounded(TEXT).markdown()
 }
 
 /// Inside a code span.
-fn plain(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).collect()
+fn plain(text: &Untrusted) -> String {
+    text.terminal().chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
 fn sign(status: Status) -> &'static str {

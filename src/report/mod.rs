@@ -18,6 +18,7 @@ pub mod prometheus;
 pub(crate) mod sample;
 pub mod sarif;
 pub mod table;
+pub mod untrusted;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{Place, Severity, Status};
 use crate::policy::document::Document;
+use untrusted::Untrusted;
 
 /// Everything one run says. Its JSON form is a contract: `watertight schema report` publishes it, and `version` grows
 /// when it changes.
@@ -44,7 +46,7 @@ pub struct Report {
     /// The sentences of the security policy.
     pub statements: Vec<StatementLine>,
     /// What the reader must know beside the results: what an untrusted policy was refused, waivers without effect.
-    pub notices: Vec<String>,
+    pub notices: Vec<Untrusted>,
     /// The written policy behind this one, for the format that gives it back; no part of the JSON.
     #[serde(skip)]
     #[schemars(skip)]
@@ -57,32 +59,32 @@ pub struct Report {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Tool {
-    pub name: String,
-    pub version: String,
+    pub name: Untrusted,
+    pub version: Untrusted,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct PolicyLine {
-    pub name: String,
+    pub name: Untrusted,
     /// As the user wrote it; `(embedded)` for the shipped policy.
-    pub file: String,
-    pub sha256: String,
+    pub file: Untrusted,
+    pub sha256: Untrusted,
     /// False for a `./policy.yaml` that was found rather than named.
     pub trusted: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct RunLine {
-    pub id: String,
+    pub id: Untrusted,
     pub started: DateTime<Utc>,
     pub finished: DateTime<Utc>,
     /// False after an interruption or when the time ran out.
     pub complete: bool,
     pub scheduled: bool,
     /// From where the targets were looked at: loopback, private, public or none.
-    pub vantage: String,
+    pub vantage: Untrusted,
     /// Who allowed the audit of a public address.
-    pub authorised: Option<String>,
+    pub authorised: Option<Untrusted>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -97,43 +99,46 @@ pub struct Summary {
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct BoxLine {
     pub number: u8,
-    pub text: String,
+    pub text: Untrusted,
     pub status: Status,
-    pub checks: Vec<String>,
+    pub checks: Vec<Untrusted>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct StatementLine {
-    pub id: String,
-    pub text: String,
+    pub id: Untrusted,
+    pub text: Untrusted,
     pub status: Status,
-    pub checks: Vec<String>,
+    pub checks: Vec<Untrusted>,
 }
 
 /// What one check says of one target.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct ResultLine {
-    pub check: String,
-    pub title: String,
-    pub target: String,
+    pub check: Untrusted,
+    pub title: Untrusted,
+    pub target: Untrusted,
     pub status: Status,
     /// The worst of its findings; the item's own where there are none.
     pub severity: Severity,
-    pub statements: Vec<String>,
+    pub statements: Vec<Untrusted>,
     /// What a pass rests on.
-    pub grounds: Vec<String>,
+    pub grounds: Vec<Untrusted>,
     /// What could not be seen, and why.
-    pub unseen: Vec<String>,
-    pub notes: Vec<String>,
+    pub unseen: Vec<Untrusted>,
+    pub notes: Vec<Untrusted>,
     pub findings: Vec<FindingLine>,
-    pub remediation: String,
-    pub references: Vec<String>,
+    /// Ids of what would be findings, and are none by the word of an allowlist or a comment; the notes tell them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<Untrusted>,
+    pub remediation: Untrusted,
+    pub references: Vec<Untrusted>,
     /// The waiver in effect, if any.
     pub waiver: Option<WaiverLine>,
     /// The attestation that decides the item, if any: somebody's word, not a measurement.
     pub attestation: Option<AttestationLine>,
     /// The questions whose answers were weighed.
-    pub evidence: Vec<String>,
+    pub evidence: Vec<Untrusted>,
     /// Which rule judged: a hash of the tool's version and the check's knobs. A finding that is new under another rule
     /// may be the rule's doing, not the system's.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -166,11 +171,11 @@ impl ResultLine {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct FindingLine {
-    pub what: String,
+    pub what: Untrusted,
     pub severity: Severity,
     pub place: Place,
     /// Stable over runs: made of check, target, place without line, and aspect; never of the text.
-    pub id: String,
+    pub id: Untrusted,
     /// Whether a waiver covers it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waived: bool,
@@ -184,17 +189,17 @@ pub struct FindingLine {
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct WaiverLine {
-    pub reason: String,
-    pub owner: String,
+    pub reason: Untrusted,
+    pub owner: Untrusted,
     pub until: NaiveDate,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct AttestationLine {
-    pub by: String,
+    pub by: Untrusted,
     pub on: NaiveDate,
     pub until: NaiveDate,
-    pub statement: String,
+    pub statement: Untrusted,
 }
 
 /// How much was looked at.
@@ -209,7 +214,7 @@ pub struct Coverage {
     pub blobs: u64,
     pub bytes: u64,
     /// What was asked and stayed without an answer.
-    pub skipped: Vec<String>,
+    pub skipped: Vec<Untrusted>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]

@@ -2,7 +2,7 @@
 
 use chrono::Days;
 
-use super::escape::log;
+use super::untrusted::{Untrusted, words};
 use super::{Outcome, Report, ResultLine};
 use crate::check::{Severity, Status};
 
@@ -39,11 +39,11 @@ pub fn render(report: &Report, outcome: Outcome, fail_on: Severity) -> (String, 
     for result in &report.results {
         match result.status {
             Status::Fail => lines.extend(result.findings.iter().filter(|finding| !finding.waived).map(|finding| {
-                plain(&format!("{} {}: {} at {}", result.target, result.check, finding.what, finding.place))
+                plain(&words!("{} {}: {} at {}", result.target, result.check, finding.what, finding.place))
             })),
             Status::Inconclusive => {
-                let why = result.unseen.first().map_or("not seen", String::as_str);
-                lines.push(plain(&format!("{} {}: not seen: {why}", result.target, result.check)));
+                let why = result.unseen.first().cloned().unwrap_or_else(|| "not seen".into());
+                lines.push(plain(&words!("{} {}: not seen: {}", result.target, result.check, why)));
             }
             Status::Pass | Status::NotApplicable | Status::Waived => {}
         }
@@ -64,8 +64,8 @@ fn warns(report: &Report, fail_on: Severity) -> bool {
 }
 
 /// Without the sign that begins performance data.
-fn plain(text: &str) -> String {
-    log(text).replace('|', "/")
+fn plain(text: &Untrusted) -> String {
+    text.log().replace('|', "/")
 }
 
 #[cfg(test)]

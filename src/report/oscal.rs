@@ -4,17 +4,17 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::escape::terminal;
+use super::untrusted::{Untrusted, words};
 use super::{Report, ResultLine};
 use crate::check::Status;
 
 pub fn render(report: &Report) -> Result<String, serde_json::Error> {
-    let id = |parts: &[&str]| {
+    let id = |parts: &[&Untrusted]| {
         // Version 5, so that the same run gives the same document (RFC 9562 section 5.5).
-        let mut name = report.run.id.clone();
+        let mut name = report.run.id.data().to_owned();
         for part in parts {
             name.push('\n');
-            name.push_str(part);
+            name.push_str(part.data());
         }
         Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
     };
@@ -23,9 +23,9 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
         // A report that was read back may name a check twice on one target; two things under one UUID are refused.
         let before = report.results.iter().take(at);
         let twins = before.filter(|other| other.check == result.check && other.target == result.target).count();
-        id(&[kind, &result.target, &result.check, &twins.to_string()])
+        id(&[&kind.into(), &result.target, &result.check, &twins.to_string().into()])
     };
-    let plan = id(&["assessment plan"]);
+    let plan = id(&[&"assessment plan".into()]);
     let observations: Vec<Value> = report
         .results
         .iter()
@@ -51,7 +51,7 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
                 "uuid": of("risk", at, result),
                 "title": text(&result.title),
                 "description": text(&described(result)),
-                "statement": text(&format!("The requirement does not hold on {}. {}", result.target, result.remediation)),
+                "statement": text(&words!("The requirement does not hold on {}. {}", result.target, result.remediation)),
                 "status": if result.status == Status::Waived { "deviation-approved" } else { "open" },
                 "related-observations": [{ "observation-uuid": of("observation", at, result) }],
             });
@@ -75,11 +75,11 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
             };
             let mut finding = json!({
                 "uuid": of("finding", at, result),
-                "title": text(&format!("{} on {}", result.check, result.target)),
+                "title": text(&words!("{} on {}", result.check, result.target)),
                 "description": text(&described(result)),
                 "target": {
                     "type": "objective-id",
-                    "target-id": result.check,
+                    "target-id": text(&result.check),
                     "status": { "state": state, "reason": reason },
                 },
                 "props": props(result),
@@ -92,9 +92,9 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
         })
         .collect();
     let mut outcome = json!({
-        "uuid": id(&["result"]),
+        "uuid": id(&[&"result".into()]),
         "title": text(&report.policy.name),
-        "description": text(&format!("{} {} against {}", report.tool.name, report.tool.version, report.policy.name)),
+        "description": text(&words!("{} {} against {}", report.tool.name, report.tool.version, report.policy.name)),
         "start": time(report.run.started),
         "end": time(report.run.finished),
         "reviewed-controls": { "control-selections": [{ "include-all": {} }] },
@@ -106,21 +106,21 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
         }
     }
     let document = json!({ "assessment-results": {
-        "uuid": id(&["assessment results"]),
+        "uuid": id(&[&"assessment results".into()]),
         "metadata": {
-            "title": text(&format!("Audit under {}", report.policy.name)),
+            "title": text(&words!("Audit under {}", report.policy.name)),
             "last-modified": time(report.run.finished),
-            "version": report.run.id,
+            "version": text(&report.run.id),
             "oscal-version": "1.1.2",
         },
         "import-ap": { "href": format!("#{plan}") },
         "results": [outcome],
         "back-matter": { "resources": [{
             "uuid": plan,
-            "title": text(&format!("The policy {} (SHA-256 {})", report.policy.name, report.policy.sha256)),
+            "title": text(&words!("The policy {} (SHA-256 {})", report.policy.name, report.policy.sha256)),
         }] },
     } });
-    serde_json::to_string_pretty(&document).map(|text| text + "\n")
+    super::json::pretty(&document)
 }
 
 /// A test looked at the system; an examination at somebody's word.
@@ -136,11 +136,11 @@ fn props(result: &ResultLine) -> Value {
     ])
 }
 
-fn described(result: &ResultLine) -> String {
-    let lines: Vec<String> = match result.status {
+fn described(result: &ResultLine) -> Untrusted {
+    let lines: Vec<Untrusted> = match result.status {
         Status::Pass => result.grounds.clone(),
         Status::Fail | Status::Waived => {
-            result.findings.iter().map(|finding| format!("{} at {}", finding.what, finding.place)).collect()
+            result.findings.iter().map(|finding| words!("{} at {}", finding.what, finding.place)).collect()
         }
         Status::Inconclusive => result.unseen.clone(),
         Status::NotApplicable => result.notes.clone(),
@@ -148,18 +148,18 @@ fn described(result: &ResultLine) -> String {
     let attested = result
         .attestation
         .as_ref()
-        .map(|attestation| format!("attested by {} on {}: {}", attestation.by, attestation.on, attestation.statement));
+        .map(|attestation| words!("attested by {} on {}: {}", attestation.by, attestation.on, attestation.statement));
     let waivers = result.waivers();
     let waived = waivers
         .iter()
-        .map(|(waiver, _)| format!("waived by {} until {}: {}", waiver.owner, waiver.until, waiver.reason));
-    let all: Vec<String> = lines.into_iter().chain(attested).chain(waived).collect();
-    if all.is_empty() { format!("{}: nothing more to say", result.title) } else { all.join("; ") }
+        .map(|(waiver, _)| words!("waived by {} until {}: {}", waiver.owner, waiver.until, waiver.reason));
+    let all: Vec<Untrusted> = lines.into_iter().chain(attested).chain(waived).collect();
+    if all.is_empty() { words!("{}: nothing more to say", result.title) } else { Untrusted::joined(&all, "; ") }
 }
 
 /// One line, never empty: OSCAL refuses empty strings and line breaks in titles.
-fn text(text: &str) -> String {
-    let text = terminal(text).trim().to_owned();
+fn text(text: &Untrusted) -> String {
+    let text = text.terminal().trim().to_owned();
     if text.is_empty() { "(none)".into() } else { text }
 }
 
@@ -174,7 +174,7 @@ mod tests {
         let findings = document["assessment-results"]["results"][0]["findings"].as_array().unwrap().clone();
         for (result, finding) in report.results.iter().zip(findings) {
             let satisfied = finding["target"]["status"]["state"] == "satisfied";
-            assert_eq!(satisfied, result.status == Status::Pass, "{}", result.check);
+            assert_eq!(satisfied, result.status == Status::Pass, "{:?}", result.check);
         }
         assert_eq!(render(&report).unwrap(), render(&report).unwrap());
     }

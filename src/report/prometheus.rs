@@ -6,14 +6,14 @@ use std::fmt::Write as _;
 use super::Report;
 use super::csv::word;
 use super::drift::State;
-use super::escape::terminal;
+use super::untrusted::Untrusted;
 use crate::check::{Severity, Status};
 
 const SEVERITIES: [Severity; 4] = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
 
 pub fn render(report: &Report) -> String {
     let mut out = String::new();
-    let version = [("version", report.tool.version.as_str())];
+    let version = [("version", report.tool.version.clone())];
     family(&mut out, "build_info", "The version of watertight.");
     sample(&mut out, "build_info", &version, "1");
 
@@ -21,10 +21,10 @@ pub fn render(report: &Report) -> String {
     for result in &report.results {
         for status in Status::ALL {
             let labels = [
-                ("check", result.check.as_str()),
-                ("target", result.target.as_str()),
-                ("severity", &result.severity.to_string()),
-                ("status", word(status)),
+                ("check", result.check.clone()),
+                ("target", result.target.clone()),
+                ("severity", result.severity.to_string().into()),
+                ("status", word(status).into()),
             ];
             sample(&mut out, "check_status", &labels, if result.status == status { "1" } else { "0" });
         }
@@ -32,8 +32,7 @@ pub fn render(report: &Report) -> String {
     family(&mut out, "box_status", "Whether a box of the checklist has the status.");
     for tick in &report.boxes {
         for status in Status::ALL {
-            let labels = [("box", tick.number.to_string()), ("status", word(status).to_owned())];
-            let labels = labels.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let labels = [("box", tick.number.to_string().into()), ("status", word(status).into())];
             sample(&mut out, "box_status", &labels, if tick.status == status { "1" } else { "0" });
         }
     }
@@ -42,8 +41,7 @@ pub fn render(report: &Report) -> String {
     for severity in SEVERITIES {
         for (state, waived) in [("open", false), ("waived", true)] {
             let count = findings().filter(|finding| finding.severity == severity && finding.waived == waived).count();
-            let labels = [("severity", severity.to_string()), ("state", state.to_owned())];
-            let labels = labels.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let labels = [("severity", severity.to_string().into()), ("state", state.into())];
             sample(&mut out, "findings", &labels, &count.to_string());
         }
     }
@@ -51,19 +49,19 @@ pub fn render(report: &Report) -> String {
         family(&mut out, "changes", "Findings by how they stand against the last complete run.");
         for state in State::ALL {
             let count = drift.changes.iter().filter(|change| change.state == state).count();
-            sample(&mut out, "changes", &[("state", state.word())], &count.to_string());
+            sample(&mut out, "changes", &[("state", state.word().into())], &count.to_string());
         }
     }
     family(&mut out, "waiver_expiry_timestamp_seconds", "When the waiver in effect ends.");
     for result in &report.results {
         // Of several by one owner, the first to end counts: two samples under the same labels are refused.
-        let mut ends: std::collections::BTreeMap<&str, chrono::NaiveDate> = std::collections::BTreeMap::new();
+        let mut ends: std::collections::BTreeMap<&Untrusted, chrono::NaiveDate> = std::collections::BTreeMap::new();
         for (waiver, _) in result.waivers() {
-            let end = ends.entry(waiver.owner.as_str()).or_insert(waiver.until);
+            let end = ends.entry(&waiver.owner).or_insert(waiver.until);
             *end = (*end).min(waiver.until);
         }
         for (owner, until) in ends {
-            let labels = [("check", result.check.as_str()), ("target", result.target.as_str()), ("owner", owner)];
+            let labels = [("check", result.check.clone()), ("target", result.target.clone()), ("owner", owner.clone())];
             // A waiver holds through its last day.
             let end = until.succ_opt().unwrap_or(until).and_time(chrono::NaiveTime::MIN).and_utc();
             sample(&mut out, "waiver_expiry_timestamp_seconds", &labels, &end.timestamp().to_string());
@@ -73,7 +71,7 @@ pub fn render(report: &Report) -> String {
     for result in &report.results {
         if let Some(attestation) = &result.attestation {
             let labels =
-                [("check", result.check.as_str()), ("target", result.target.as_str()), ("by", attestation.by.as_str())];
+                [("check", result.check.clone()), ("target", result.target.clone()), ("by", attestation.by.clone())];
             let end = attestation.until.succ_opt().unwrap_or(attestation.until);
             let end = end.and_time(chrono::NaiveTime::MIN).and_utc();
             sample(&mut out, "attestation_expiry_timestamp_seconds", &labels, &end.timestamp().to_string());
@@ -93,14 +91,10 @@ fn family(out: &mut String, name: &str, help: &str) {
     let _ = writeln!(out, "# HELP watertight_{name} {help}\n# TYPE watertight_{name} gauge");
 }
 
-fn sample(out: &mut String, name: &str, labels: &[(&str, &str)], value: &str) {
-    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", label(value))).collect();
+fn sample(out: &mut String, name: &str, labels: &[(&str, Untrusted)], value: &str) {
+    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", value.label())).collect();
     let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
     let _ = writeln!(out, "watertight_{name}{labels} {value}");
-}
-
-fn label(value: &str) -> String {
-    terminal(value).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 #[cfg(test)]

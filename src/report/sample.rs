@@ -57,7 +57,7 @@ pub(crate) fn report() -> Report {
         policy: PolicyLine {
             name: "MCP server security policy".into(),
             file: "policy.yaml".into(),
-            sha256: "0".repeat(64),
+            sha256: "0".repeat(64).into(),
             trusted: true,
         },
         run: RunLine {
@@ -101,7 +101,7 @@ pub(crate) fn report() -> Report {
 fn result(check: &str, status: Status) -> ResultLine {
     ResultLine {
         check: check.into(),
-        title: format!("what {check} says"),
+        title: format!("what {check} says").into(),
         target: "production".into(),
         status,
         severity: Severity::High,
@@ -110,6 +110,7 @@ fn result(check: &str, status: Status) -> ResultLine {
         unseen: Vec::new(),
         notes: Vec::new(),
         findings: Vec::new(),
+        set_aside: Vec::new(),
         remediation: "Mend it, then audit again.".into(),
         references: vec!["RFC 6585".into()],
         waiver: None,

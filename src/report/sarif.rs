@@ -1,12 +1,17 @@
 //! The report as SARIF 2.1.0, as GitHub's code scanning takes it: one result a finding, each with a fingerprint of its own.
 //!
-//! A live finding has no line of source: it stands at the policy, with its address as a logical location. What holds or
-//! does not apply is no result; what was waived is left out, while its rule and the run stay, so that no old alert does.
+//! A live finding has no line of source: it stands at the policy, with its address as a logical location.
+//!
+//! GitHub makes an alert of every result and does not read its `kind` (measured by others: microsoft/PSRule #955), so what
+//! holds or does not apply is no result, `kind: pass` of the specification (3.27.9) notwithstanding: how every item stands
+//! is told in the run's own properties. What was not seen is a result (`open`), since an item that nobody saw must not look
+//! quiet; and what an earlier run found and this one could not see is one under its old fingerprint, or its alert would be
+//! closed as fixed. What was waived is left out, while its rule and the run stay, so that no old alert does.
 
 use serde_json::{Value, json};
 
-use super::drift::State;
-use super::escape::{bounded, markdown, relative_uri, terminal};
+use super::drift::{Change, State};
+use super::untrusted::{Untrusted, words};
 use super::{FindingLine, Report, ResultLine};
 use crate::check::{Place, Severity, Status};
 
@@ -22,7 +27,7 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
             rules.push(result);
         }
     }
-    let index = |check: &str| rules.iter().position(|rule| rule.check == check).unwrap_or(0);
+    let index = |check: &Untrusted| rules.iter().position(|rule| rule.check == *check).unwrap_or(0);
     let mut results: Vec<Value> = Vec::new();
     for result in &report.results {
         let at = index(&result.check);
@@ -35,6 +40,14 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
             Status::Pass | Status::NotApplicable => {}
         }
     }
+    let carried =
+        report.drift.iter().flat_map(|drift| &drift.changes).filter(|change| change.state == State::NotEvaluated);
+    for change in carried {
+        // Without its rule, as where only some checks ran, it is no result that GitHub takes.
+        if let Some(at) = rules.iter().position(|rule| rule.check == change.check) {
+            results.push(not_evaluated(report, change, at));
+        }
+    }
     let left_out = results.len().saturating_sub(RESULTS);
     results.truncate(RESULTS);
     let mut invocation = json!({
@@ -42,10 +55,10 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
         "startTimeUtc": report.run.started.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
         "endTimeUtc": report.run.finished.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
     });
-    let mut said: Vec<(String, &str)> = report.notices.iter().map(|notice| (notice.clone(), "warning")).collect();
+    let mut said: Vec<(Untrusted, &str)> = report.notices.iter().map(|notice| (notice.clone(), "warning")).collect();
     if left_out > 0 {
         said.push((
-            format!("{left_out} results are left out: GitHub takes {RESULTS} a run; the JSON report has all"),
+            words!("{} results are left out: GitHub takes {} a run; the JSON report has all", left_out, RESULTS),
             "error",
         ));
     }
@@ -64,29 +77,32 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
                 "semanticVersion": report.tool.version,
                 "rules": rules.iter().map(|result| rule(result)).collect::<Vec<_>>(),
             } },
-            "automationDetails": { "id": format!("watertight/{}/", relative_uri(&report.policy.name)) },
+            "automationDetails": { "id": format!("watertight/{}/", report.policy.name.relative_uri()) },
             "columnKind": "unicodeCodePoints",
             "invocations": [invocation],
+            "properties": { "summary": report.summary, "items": report.results.iter().map(item).collect::<Vec<_>>() },
             "results": results,
         }],
     });
-    serde_json::to_string_pretty(&document).map(|text| text + "\n")
+    super::json::pretty(&document)
 }
 
 fn rule(result: &ResultLine) -> Value {
     // The gravest of what was found; the item's own where nothing was.
     let severity = result.severity;
-    let tags: Vec<&str> =
-        std::iter::once("security").chain(result.statements.iter().map(String::as_str)).take(20).collect();
-    let references: Vec<String> = result.references.iter().map(|reference| markdown(reference)).collect();
+    let tags: Vec<String> = std::iter::once("security".to_owned())
+        .chain(result.statements.iter().map(Untrusted::terminal))
+        .take(20)
+        .collect();
+    let references: Vec<String> = result.references.iter().map(Untrusted::markdown).collect();
     json!({
         "id": result.check,
-        "name": pascal(&result.check),
+        "name": pascal(&result.check.terminal()),
         "shortDescription": { "text": sentence(&result.title) },
-        "fullDescription": { "text": sentence(&format!("{} ({})", result.title, result.statements.join(", "))) },
+        "fullDescription": { "text": sentence(&words!("{} ({})", result.title, Untrusted::joined(&result.statements, ", "))) },
         "help": {
-            "text": terminal(&format!("{} ({})", result.remediation, result.references.join(", "))),
-            "markdown": format!("{}\n\n{}", markdown(&result.remediation), references.join(", ")),
+            "text": words!("{} ({})", result.remediation, Untrusted::joined(&result.references, ", ")).terminal(),
+            "markdown": format!("{}\n\n{}", result.remediation.markdown(), references.join(", ")),
         },
         "defaultConfiguration": { "level": level(severity) },
         "properties": {
@@ -103,15 +119,15 @@ fn alert(report: &Report, result: &ResultLine, finding: &FindingLine, rule: usiz
         "ruleIndex": rule,
         "kind": "fail",
         "level": level(finding.severity),
-        "message": { "text": message(&format!("{}: {} at {}", result.target, finding.what, finding.place)) },
+        "message": { "text": message(&words!("{}: {} at {}", result.target, finding.what, finding.place)) },
         "locations": [location(report, &finding.place)],
-        "partialFingerprints": { "watertightFinding/v1": finding.id },
-        "properties": { "security-severity": score(finding.severity), "target": terminal(&result.target) },
+        "partialFingerprints": fingerprints(&finding.id),
+        "properties": { "security-severity": score(finding.severity), "target": result.target.terminal() },
     });
     if let Some(standing) = &finding.standing {
         let state = match standing.state {
             State::New | State::Reopened | State::RuleChanged => "new",
-            State::WaiverExpired | State::NewlyWaived | State::NotEvaluated => "updated",
+            State::Graver | State::WaiverExpired | State::NewlyWaived | State::NotEvaluated => "updated",
             State::Still | State::Fixed => "unchanged",
         };
         value["baselineState"] = json!(state);
@@ -121,23 +137,57 @@ fn alert(report: &Report, result: &ResultLine, finding: &FindingLine, rule: usiz
 
 /// Not seen is no fault, and no pass either: it stays open.
 fn unseen(report: &Report, result: &ResultLine, rule: usize) -> Value {
-    let why = result.unseen.join("; ");
     json!({
         "ruleId": result.check,
         "ruleIndex": rule,
         "kind": "open",
         "level": "none",
-        "message": { "text": message(&format!("{}: could not be seen: {why}", result.target)) },
-        "locations": [location(report, &Place::policy(report.policy.file.clone(), None))],
-        "partialFingerprints": { "watertightFinding/v1": format!("unseen {} {}", result.check, terminal(&result.target)) },
+        "message": { "text": message(&words!("{}: could not be seen: {}", result.target, Untrusted::joined(&result.unseen, "; "))) },
+        "locations": [location(report, &Place::Policy { policy: report.policy.file.clone(), line: None })],
+        "partialFingerprints": fingerprints(&words!("unseen {} {}", result.check, result.target)),
+    })
+}
+
+/// What an earlier run found, and this one could not look at: it stands until somebody sees that it does not.
+fn not_evaluated(report: &Report, change: &Change, rule: usize) -> Value {
+    json!({
+        "ruleId": change.check,
+        "ruleIndex": rule,
+        "kind": "open",
+        "level": "none",
+        "message": { "text": message(&words!(
+            "{}: not evaluated in this run; it was found before: {} at {}",
+            change.target,
+            change.what,
+            change.place
+        )) },
+        "locations": [location(report, &Place::Policy { policy: report.policy.file.clone(), line: None })],
+        "partialFingerprints": fingerprints(&change.id),
+        "baselineState": "unchanged",
+    })
+}
+
+/// GitHub goes by the second alone, with the rule and the file; it would else be made of the policy's first line, and be
+/// the same for all that has no line of its own.
+fn fingerprints(id: &Untrusted) -> Value {
+    json!({ "watertightFinding/v1": id.terminal(), "primaryLocationLineHash": format!("{}:1", id.terminal()) })
+}
+
+/// How an item stands, whether it has a result of its own or not.
+fn item(result: &ResultLine) -> Value {
+    json!({
+        "check": result.check.terminal(),
+        "target": result.target.terminal(),
+        "status": result.status,
+        "attested": result.attestation.is_some(),
     })
 }
 
 fn location(report: &Report, place: &Place) -> Value {
-    let policy = || match report.policy.file.as_str() {
+    let policy = || {
         // The embedded policies are called by a name in parentheses.
-        file if file.starts_with('(') => "policy.yaml".to_owned(),
-        file => below(file),
+        let embedded = report.policy.file.terminal().starts_with('(');
+        if embedded { "policy.yaml".to_owned() } else { below(&report.policy.file) }
     };
     let (uri, line) = match place {
         Place::File { file, line } | Place::Commit { file, line, .. } => (below(file), *line),
@@ -163,25 +213,25 @@ fn location(report: &Report, place: &Place) -> Value {
 }
 
 /// An absolute path says where this machine keeps its files, and nothing to a reader elsewhere: the name is enough.
-fn below(path: &str) -> String {
+fn below(path: &Untrusted) -> String {
+    let path = path.data();
     let absolute = path.starts_with(['/', '\\']) || path.get(1..2) == Some(":");
     let path = if absolute { path.rsplit(['/', '\\']).next().unwrap_or(path) } else { path };
-    relative_uri(path)
+    Untrusted::from(path).relative_uri()
 }
 
-fn message(text: &str) -> String {
-    // Braces would be placeholders, square brackets links (SARIF 2.1.0, 3.11).
-    bounded(&terminal(text), TEXT).replace('{', "{{").replace('}', "}}").replace('[', "\\[").replace(']', "\\]")
+fn message(text: &Untrusted) -> String {
+    text.bounded(TEXT).message()
 }
 
 /// A name is no message: nothing in it is a placeholder or a link, so `[::1]` stays as it is.
-fn named(name: &str) -> String {
-    let name = bounded(&terminal(name), TEXT);
+fn named(name: &Untrusted) -> String {
+    let name = name.bounded(TEXT).terminal();
     if name.is_empty() { "unknown".into() } else { name }
 }
 
-fn sentence(text: &str) -> String {
-    let text = terminal(text);
+fn sentence(text: &Untrusted) -> String {
+    let text = text.terminal();
     if text.ends_with('.') { text } else { format!("{text}.") }
 }
 
@@ -232,6 +282,34 @@ mod tests {
     }
 
     #[test]
+    fn how_every_item_stands_is_told_without_an_alert() {
+        let items = document()["runs"][0]["properties"]["items"].as_array().unwrap().clone();
+        let statuses: Vec<&str> = items.iter().map(|item| item["status"].as_str().unwrap()).collect();
+        assert_eq!(statuses, ["fail", "inconclusive", "waived", "pass", "pass", "not_applicable"]);
+        assert_eq!(items.iter().filter(|item| item["attested"] == true).count(), 1);
+    }
+
+    #[test]
+    fn what_was_found_before_and_not_looked_at_now_keeps_its_alert() {
+        let before = sample::report();
+        let (ledger, _) = crate::report::drift::Ledger::default().after(&before, "production");
+        let mut report = sample::report();
+        report.results[0].status = Status::Inconclusive;
+        report.results[0].unseen = vec!["timed out".into()];
+        let old = report.results[0].findings.remove(0);
+        let (_, changes) = ledger.after(&report, "production");
+        report.compared(None, changes, Vec::new());
+        let document: Value = serde_json::from_str(&render(&report).unwrap()).unwrap();
+        let results = document["runs"][0]["results"].as_array().unwrap().clone();
+        let kept = format!("{}:1", old.id.data());
+        let kept = results.iter().find(|of| of["partialFingerprints"]["primaryLocationLineHash"] == *kept).unwrap();
+        assert_eq!(
+            (&kept["kind"], &kept["level"], &kept["ruleId"]),
+            (&json!("open"), &json!("none"), &json!("rate-limit"))
+        );
+    }
+
+    #[test]
     fn a_waived_finding_is_left_out_and_its_rule_stays() {
         let document = document();
         let rules = document["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap().clone();
@@ -264,8 +342,8 @@ mod tests {
 
     #[test]
     fn no_uri_leaves_the_repository() {
-        assert_eq!(below("/srv/secret/policy.yaml"), "policy.yaml");
-        assert_eq!(below("../../etc/passwd"), "etc/passwd");
-        assert_eq!(below("C:\\policy.yaml"), "policy.yaml");
+        assert_eq!(below(&"/srv/secret/policy.yaml".into()), "policy.yaml");
+        assert_eq!(below(&"../../etc/passwd".into()), "etc/passwd");
+        assert_eq!(below(&"C:\\policy.yaml".into()), "policy.yaml");
     }
 }

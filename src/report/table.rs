@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
-use super::escape::{bounded, log};
+use super::untrusted::{Untrusted, words};
 use super::{FindingLine, Report, ResultLine};
 use crate::check::Status;
 
@@ -48,10 +48,10 @@ impl Page {
     }
 
     /// One paragraph, wrapped; `first` begins it and the following lines stand under its end.
-    fn paragraph(&mut self, first: &str, text: &str) {
+    fn paragraph(&mut self, first: &str, text: &Untrusted) {
         let indent = first.chars().count();
         let room = usize::from(self.style.width).saturating_sub(indent).max(20);
-        let shown = bounded(&log(text), TEXT);
+        let shown = text.bounded(TEXT).log();
         for (number, line) in wrapped(&shown, room).iter().enumerate() {
             if number == 0 {
                 let _ = writeln!(self.text, "{first}{line}");
@@ -123,21 +123,24 @@ fn colour(status: Status) -> Color {
 fn head(out: &mut Page, report: &Report) {
     let trust = if report.policy.trusted { "" } else { ", found and not trusted" };
     // The names of the embedded policies have their parentheses already.
-    let file = report.policy.file.trim_matches(['(', ')']);
+    let file = report.policy.file.terminal();
+    let file = file.trim_matches(['(', ')']);
     out.paragraph(
         "",
-        &format!(
-            "{} {}, policy `{}` ({file}{trust}), run {} at {}{}",
+        &words!(
+            "{} {}, policy `{}` ({}{}), run {} at {}{}",
             report.tool.name,
             report.tool.version,
             report.policy.name,
+            file,
+            trust,
             report.run.id,
             report.run.started.format("%Y-%m-%d %H:%M UTC"),
             if report.run.complete { "" } else { "; NOT COMPLETE: it was cut short" },
         ),
     );
     if let Some(by) = &report.run.authorised {
-        out.paragraph("", &format!("authorised by {by}"));
+        out.paragraph("", &words!("authorised by {}", by));
     }
 }
 
@@ -158,7 +161,7 @@ fn boxes(out: &mut Page, report: &Report) {
         if out.style.colour {
             status = status.fg(colour(line.status));
         }
-        table.add_row(vec![Cell::new(line.number), Cell::new(log(&line.text)), status, Cell::new(checks.join("\n"))]);
+        table.add_row(vec![Cell::new(line.number), Cell::new(line.text.log()), status, Cell::new(checks.join("\n"))]);
     }
     for (column, constraint) in [
         (0, ColumnConstraint::ContentWidth),
@@ -173,9 +176,13 @@ fn boxes(out: &mut Page, report: &Report) {
     let summary = report.summary;
     out.paragraph(
         "",
-        &format!(
+        &words!(
             "{} hold, {} fail, {} not seen, {} waived, {} do not apply",
-            summary.pass, summary.fail, summary.inconclusive, summary.waived, summary.not_applicable
+            summary.pass,
+            summary.fail,
+            summary.inconclusive,
+            summary.waived,
+            summary.not_applicable
         ),
     );
     for notice in &report.notices {
@@ -184,9 +191,9 @@ fn boxes(out: &mut Page, report: &Report) {
 }
 
 /// A check in the boxes' last column, with its own sign.
-fn mark(report: &Report, check: &str) -> String {
-    let status = Status::sum(report.results.iter().filter(|result| result.check == check).map(|result| result.status));
-    let ran = report.results.iter().any(|result| result.check == check);
+fn mark(report: &Report, check: &Untrusted) -> String {
+    let status = Status::sum(report.results.iter().filter(|result| result.check == *check).map(|result| result.status));
+    let ran = report.results.iter().any(|result| result.check == *check);
     let sign = match (ran, status) {
         (false, _) | (true, Status::Inconclusive) => '?',
         (true, Status::Pass) => '✓',
@@ -194,15 +201,15 @@ fn mark(report: &Report, check: &str) -> String {
         (true, Status::NotApplicable) => '-',
         (true, Status::Waived) => '~',
     };
-    format!("{sign} {}", log(check))
+    format!("{sign} {}", check.log())
 }
 
 /// `check on target`; the target only where there are several.
 fn name(report: &Report, result: &ResultLine) -> String {
     let several = report.results.iter().any(|other| other.target != result.target);
     // A report that was stored or recorded is data from outside, ids included.
-    let check = log(&result.check);
-    if several { format!("{check} on {}", log(&result.target)) } else { check }
+    let check = result.check.log();
+    if several { format!("{check} on {}", result.target.log()) } else { check }
 }
 
 fn of(report: &Report, status: Status) -> Vec<&ResultLine> {
@@ -218,12 +225,11 @@ fn failing(out: &mut Page, report: &Report) {
     results.sort_by_key(|result| std::cmp::Reverse(result.severity));
     out.title("FAILS");
     for result in results {
-        let line = format!("✗ {} ({}): {}", name(report, result), result.severity, result.title);
         let painted = out.painted(&format!("✗ {}", name(report, result)), "31");
-        let plain = line.replacen(&format!("✗ {}", name(report, result)), "", 1);
+        let rest = words!("({}): {}", result.severity, result.title).log();
         let indent = name(report, result).chars().count() + 2;
         let room = usize::from(out.style.width).saturating_sub(indent).max(20);
-        let mut rest = wrapped(&log(plain.trim_start()), room).into_iter();
+        let mut rest = wrapped(&rest, room).into_iter();
         let _ = writeln!(out.text, "{painted} {}", rest.next().unwrap_or_default());
         for line in rest {
             let _ = writeln!(out.text, "    {line}");
@@ -231,10 +237,10 @@ fn failing(out: &mut Page, report: &Report) {
         let standing: Vec<_> = result.findings.iter().filter(|finding| !finding.waived).collect();
         for finding in standing.iter().take(FINDINGS) {
             out.paragraph("  - ", &finding.what);
-            out.paragraph("    at ", &finding.place.to_string());
+            out.paragraph("    at ", &finding.place.words());
         }
         if standing.len() > FINDINGS {
-            out.paragraph("  - ", &format!("and {} more (all in --format json)", standing.len() - FINDINGS));
+            out.paragraph("  - ", &words!("and {} more (all in --format json)", standing.len() - FINDINGS));
         }
         for unseen in result.unseen.iter().take(REASONS) {
             out.paragraph("  ? ", unseen);
@@ -256,10 +262,10 @@ fn not_seen(out: &mut Page, report: &Report) {
             out.paragraph("  - ", unseen);
         }
         if result.unseen.len() > REASONS {
-            out.paragraph("  - ", &format!("and {} more reasons", result.unseen.len() - REASONS));
+            out.paragraph("  - ", &words!("and {} more reasons", result.unseen.len() - REASONS));
         }
         for finding in result.findings.iter().filter(|finding| finding.waived) {
-            out.paragraph("  ~ ", &format!("waived: {} at {}", finding.what, finding.place));
+            out.paragraph("  ~ ", &words!("waived: {} at {}", finding.what, finding.place));
         }
     }
 }
@@ -275,20 +281,23 @@ fn excepted(out: &mut Page, report: &Report) {
         for (waiver, _) in result.waivers() {
             out.paragraph(
                 &format!("~ {}: ", name(report, result)),
-                &format!("waived until {} by {}: {}", waiver.until, waiver.owner, waiver.reason),
+                &words!("waived until {} by {}: {}", waiver.until, waiver.owner, waiver.reason),
             );
             let its =
                 |finding: &&FindingLine| finding.waived && finding.waiver.as_ref().is_none_or(|its| its == waiver);
             for finding in result.findings.iter().filter(its).take(FINDINGS) {
-                out.paragraph("  - ", &format!("{} at {}", finding.what, finding.place));
+                out.paragraph("  - ", &words!("{} at {}", finding.what, finding.place));
             }
         }
         if let Some(attestation) = &result.attestation {
             out.paragraph(
                 &format!("~ {}: ", name(report, result)),
-                &format!(
+                &words!(
                     "attested, not measured, by {} on {}, until {}: {}",
-                    attestation.by, attestation.on, attestation.until, attestation.statement
+                    attestation.by,
+                    attestation.on,
+                    attestation.until,
+                    attestation.statement
                 ),
             );
         }
@@ -315,7 +324,7 @@ fn holding(out: &mut Page, report: &Report) {
         out.title("DOES NOT APPLY");
     }
     for result in results {
-        out.paragraph(&format!("- {}: ", name(report, result)), &result.notes.join("; "));
+        out.paragraph(&format!("- {}: ", name(report, result)), &Untrusted::joined(&result.notes, "; "));
     }
 }
 
@@ -332,11 +341,13 @@ fn tail(out: &mut Page, report: &Report) {
     if !coverage.skipped.is_empty() {
         parts.push(format!("{} questions without an answer (named in --format json)", coverage.skipped.len()));
     }
-    parts.push(match report.run.vantage.as_str() {
-        "none" => "no deployment was contacted".to_owned(),
-        vantage => format!("seen from here over {vantage} addresses"),
+    let mut parts: Vec<Untrusted> = parts.into_iter().map(Untrusted::from).collect();
+    parts.push(if report.run.vantage == "none" {
+        "no deployment was contacted".into()
+    } else {
+        words!("seen from here over {} addresses", report.run.vantage)
     });
-    out.paragraph("", &parts.join("; "));
+    out.paragraph("", &Untrusted::joined(&parts, "; "));
 }
 
 #[cfg(test)]

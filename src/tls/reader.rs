@@ -216,9 +216,12 @@ fn server_hello(body: &[u8]) -> Option<ServerHello> {
     let mut version = cursor.u16()?;
     cursor.bytes(32)?;
     // RFC 8446 section 4.1.3: legacy_session_id_echo<0..32>
-    if cursor.block(1)?.len() > 32 {
+    let echo = cursor.block(1)?;
+    if echo.len() > 32 {
         return None;
     }
+    #[cfg(feature = "planted")]
+    assert_ne!(echo.len(), 0x1d, "the planted fault");
     let suite = cursor.u16()?;
     cursor.bytes(1)?;
     if !cursor.0.is_empty() {

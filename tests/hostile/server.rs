@@ -70,6 +70,25 @@ pub(crate) fn says(bytes: impl Into<Vec<u8>>) -> impl Fn(TcpStream, usize) -> An
     says_in_turn(vec![bytes.into()])
 }
 
+/// These paths get their answers, every other one that nothing is there: what says the same whatever it is asked says
+/// nothing.
+pub(crate) fn says_at(
+    answers: Vec<(&'static str, Vec<u8>)>,
+) -> impl Fn(TcpStream, usize) -> Answering + Send + Sync + 'static {
+    let answers = Arc::new(answers);
+    move |mut stream, _| {
+        let answers = Arc::clone(&answers);
+        Box::pin(async move {
+            let asked = request(&mut stream).await?;
+            let path = asked.split(' ').nth(1).unwrap_or_default();
+            let nothing = answer("404 Not Found", "connection: close\r\n", b"");
+            let found = answers.iter().find(|(known, _)| *known == path).map_or(&nothing, |(_, bytes)| bytes);
+            stream.write_all(found).await?;
+            stream.shutdown().await
+        })
+    }
+}
+
 /// Connections get these answers in turn.
 pub(crate) fn says_in_turn(answers: Vec<Vec<u8>>) -> impl Fn(TcpStream, usize) -> Answering + Send + Sync + 'static {
     let answers: Vec<Arc<Vec<u8>>> = answers.into_iter().map(Arc::new).collect();

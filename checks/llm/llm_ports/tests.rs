@@ -6,9 +6,9 @@ use chrono::DateTime;
 
 use super::*;
 use crate::check::Status;
-use crate::evidence::http::BodySeen;
-use crate::evidence::manifest::{Found, Mark};
-use crate::evidence::service::{Listener, Listening, PortSeen, Service};
+use crate::evidence::http::{BodySeen, Exchange};
+use crate::evidence::manifest::{Found, Mark, Weight};
+use crate::evidence::service::{Listener, Listening, LocalSockets, PortSeen, Service};
 use crate::target::{Environment, Limits, Scope, Writes};
 
 fn host_of(reach: Reach) -> Host {

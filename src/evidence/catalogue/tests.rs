@@ -228,3 +228,19 @@ fn a_cdn_shows_in_its_headers() {
     assert!(edge(&[("cf-ray".into(), "8f0".into())]).is_some());
     assert!(edge(&[("server".into(), "nginx".into())]).is_none());
 }
+
+#[test]
+fn a_slash_that_is_tidied_away_and_a_description_are_no_way_in() {
+    let known = [("/config", 401, ""), ("/", 200, "window.gradio_config"), ("/openapi.json", 200, "{\"openapi\":1}")];
+    let mut answers = port(7860, &known);
+    let to = |location: &str| Answered {
+        headers: vec![("location".into(), location.into())],
+        ..answer("/api/jobs/", 302, "")
+    };
+    answers.retain(|answer| answer.path != "/api/jobs/");
+    answers.push(to("/api/jobs"));
+    assert_eq!(judge(7860, &answers).1, Access::Denied);
+    answers.pop();
+    answers.push(to("/elsewhere"));
+    assert_eq!(judge(7860, &answers).1, Access::Unclear);
+}

@@ -254,6 +254,11 @@ impl Walk<'_> {
                 self.lists.pop();
                 self.lead = None;
             }
+            // A quotation speaks for itself.
+            TagEnd::BlockQuote(_) => {
+                self.flush();
+                self.lead = None;
+            }
             TagEnd::DefinitionListDefinition => {
                 self.flush();
                 self.items.pop();
@@ -271,7 +276,6 @@ impl Walk<'_> {
             }
             TagEnd::Paragraph
             | TagEnd::Heading(_)
-            | TagEnd::BlockQuote(_)
             | TagEnd::FootnoteDefinition
             | TagEnd::DefinitionList
             | TagEnd::DefinitionListTitle

@@ -99,6 +99,13 @@ pub fn lays_down_nothing(text: &str, headings: &[String]) -> Option<&'static str
     None
 }
 
+/// Whether the text speaks of what does not hold now: it is not required, planned, or past.
+pub fn is_no_rule_now(text: &str) -> bool {
+    let text = normal(text);
+    let must = MUST.is_match(&text);
+    NOT_REQUIRED.is_match(&text) || (PLANNED.is_match(&text) || PAST.is_match(&text)) && !must
+}
+
 /// The clauses of a sentence: what stands before a `but` or a new command is judged apart from what stands after it.
 pub fn clauses(text: &str) -> Vec<Clause> {
     let normal = normal(text);
@@ -242,7 +249,7 @@ static BOUNTY: LazyLock<Regex> = LazyLock::new(|| {
 });
 static NOT_REQUIRED: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"\b(not|never|isn't|aren't|n't) (currently |strictly |yet |generally )?(be )?(required|needed|necessary|mandatory|compulsory|obligatory|expected|forbidden|prohibited|supported yet)\b|\bneed not\b|\bneedn't\b|\bno need\b|\b(do|does) not (currently |yet )?(need|require|have to|enforce|implement|support|apply|use|offer|provide|perform|validate|limit|rotate|log|monitor|encrypt|audit)\b|\b(don't|doesn't) (currently |yet )?(need|require|have|enforce|implement|apply)\b|\bno \w+( \w+)? (is|are) (required|needed|enforced|applied|in place)\b|\b(exempt|exempted|exception|optional)\b|\bnicht (erforderlich|nötig|notwendig|verpflichtend)\b|\bthere (is|are) (currently )?no\b|\boptional\b",
+        r"\b(not|never|isn't|aren't|n't) (currently |strictly |yet |generally )?(be )?(required|needed|necessary|mandatory|compulsory|obligatory|expected|forbidden|prohibited|supported yet)\b|\bneed not\b|\bneedn't\b|\bno need\b|\b(do|does) not (currently |yet )?(need|require|have to|enforce|implement|support|apply|use|offer|provide|perform|validate|limit|rotate|log|monitor|encrypt|audit)\b|\b(don't|doesn't) (currently |yet )?(need|require|have|enforce|implement|apply)\b|\bno \w+( \w+)? (is|are) (required|needed|enforced|applied|in place)\b|\b(exempt|exempted|exception|optional)\b|\bnicht (erforderlich|nötig|notwendig|verpflichtend)\b|\bthere (is|are) (currently )?no\b|\boptional\b|\b(decided|opted|chose|voted) (against|not to)\b|\b(decided|opted|chose) to (skip|omit|drop|forgo)\b|\b(dagegen|gegen \w+) entschieden\b|\bverzichten (wir )?auf\b",
     )
 });
 static PLANNED: LazyLock<Regex> = LazyLock::new(|| {

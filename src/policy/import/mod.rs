@@ -197,7 +197,9 @@ fn answer(block: &Block, before: &str, text: &str) -> (Vec<Bound>, &'static str)
     }
     // A paragraph of prose is about what it says; an item or a row also about what it stands under.
     let headings = block.headings.iter().rev().take(2).rev();
-    let mut context: String = headings.chain(&block.lead).cloned().collect::<Vec<_>>().join(" / ");
+    // What is only planned, past or not required leads nothing in, unless it says so with a colon.
+    let leads = block.lead.iter().filter(|lead| lead.trim_end().ends_with(':') || !language::is_no_rule_now(lead));
+    let mut context: String = headings.chain(leads).cloned().collect::<Vec<_>>().join(" / ");
     // `They shall be replaced …`: who they are stands in the sentence before.
     if REFERS_BACK.is_match(&text.to_lowercase()) {
         before.clone_into(&mut context);

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 use serde_json::{Value, json};
 
 use super::language::{Clause, pattern};
@@ -45,7 +45,10 @@ fn period(name: &'static str, days: i64) -> Knob {
 
 /// `30 requests per minute`, `100 requests/hour`, `5 req/s`, `at most 30 requests in any 15 minutes`, `30/min`.
 fn rate(text: &str) -> Vec<Knob> {
-    let (limit, window) = match RATE.captures(text) {
+    // `429 for further requests`: a status, and no number of anything.
+    let counts =
+        |found: &Captures<'_>| found.get(1).is_some_and(|number| number.as_str() != "429") && found.get(2).is_none();
+    let (limit, window) = match RATE.captures_iter(text).find(counts) {
         Some(found) => {
             let Some(limit) = found.get(1).and_then(|limit| limit.as_str().parse::<u32>().ok()) else {
                 return Vec::new();
@@ -211,7 +214,7 @@ fn ignored_names(original: &str) -> Option<Knob> {
 
 static RATE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"\b(\d{1,9}) (?:[\w-]+ ){0,2}?(?:requests?|reqs?|calls?|queries|operations|hits|messages|anfragen|aufrufe|zugriffe)\b",
+        r"\b(\d{1,9}) (?:((?:for|after|on|to|at|beyond|above|when|if|once|nach|bei|ab) )(?:\p{L}[\w-]* )?|(?:\p{L}[\w-]* ){0,2}?)(?:requests?|reqs?|calls?|queries|operations|hits|messages|anfragen|aufrufe|zugriffe)\b",
     )
 });
 static WINDOW: LazyLock<Regex> = LazyLock::new(|| {
@@ -258,7 +261,7 @@ static OR_HIGHER: LazyLock<Regex> = LazyLock::new(|| {
 });
 static OLDER_THAN: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"\b(?:older|lower|below|earlier|less|prior|weaker|before|älter|unter)\b (?:than |to |als )?(?:version )?(?:tls ?v?)?1\.([0-3])\b",
+        r"\b(?:older|lower|below|earlier|less|prior|weaker|before|under|älter|unter)\b (?:than |to |als )?(?:version )?(?:tls ?v?)?1\.([0-3])\b",
     )
 });
 static TLS_REFUSED: LazyLock<Regex> = LazyLock::new(|| {

@@ -182,7 +182,7 @@ const WRITTEN: &[Written] = &[
         .unless(r"\bnode_modules\b"),
     rule("secret-rotation", Require, InContext, r"{secret}", r"\b(rotat\w+|rotier\w*|renew\w*|replac\w+|re-?generat\w+|chang(?:e|ed|es|ing)|expir\w+|lifetime|max(?:imum)? age|atmost age|valid (?:for|atmost)|roll(?:ed)? over|swapped(?: out)?|new ones|gewechselt|wechseln|erneuer\w*|ausgetauscht|auszutauschen|getauscht)\b")
         .also(r"\b(\d+[- ]?(?:days?|weeks?|months?|years?|d|tage?n?|monate?n?|jahre?n?|wochen?)|daily|weekly|monthly|quarterly|annual\w*|yearly|(?:every|once an?|once per) (?:quarter|month|year|week)|regular\w*|periodic\w*|on a schedule|regelmäßig\w*|jährlich|vierteljährlich|quartal\w*|monatlich)\b")
-        .unless(r"{cert}|\b(log rotation|logs? (?:are|is|files?)|(?:user|employee|staff|customer|personal|admin\w*|account) passwords?|sessions?|on-?call|backups?|domain|employees?|staff|users? (?:must|shall|should))\b"),
+        .unless(r"{cert}|\b(log rotation|logs? (?:are|is|files?)|(?:user|employee|staff|customer|personal|admin\w*|account) passwords?|passwords? (?:of|for) {w}{0,2}(?:users?|employees?|staff|customers?|people|humans?)|sessions?|on-?call|backups?|domain|employees?|staff|users? (?:must|shall|should))\b"),
     rule("secret-rotation", Forbid, InContext, r"{secret}", r"\b(?:longer|older|more) than \d+ ?(?:days?|weeks?|months?|years?)\b|\blänger als \d+ ?(?:tage|wochen|monate|jahre)\b")
         .unless(r"{cert}|\b(logs?|sessions?|backups?|employees?|staff|retain\w*|retention)\b"),
     rule("secret-reuse", Require, InContext, r"{secret}", r"\b(different|separate[ds]?|distinct|unique|own|dedicated|isolated|individual|(?:one|a) {w}{0,2}(?:per|for each|for every) environment|unterschiedlich\w*|getrennt\w*|eigene\w*|verschieden\w*)\b")
@@ -207,7 +207,7 @@ const WRITTEN: &[Written] = &[
         .unless(r"\b((?:pull|merge|feature|access|data|deletion|support|change) requests?|reports? per|tokens per|e-?mails? per)\b"),
     rule("cors-origins", Require, InContext, r"\bcors\b|\bcross-origin\b|\baccess-control-allow-origin\b|\borigins?\b", r"\b(allow\w*|authori[sz]ed|restrict\w*|whitelist\w*|specific|trusted|limit(?:ed|s)?|only|explicit\w*|approved|known|erlaubt\w*|nur|zugelassen\w*|beschränk\w*)\b")
         .also(r"\bcors\b|\bcross-origin\b|\baccess-control|\b(?:authori[sz]ed|trusted|specific|known|listed|approved|allow-?list(?:ed)?|allowed|erlaubte) {w}{0,2}origins?\b|\bbrowsers?\b|\borigin headers?\b")
-        .unless(r"\b(origin of|country of origin|original\w*)\b"),
+        .unless(r"\b(origin of|country of origin|original\w*)\b|(?:\bwildcard\w*|\*) {w}{0,3}(?:is|are|remains?|ist|sind)? ?(?:allowed|permitted|accepted|enabled|erlaubt|zulässig)\b"),
     rule("cors-origins", Forbid, InContext, r"\bcors\b|\bcross-origin\b|\baccess-control-allow-origin\b|\borigins?\b", r"\bwildcard\w*|\*|\b(?:any|all|null|arbitrary|unknown|untrusted|other|beliebige\w*|reflect\w*) {w}?origins?|\b(?:reflect|echo|mirror)\w*|\bwildcard-?origins?"),
     rule("input-validation", Require, InContext, r"\b(inputs?|requests?|payloads?|parameters?|bod(?:y|ies)|arguments?|user[- ](?:supplied|provided) (?:data|content)|data|eingaben?|eingabedaten|fields?|nutzereingaben|benutzereingaben|anfragen)\b", r"\b(validat(?:e|ed|es|ing|ion)|schemas?|zod|pydantic|joi|ajv|type-check\w*|validier\w*|geprüft|schemata)\b")
         .unless(r"{cert}|{vulnerability}|\b(tokens? (?:is|are|must be)|reports?|backups?|data protection|database schemas?|schema migrations?|validat\w+ {w}{0,3}(?:fix|issue|finding|report)s?)\b"),
@@ -276,7 +276,7 @@ pub fn is_partial_limit(clause: &Clause) -> bool {
 
 static PARTIAL: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"\b(log-?in|sign-?in|sign-?up|registration|password[- ]reset|upload|download|export|search|webhook|admin|authentication|auth) (?:attempts?|endpoints?|requests?|routes?|pages?|forms?|apis?|calls?)\b|\bto (?:the )?/\w+",
+        r"\b(log-?in|sign-?in|sign-?up|registration|password[- ]reset|upload|download|export|search|webhook|admin|authentication|auth) (?:attempts?|endpoints?|requests?|routes?|pages?|forms?|apis?|calls?)\b|\bto (?:the )?/\w+|^\W{0,2}/\w[\w/{}.-]*`?\s*:",
     )
 });
 

@@ -14,10 +14,10 @@ pub struct Sentence {
 }
 
 /// Words before a full stop that ends no sentence, in English and German.
-const ABBREVIATIONS: [&str; 34] = [
+const ABBREVIATIONS: [&str; 35] = [
     "e.g", "i.e", "eg", "ie", "etc", "vs", "cf", "approx", "incl", "inkl", "resp", "no", "nr", "art", "abs", "sec",
     "fig", "mr", "mrs", "dr", "inc", "ltd", "z.b", "z. b", "d.h", "d. h", "bzw", "usw", "ggf", "ca", "u.a", "s.o",
-    "evtl", "st",
+    "evtl", "st", "mind",
 ];
 
 /// The sentences of a block, in order; together they are the whole block.

@@ -103,6 +103,47 @@ fn a_limit_for_some_endpoints_is_not_passed_off_as_one_for_all() {
     assert!(imported.items[0].why_not.contains("some endpoints"));
 }
 
+#[test]
+fn what_is_planned_quoted_decided_against_or_permitted_binds_nothing() {
+    for source in [
+        "Rate limiting is planned but not yet implemented.\n\n* Model weights must not be downloaded from unknown sources.\n",
+        "> Rate limiting applies to every endpoint of the API: 429.\n\n* Weights must not come from unknown sources.\n",
+        "* We considered certificate pinning and decided against it.\n",
+        "* Wildcard CORS is allowed on the public docs only.\n",
+    ] {
+        let (imported, _) = written(source);
+        let last = imported.items.last().unwrap();
+        assert!(
+            last.bound.is_empty(),
+            "{source}: {:?}",
+            last.bound.iter().map(|bound| bound.check).collect::<Vec<_>>()
+        );
+    }
+    let (imported, _) = written("* Zugriffe nur mit Token (mind. 40 Zeichen)\n");
+    assert_eq!(imported.items.len(), 1, "{imported:?}");
+}
+
+#[test]
+fn a_status_is_no_limit_a_bound_is_no_prohibition_and_a_row_speaks_of_its_own_path() {
+    let knobs = |source: &str| {
+        let imported = import(source);
+        let bound = imported.items.iter().flat_map(|item| &item.bound);
+        bound
+            .flat_map(|bound| bound.knobs.iter().map(|knob| format!("{}={}", knob.name, knob.value)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(knobs("429 after 100 calls in 5 minutes."), ["limit=100", "window=\"5m\""]);
+    assert_eq!(
+        knobs("The API answers 429 for further requests after 30 requests per minute."),
+        ["limit=30", "window=\"60s\""]
+    );
+    assert_eq!(knobs("Old TLS is off: nothing under 1.2."), ["minimum=\"1.2\""]);
+    assert!(knobs("Passwords of staff are rotated every 60 days.").is_empty());
+    let rows =
+        "## Rate limits\n\n| Route | Limit |\n|---|---|\n| /login | 5 requests/min |\n| /mcp | 30 requests/min |\n";
+    assert!(knobs(rows).is_empty(), "{:?}", knobs(rows));
+}
+
 /// Markdown as people and fuzzers write it.
 fn markdown() -> impl Strategy<Value = String> {
     let piece = prop_oneof![

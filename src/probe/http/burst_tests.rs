@@ -235,7 +235,7 @@ async fn an_endpoint_beside_the_limiter_fails() {
     )
     .await;
     assert_eq!(aspects(&verdict), ["no-limit"], "{verdict:#?}");
-    assert!(verdict.findings()[0].place.to_string().ends_with("/b"));
+    assert!(verdict.findings()[0].place.words().data().ends_with("/b"));
 }
 
 #[tokio::test]

@@ -135,13 +135,14 @@ impl Drop for Cancel {
     }
 }
 
-pub(super) async fn answer(world: &World, target: &Target, asks: Asks, sink: &Sink) {
+pub(super) async fn answer(world: &World, target: &Target, asks: Asks, own: Duration, sink: &Sink) {
     if asks.is_empty() {
         return;
     }
     let Some(repository) = &target.repository else { return };
     let cancel = Cancel(Arc::default());
-    let most = world.time_left();
+    // Before the time is up, so that what was read until then is still told.
+    let most = own.min(world.time_left()) * 9 / 10;
     // Ignore rules and lines first: they are quick, and an interruption keeps them.
     let (quick, whole) = (
         blocking(repository.path.clone(), &cancel, most, {

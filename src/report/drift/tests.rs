@@ -95,6 +95,40 @@ fn what_goes_with_the_rule_or_the_scope_is_not_called_fixed() {
 }
 
 #[test]
+fn what_an_allowlist_takes_away_is_not_called_fixed() {
+    let listed = run(2, |result| {
+        let id = result.findings[0].id.clone();
+        holds(result);
+        result.set_aside = vec![id];
+    });
+    assert_eq!(states(&[run(1, fails), listed, run(3, fails)])[1..], [vec![State::RuleChanged], vec![State::Reopened]]);
+}
+
+#[test]
+fn a_fault_that_gets_worse_is_news_once() {
+    let mild = run(1, |result| result.findings[0].severity = Severity::Medium);
+    let runs = [mild.clone(), run(2, fails), run(3, fails), mild];
+    assert_eq!(states(&runs)[1..], [[State::Graver], [State::Still], [State::Still]]);
+    assert!(State::Graver.is_news());
+}
+
+#[test]
+fn what_was_unseen_when_the_rule_changed_is_not_fixed_by_the_new_rule() {
+    let other = run(2, |result| {
+        result.rule = "another".into();
+        result.findings[0].id = "another".into();
+        result.unseen = vec!["timed out".into()];
+    });
+    let gone = run(3, |result| {
+        holds(result);
+        result.rule = "another".into();
+    });
+    let states = states(&[run(1, fails), other, gone]);
+    assert_eq!(states[1], [State::RuleChanged, State::NotEvaluated]);
+    assert!(!states[2].contains(&State::Fixed), "{states:?}");
+}
+
+#[test]
 fn the_text_and_the_line_of_a_finding_are_not_its_identity() {
     let changed = run(2, |result| result.findings[0].what = "35 requests accepted in 60 s".into());
     assert_eq!(states(&[run(1, fails), changed])[1], [State::Still]);

@@ -49,7 +49,7 @@ fn finding(path: &str) -> FindingLine {
         what: "open".into(),
         severity: Severity::High,
         place: Place::url(format!("https://a.test{path}")),
-        id: format!("id{path}"),
+        id: format!("id{path}").into(),
         waived: false,
         waiver: None,
         standing: None,
@@ -60,7 +60,7 @@ fn finding(path: &str) -> FindingLine {
 fn result(findings: &[&str], unseen: &[&str]) -> ResultLine {
     let mut result = sample::report().results.swap_remove(0);
     result.findings = findings.iter().map(|path| finding(path)).collect();
-    result.unseen = unseen.iter().map(ToString::to_string).collect();
+    result.unseen = unseen.iter().copied().map(Untrusted::from).collect();
     result.status = match (findings, unseen) {
         ([], []) => Status::Pass,
         ([], _) => Status::Inconclusive,
@@ -69,7 +69,7 @@ fn result(findings: &[&str], unseen: &[&str]) -> ResultLine {
     result
 }
 
-fn after(policy: &Policy, result: ResultLine) -> (Status, Vec<String>) {
+fn after(policy: &Policy, result: ResultLine) -> (Status, Vec<Untrusted>) {
     let mut results = vec![result];
     let notices = apply(policy, today(), &mut results);
     (results[0].status, notices)
@@ -108,18 +108,18 @@ fn two_waivers_of_one_item_are_both_shown_and_what_covers_much_is_told() {
     other.owner = "data".into();
     let two = policy(vec![waiver(Covers::Fail, Some("id/a")), other], vec![]);
     let mut results = vec![result(&["/a", "/b"], &[])];
-    assert_eq!(apply(&two, today(), &mut results), Vec::<String>::new());
-    let owners: Vec<_> = results[0].waivers().iter().map(|(waiver, count)| (waiver.owner.as_str(), *count)).collect();
+    assert_eq!(apply(&two, today(), &mut results), Vec::<Untrusted>::new());
+    let owners: Vec<_> = results[0].waivers().iter().map(|(waiver, count)| (waiver.owner.data(), *count)).collect();
     assert_eq!((results[0].status, owners), (Status::Waived, vec![("platform", 1), ("data", 1)]));
 
     let broad = policy(vec![waiver(Covers::Fail, None)], vec![]);
     let (_, notices) = after(&broad, result(&["/a", "/b"], &[]));
-    assert!(notices[0].contains("over-broad: it covers 2 findings, and every new one"), "{notices:?}");
+    assert!(notices[0].data().contains("over-broad: it covers 2 findings, and every new one"), "{notices:?}");
     let placed = policy(vec![waiver(Covers::Fail, Some("https://a.test/a"))], vec![]);
     let mut twice = result(&["/a", "/a"], &[]);
     twice.findings[1].id = "another".into();
     let (_, notices) = after(&placed, twice);
-    assert!(notices[0].contains("over-broad: it covers 2 findings, all at one place"), "{notices:?}");
+    assert!(notices[0].data().contains("over-broad: it covers 2 findings, all at one place"), "{notices:?}");
 }
 
 #[test]
