@@ -210,6 +210,16 @@ impl Deployment {
         format!("{}{path}", self.origin())
     }
 
+    /// The target's own host and port under `http://`.
+    pub fn in_clear(&self) -> Url {
+        let mut url = self.url.clone();
+        let port = url.port_or_known_default();
+        // Both calls can only fail for URLs without a host, which the policy refuses.
+        let _ = url.set_scheme("http");
+        let _ = url.set_port(port);
+        url
+    }
+
     /// The plain-HTTP listener to look at: the one named, else port 80 of the same host; the deployment itself where
     /// its own URL is plain HTTP.
     pub fn plain_listener(&self) -> Url {

@@ -140,10 +140,17 @@ fn canary(target: &Target) -> Request {
     Request { path: format!("{}?echo=%3Cwt7canary%3E", absent.path), ..absent }
 }
 
+/// A path whose escapes are none (RFC 3986 section 2.1), over which a decoder may stumble.
+fn misspelt(target: &Target) -> Request {
+    let absent = api::absent(target);
+    Request { path: format!("{}%zz%", absent.path), ..absent }.exact()
+}
+
 /// What makes errors, so that at least some are seen whatever else is asked: no credential, no such path, no JSON.
 fn provoking(target: &Target, seen: &Evidence) -> Vec<Request> {
     let Ok(deployment) = target.deployment() else { return Vec::new() };
-    let mut requests = vec![Request::get(deployment.representative()), api::absent(target), canary(target)];
+    let mut requests =
+        vec![Request::get(deployment.representative()), api::absent(target), canary(target), misspelt(target)];
     if let Some((method, path)) = reader(target, deployment, seen) {
         requests.push(api::malformed(target, &method, &path));
         let text = Body { content_type: "text/plain".into(), text: "watertight".into() };
@@ -222,10 +229,17 @@ impl Court<'_> {
             *self.seen.entry(answer.status).or_default() += 1;
         }
         let which = format!("a {} answer", answer.status);
+        if answer.is_cut() {
+            self.verdict.not_seen(Unseen::Partial(format!(
+                "{which} on {place} has {} bytes, of which the first {} were looked through",
+                answer.body.length,
+                answer.body.text.len()
+            )));
+        }
         // Where the answer came from is no secret to whoever asked there.
         let host = self.deployment.host();
-        let authority =
-            [Listener::Main, Listener::Plain].map(|listener| listener.host(self.target).unwrap_or_default());
+        let authority = [Listener::Main, Listener::Plain, Listener::Clear]
+            .map(|listener| listener.host(self.target).unwrap_or_default());
         let mut own = own.to_vec();
         own.extend([host, answer.address.as_str()]);
         own.extend(authority.iter().map(String::as_str));
@@ -265,9 +279,13 @@ impl Court<'_> {
         let severity = match leak.kind {
             Kind::Key => Severity::Critical,
             Kind::Echo => Severity::High,
-            Kind::Stack | Kind::Query | Kind::Database | Kind::Path | Kind::InternalAddress | Kind::DebugPage => {
-                Severity::Medium
-            }
+            Kind::Stack
+            | Kind::Exception
+            | Kind::Query
+            | Kind::Database
+            | Kind::Path
+            | Kind::InternalAddress
+            | Kind::DebugPage => Severity::Medium,
             Kind::Validator | Kind::Version | Kind::Banner | Kind::Issues => Severity::Low,
         };
         let what = format!("{which} tells {}: {}", leak.kind, leak.shown);
@@ -336,10 +354,17 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_beyond_the_part_that_was_read_is_unseen() {
+        let long = " ".repeat(crate::evidence::http::ERROR_TEXT_CAP);
+        let verdict = on(404, &|seen| with_body(seen, &long));
+        assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:?}");
+    }
+
+    #[test]
     fn errors_that_tell_nothing_hold() {
         let verdict = judged(&|request| Ok(sound(request)));
         assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
-        assert_eq!(verdict.grounds(), ["5 error answers tell nothing internal (2 x 400, 1 x 401, 2 x 404)"]);
+        assert_eq!(verdict.grounds(), ["6 error answers tell nothing internal (2 x 400, 1 x 401, 3 x 404)"]);
     }
 
     #[test]

@@ -94,20 +94,15 @@ impl Monitoring {
         if sources.iter().all(|source| source.is_none()) {
             return None;
         }
-        let (method, path) = match mcp::candidates(target).into_iter().next() {
-            Some(path) => ("POST".to_owned(), path),
-            None => deployment
-                .endpoints
-                .iter()
-                .find(|endpoint| endpoint.method == "GET" && endpoint.public.is_none())
-                .map_or_else(
-                    || ("GET".to_owned(), "/".to_owned()),
-                    |endpoint| (endpoint.method.clone(), endpoint.path.clone()),
-                ),
-        };
+        let guarded =
+            deployment.endpoints.iter().filter(|endpoint| endpoint.method == "GET" && endpoint.public.is_none());
+        let mut doors = (mcp::candidates(target).into_iter().take(1).map(|path| ("POST".to_owned(), path)))
+            .chain(guarded.map(|endpoint| (endpoint.method.clone(), endpoint.path.clone())));
+        let (method, path) = doors.next().unwrap_or_else(|| ("GET".to_owned(), "/".to_owned()));
         Some(Watch {
             method,
             path,
+            instead: doors.next(),
             attempts: self.attempts,
             metrics: monitoring.metrics.clone(),
             counter: monitoring.counter.clone(),

@@ -2,6 +2,7 @@
 
 mod clients;
 mod listener;
+mod manner;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use crate::evidence::{Ask, Evidence, Question as _};
 use crate::period::Period;
 use crate::target::{Absent, Deployment, Target};
 use clients::{in_code, in_configuration};
-use listener::{others, own_url, plain, secure, under_forged_host, with_dummy};
+use listener::{in_clear, others, own_url, plain, posted, secure, under_forged_host, with_dummy};
 
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -45,9 +46,11 @@ impl Check for HttpsEnforced {
         if let Ok(deployment) = target.deployment() {
             asks.push(secure(deployment).into());
             if deployment.is_https() {
-                asks.extend([plain(deployment), with_dummy(deployment), under_forged_host(deployment)].map(Ask::from));
+                let bare =
+                    [plain(deployment), with_dummy(deployment), under_forged_host(deployment), in_clear(deployment)];
+                asks.extend(bare.map(Ask::from));
                 if seen.of(&plain(deployment)).is_ok() {
-                    asks.extend(others(deployment).into_iter().map(Ask::from));
+                    asks.extend(others(deployment).into_iter().chain(posted(target, deployment)).map(Ask::from));
                 }
             }
         }
@@ -58,8 +61,9 @@ impl Check for HttpsEnforced {
     }
 
     fn reserves(&self, target: &Target) -> Vec<Reserve> {
-        let others =
-            target.deployment().ok().filter(|deployment| deployment.is_https()).map(others).unwrap_or_default();
+        let others = (target.deployment().ok().filter(|deployment| deployment.is_https()))
+            .map(|deployment| [others(deployment), posted(target, deployment)].concat())
+            .unwrap_or_default();
         if others.is_empty() {
             return Vec::new();
         }
@@ -78,6 +82,7 @@ impl Check for HttpsEnforced {
             Ok(deployment) if deployment.is_https() => {
                 let mut verdict = Verdict::default();
                 listener::judge(target, deployment, evidence, &mut verdict);
+                listener::judge_own_port(target, deployment, evidence, &mut verdict);
                 self.strict_transport(deployment, evidence, &mut verdict);
                 verdict
             }

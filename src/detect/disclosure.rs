@@ -18,6 +18,8 @@ pub struct Leak {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
     Stack,
+    /// The runtime's own words for a fault, or the class of an exception.
+    Exception,
     Query,
     Database,
     Path,
@@ -39,6 +41,7 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Self::Stack => "stack",
+            Self::Exception => "exception",
             Self::Query => "query",
             Self::Database => "database",
             Self::Path => "path",
@@ -58,6 +61,7 @@ impl Kind {
         match self {
             Self::Banner | Self::Issues => true,
             Self::Stack
+            | Self::Exception
             | Self::Query
             | Self::Database
             | Self::Path
@@ -75,6 +79,7 @@ impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Stack => "a stack trace",
+            Self::Exception => "a runtime's exception",
             Self::Query => "a database query",
             Self::Database => "a database error",
             Self::Path => "a path of the server",
@@ -105,6 +110,31 @@ const PATTERNS: &[(Kind, &str)] = &[
     (Kind::Stack, r"\bpanicked at [^\s:]+\.rs:\d+"),
     (Kind::Stack, r"\b(?:Fatal error|Parse error|Uncaught \w+)[^\n]*? in \S+\.php(?: on line |:)\d+"),
     (Kind::Stack, r"\.rb:\d+:in [`']"),
+    // A frame of .NET without its file: the argument list names types.
+    (Kind::Stack, r"(?m)^\s+at (?:[A-Za-z_][\w`<>]*\.)+[\w<>`]+\((?:[A-Z][\w.\[\]`&<>]* \w+(?:, )?)*\)\s*$"),
+    (Kind::Stack, r"\bwebpack(?:-internal)?://\S+:\d+"),
+    (Kind::Stack, r"\bat \S+\.p[lm] line \d+"),
+    // A source file with its line. What may be a host with its port needs a folder or a bracket before it.
+    (
+        Kind::Stack,
+        r"[\w-]+\.(?:[cm]?js|[jt]sx|ts|vue|rb|php|go|java|kts?|scala|groovy|clj[cs]?|exs?|cs|cpp|swift):\d+\b",
+    ),
+    (Kind::Stack, r"[/(\\][\w-]+\.(?:rs|py|pl|pm):\d+\b"),
+    (
+        Kind::Exception,
+        r"\b(?:java|javax|jakarta|kotlin|scala|clojure\.lang|groovy\.lang|org\.(?:springframework|hibernate|postgresql|apache)|com\.(?:fasterxml|mysql|microsoft)|io\.netty|System|Microsoft)\.(?:\w+\.)*[A-Z]\w*(?:Exception|Error|ExceptionInfo)\b",
+    ),
+    (Kind::Exception, r"\bCannot read propert(?:y|ies) (?:'[^']*' )?of (?:undefined|null)\b"),
+    (Kind::Exception, r"'\w+' object (?:has no attribute|is not (?:subscriptable|callable|iterable))"),
+    (Kind::Exception, r"\bunsupported operand type\(s\) for\b"),
+    (Kind::Exception, r"\bundefined method [`']\S+ for\b"),
+    (Kind::Exception, r"\bUndefined (?:variable|index|property|array key|offset):? [$\x22'\w]"),
+    (Kind::Exception, r"\bruntime error: (?:index out of range|invalid memory address|slice bounds|integer divide)"),
+    (Kind::Exception, r"\bObject reference not set to an instance of an object\b"),
+    (Kind::Exception, r"\bindex out of bounds: the len is \d"),
+    (Kind::Exception, r"\bcalled `\w+::\w+\(\)` on an? `"),
+    (Kind::Exception, r#"\bCannot invoke "[^"]+" because\b"#),
+    (Kind::Exception, r"\*\* \([A-Z][\w.]*(?:Error|Exception)\)"),
     (Kind::Database, r"\bSQLITE_(?:ERROR|CONSTRAINT|BUSY|MISMATCH|CANTOPEN|MISUSE)\b"),
     (Kind::Database, r"\bSQLSTATE\b ?[\[(:]? ?[0-9A-Z]{5}\b"),
     (Kind::Database, r"\bORA-\d{5}\b"),
@@ -115,7 +145,29 @@ const PATTERNS: &[(Kind, &str)] = &[
     (Kind::Database, r"\bPG::\w+"),
     (Kind::Database, r"duplicate key value violates unique constraint"),
     (Kind::Database, r#"\brelation "[^"]+" does not exist"#),
-    (Kind::Database, r"\bE11000 duplicate key\b"),
+    (Kind::Database, r"\bE11000 dup(?:licate)? key\b"),
+    (Kind::Database, r"\bMongo(?:Server|Network|Bulk\w*)?Error\b"),
+    // Microsoft SQL Server, MySQL, SQLite and PostgreSQL in the words of their own messages.
+    (Kind::Database, r"\bUnclosed quotation mark after the character string\b|\bIncorrect syntax near ['\x22]"),
+    (Kind::Database, r"\bInvalid (?:column|object) name '|\bViolation of (?:PRIMARY|UNIQUE) KEY constraint\b"),
+    (Kind::Database, r"\bConversion failed when converting\b"),
+    (
+        Kind::Database,
+        r"\bUnknown column '[^']*' in\b|\bDuplicate entry '[^']*' for key\b|\bTable '[^']*' doesn't exist\b",
+    ),
+    (Kind::Database, r"\bER_(?:BAD|DUP|NO|PARSE|ACCESS)_\w+"),
+    (Kind::Database, r"\b(?:UNIQUE|NOT NULL|FOREIGN KEY|CHECK) constraint failed\b"),
+    (Kind::Database, r"\binvalid input syntax for (?:type )?\w+: \x22"),
+    (
+        Kind::Database,
+        r#"\bviolates (?:foreign key|not-null|check) constraint\b|\bcolumn "[^"]+" (?:of relation|does not exist)"#,
+    ),
+    (Kind::Database, r"\bpermission denied for (?:table|relation|schema|database)\b"),
+    (
+        Kind::Database,
+        r"\b(?:sqlalchemy\.exc|psycopg2?\.errors|asyncpg\.exceptions)\.|\bActiveRecord::\w+|\bQueryFailedError\b",
+    ),
+    (Kind::Database, r"\bWRONGTYPE Operation against a key\b|\b(?:search_phase_execution|index_not_found)_exception\b"),
     (Kind::Database, r"\bPrismaClient\w*Error\b"),
     (Kind::Database, r"\bSequelize\w+Error\b"),
     (Kind::Database, r"\b(?:mysql|mysqli|pg|odbc)_\w+\(\)"),
@@ -130,6 +182,7 @@ const PATTERNS: &[(Kind, &str)] = &[
     ),
     (Kind::Path, r"(/etc/(?:passwd|shadow|nginx/|ssl/|hosts))"),
     (Kind::Path, r"\b([A-Za-z]:\\\\?(?:Users|inetpub|Windows|Program Files|ProgramData)\\)"),
+    (Kind::Path, r"\b([A-Za-z]:\\\\?(?:[\w.-]+\\\\?)+[\w-]+\.\w{1,6})\b"),
     (Kind::Path, r"\b(node_modules/[\w@.-]+|(?:site|dist)-packages/[\w.-]+|\.cargo/registry/)"),
     (Kind::Key, r#"\b[a-z][a-z0-9+.-]{1,20}://[^\s:@/"'<>]+:[^\s@/"'<>]+@[\w.-]+"#),
     (Kind::Key, r"\bAKIA[0-9A-Z]{16}\b"),
@@ -140,7 +193,7 @@ const PATTERNS: &[(Kind, &str)] = &[
         Kind::InternalAddress,
         r"\b[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.(?:internal|svc\.cluster\.local|corp|lan)(?::\d+|[/\s\x22']|$)",
     ),
-    (Kind::InternalAddress, r"\bECONNREFUSED [0-9a-f.:]+"),
+    (Kind::InternalAddress, r"\b(?:ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH) [\w.:-]+:\d+"),
     (Kind::InternalAddress, r"\bgetaddrinfo (?:ENOTFOUND|EAI_AGAIN) \S+"),
     (Kind::InternalAddress, r"\bdial (?:tcp|udp) \S+: connect"),
     (Kind::DebugPage, r"Werkzeug Debugger|Whitelabel Error Page|<title>Action Controller: Exception caught"),
@@ -196,18 +249,42 @@ pub fn header_leaks(name: &str, value: &str) -> Option<Leak> {
     Some(Leak { kind, shown: bounded(&format!("{name}: {value}")) })
 }
 
-/// JSON strings hide line ends and quotes behind escapes, HTML behind entities; both are looked through.
+/// JSON strings hide line ends and quotes behind escapes, HTML behind entities, UTF-16 behind zeros; all are looked through.
 fn plain(text: &str) -> String {
     let mut plain = match LINKS.as_ref() {
         Some(links) => links.replace_all(text, " ").into_owned(),
         None => text.to_owned(),
     };
+    plain.retain(|letter| letter != '\0');
     plain = plain.replace("&quot;", "\"").replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">");
     plain = plain.replace("&nbsp;", " ").replace("<br>", "\n").replace("<br/>", "\n");
-    if plain.contains("\\n") || plain.contains("\\\"") {
+    if plain.contains('\\') {
+        let unescaped = unescaped(&plain);
         plain.push('\n');
-        let unescaped = plain.replace("\\n", "\n").replace("\\\"", "\"").replace("\\/", "/");
         plain.push_str(&unescaped);
+    }
+    plain
+}
+
+/// The text without the escapes of JSON strings (RFC 8259 section 7).
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(letter) = rest.next() {
+        if letter != '\\' {
+            plain.push(letter);
+            continue;
+        }
+        match rest.next() {
+            Some('n' | 'r') => plain.push('\n'),
+            Some('t' | 'b' | 'f') => plain.push(' '),
+            Some('u') => {
+                let code: String = rest.by_ref().take(4).collect();
+                plain.push(u32::from_str_radix(&code, 16).ok().and_then(char::from_u32).unwrap_or(' '));
+            }
+            Some(other) => plain.push(other),
+            None => {}
+        }
     }
     plain
 }
@@ -222,6 +299,7 @@ fn shown(kind: Kind, hit: &str) -> String {
             None => "an access key".into(),
         },
         Kind::Stack
+        | Kind::Exception
         | Kind::Query
         | Kind::Database
         | Kind::Path
@@ -257,6 +335,7 @@ mod tests {
     #[test]
     fn each_kind_is_seen_in_what_real_stacks_answer() {
         let password = concat!("postgres://app:", "s3cret@db:5432/items");
+        let wide: String = "Error at /srv/app.js:1:2".chars().flat_map(|letter| [letter, '\0']).collect();
         for (text, kind) in [
             ("TypeError: x\n    at handler (/srv/api/index.js:10:5)", Kind::Stack),
             (r#"{"stack":"Error: no\n    at Layer.handle (node:internal/x:1:2)"}"#, Kind::Stack),
@@ -278,6 +357,27 @@ mod tests {
             ("<title>Whitelabel Error Page</title>", Kind::DebugPage),
             ("For further information visit https://errors.pydantic.dev/2.14/v/int", Kind::Validator),
             (r#"[{"code":"invalid_type","path":["title"]}]"#, Kind::Issues),
+            (r#"{"trace":"java.lang.IllegalStateException: x\n\tat com.acme.Api.get(Api.java:41)\n"}"#, Kind::Stack),
+            ("Error: boom\n    at handler (src/server.js:12:5)", Kind::Stack),
+            ("Error: boom\n    at handler (webpack-internal:///./pages/api/x.ts:12:5)", Kind::Stack),
+            (
+                "System.X: no\n   at Shop.Controllers.Cart.Get(Int32 id)\n   at lambda_method(Closure , Object )",
+                Kind::Stack,
+            ),
+            ("Died at /usr/local/lib/App.pm line 41.", Kind::Stack),
+            ("(my_app 0.1.0) lib/my_app/repo.ex:41: MyApp.Repo.get!/2", Kind::Stack),
+            ("unsupported (app/services/billing.py:41)", Kind::Stack),
+            ("java.lang.NullPointerException: \"s\" is null", Kind::Exception),
+            ("System.NullReferenceException: it failed", Kind::Exception),
+            ("TypeError: Cannot read properties of undefined (reading 'id')", Kind::Exception),
+            ("** (RuntimeError) boom", Kind::Exception),
+            ("Unclosed quotation mark after the character string 'x'.", Kind::Database),
+            ("MongoServerError: E11000 dup key: { email: 1 }", Kind::Database),
+            ("Duplicate entry 'a' for key 'users.email'", Kind::Database),
+            ("UNIQUE constraint failed: users.email", Kind::Database),
+            (r"could not find D:\sites\shop\app.config", Kind::Path),
+            ("connect ETIMEDOUT db-primary:5432", Kind::InternalAddress),
+            (wide.as_str(), Kind::Stack),
         ] {
             assert!(kinds(text).contains(&kind), "{text}: {:?}", kinds(text));
         }
@@ -296,6 +396,11 @@ mod tests {
             "see https://docs.example.com/usr/local/guide for .env.local and version 10.2.1",
             r#"{"type":"https://example.com/problems/validation","title":"Invalid","status":400}"#,
             "java.util is not a name here; app.internal.Thing is a class",
+            "an error occurred at checkout (step 2: payment); ask at the desk (2:30)",
+            "see https://www.example.rs:8443/help or mail help@example.pl:25",
+            r#"{"error":"The System.Error was not found","code":"com.acme.NotFound"}"#,
+            r#"{"message":"duplicate entry","detail":"a table of that name does not exist"}"#,
+            r#"{"pattern":"^\\d+\\.\\w+$","path":"a\\/b","time":"at 12:30:05"}"#,
         ] {
             assert_eq!(leaks(text, &[]), [], "{text}");
         }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{Ask, Question};
 use crate::seen_as;
-use crate::target::Target;
+use crate::target::{Deployment, Target};
 
 /// One request, symbolically: the probe fills in the credential when it sends.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -84,6 +85,12 @@ impl Request {
     }
 
     #[must_use]
+    pub fn in_clear(mut self) -> Self {
+        self.listener = Listener::Clear;
+        self
+    }
+
+    #[must_use]
     pub fn exact(mut self) -> Self {
         self.exact = true;
         self
@@ -102,9 +109,8 @@ impl Request {
         };
         match self.listener {
             Listener::Main => deployment.at(&self.path),
-            Listener::Plain => {
-                let origin = deployment.plain_listener().origin().ascii_serialization();
-                format!("{origin}{}", self.path)
+            Listener::Plain | Listener::Clear => {
+                format!("{}{}", self.listener.url(deployment).origin().ascii_serialization(), self.path)
             }
         }
     }
@@ -149,6 +155,7 @@ impl Question for Request {
         let plain = match self.listener {
             Listener::Main => "",
             Listener::Plain => ", plain HTTP",
+            Listener::Clear => ", plain HTTP on the HTTPS port",
         };
         let extra: String = self.headers.iter().map(|(name, value)| format!(", {name}: {value}")).collect();
         let nth = if self.nth == 0 { String::new() } else { format!(", again ({})", self.nth) };
@@ -164,16 +171,24 @@ pub enum Listener {
     Main,
     /// The plain-HTTP listener beside it.
     Plain,
+    /// The port of the target's own `https://` URL, spoken to in clear.
+    Clear,
 }
 
 impl Listener {
+    /// The URL under which it is asked.
+    pub fn url(self, deployment: &Deployment) -> Url {
+        match self {
+            Self::Main => deployment.url.clone(),
+            Self::Plain => deployment.plain_listener(),
+            Self::Clear => deployment.in_clear(),
+        }
+    }
+
     /// `host:port` of the listener.
     pub fn host(self, target: &Target) -> Option<String> {
         let deployment = target.deployment.as_ref()?;
-        let url = match self {
-            Self::Main => deployment.url.clone(),
-            Self::Plain => deployment.plain_listener(),
-        };
+        let url = self.url(deployment);
         Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
     }
 }
@@ -324,7 +339,21 @@ pub struct Exchange {
     pub took: u64,
 }
 
+/// Characters of a body that are kept as text at most, and of an error, which is looked through to its end.
+pub const TEXT_CAP: usize = 16 * 1024;
+pub const ERROR_TEXT_CAP: usize = 128 * 1024;
+
 impl Exchange {
+    /// Characters of its body that are kept.
+    pub fn text_cap(status: u16) -> usize {
+        if status >= 400 { ERROR_TEXT_CAP } else { TEXT_CAP }
+    }
+
+    /// Whether the body has more than its text.
+    pub fn is_cut(&self) -> bool {
+        !self.body.complete || self.body.text.chars().count() >= Self::text_cap(self.status)
+    }
+
     /// The first value of the header, compared without case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
@@ -351,7 +380,7 @@ pub struct BodySeen {
     pub length: u64,
     /// False where the 1 MiB cap cut it.
     pub complete: bool,
-    /// The first 16 KiB, masked, invalid UTF-8 replaced.
+    /// The first 16 KiB, of an error 128 KiB, masked, invalid UTF-8 replaced.
     pub text: String,
     /// SHA-256 of the whole masked body, volatile parts included.
     pub sha256: String,

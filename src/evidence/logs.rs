@@ -26,6 +26,9 @@ pub struct Canary {
 /// Reads of a log store at most while waiting for a line.
 pub const POLLS: u32 = 8;
 
+/// How often a moment is looked for in which the counters stand still before the attempts.
+pub const LOOKS: u32 = 4;
+
 impl Question for Canary {
     seen_as!(Canary => Trace);
 
@@ -101,6 +104,9 @@ pub struct Watch {
     /// Where the attempts that must be denied go.
     pub method: String,
     pub path: String,
+    /// Method and path of where they go instead, if the first is not denied there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<(String, String)>,
     /// So many attempts.
     pub attempts: u8,
     pub metrics: Option<Url>,
@@ -115,9 +121,10 @@ pub struct Watch {
 impl Question for Watch {
     seen_as!(Watch => Watched);
 
-    /// Each attempt with its requeue and retry; the metrics page twice before, and after; one read of each rule source.
+    /// Each attempt with its requeue and retry; the metrics page twice a look before, and after; one read of each rule
+    /// source.
     fn ceiling(&self, _target: &Target) -> u32 {
-        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * u32::from(self.attempts) + 2 + POLLS);
+        let metrics = self.metrics.as_ref().map_or(0, |_| 4 * (u32::from(self.attempts) + 3) + 2 * LOOKS + POLLS);
         let rules = [&self.prometheus, &self.alertmanager, &self.loki].into_iter().flatten().count();
         metrics + u32::try_from(rules).unwrap_or(3)
     }
@@ -138,7 +145,7 @@ impl Question for Watch {
 
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Watched {
-    /// Attempts that were denied with 401 or 403.
+    /// Attempts that were denied: 401, 403, or a redirect.
     pub denied: u32,
     /// Why an attempt was not, if one was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -167,20 +174,20 @@ pub struct Counter {
 impl Counter {
     /// Whether it rose by at least these attempts, having stood still before them.
     pub fn counts(&self, attempts: u32) -> bool {
-        let number = |text: &str| text.parse::<f64>().ok();
-        let before = self.before.as_deref().map_or(Some(0.0), number);
-        let rise = before.zip(number(&self.after)).map(|(before, after)| after - before);
+        let rise = rise(self.before.as_deref(), &self.after);
         !self.restless && attempts > 0 && rise.is_some_and(|rise| rise >= f64::from(attempts))
     }
 
     /// Whether it rose at all.
     pub fn moved(&self) -> bool {
-        let number = |text: &str| text.parse::<f64>().ok();
-        match (self.before.as_deref().map_or(Some(0.0), number), number(&self.after)) {
-            (Some(before), Some(after)) => after > before,
-            (None, _) | (_, None) => false,
-        }
+        rise(self.before.as_deref(), &self.after).is_some_and(|rise| rise > 0.0)
     }
+}
+
+/// By how much a series rose; one that was not there before began at zero. `None` where a value is no number.
+pub fn rise(before: Option<&str>, after: &str) -> Option<f64> {
+    let number = |text: &str| text.parse::<f64>().ok();
+    Some(number(after)? - before.map_or(Some(0.0), number)?)
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

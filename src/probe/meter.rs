@@ -50,6 +50,13 @@ impl Meter {
         });
     }
 
+    /// Requests that the target has had until now for other asks than this one.
+    pub fn requests_of_others(&self, target: &Target, ask: &Ask) -> u32 {
+        let Ok(books) = self.0.lock() else { return 0 };
+        let own = books.asks.get(&target.name).and_then(|asks| asks.get(ask)).map_or(0, |own| own.sent.requests);
+        books.targets.get(&target.name).map_or(0, |budget| budget.requests.saturating_sub(own))
+    }
+
     /// Permission for one send to `host` (`host:port`), on the account of `ask`. Ask before sending; an error means
     /// that it must not be sent.
     pub fn send(&self, target: &Target, ask: &Ask, kind: Kind, host: &str) -> Result<(), Unseen> {

@@ -1,13 +1,13 @@
 //! Sends attempts that must be denied and watches the counters; reads which alert rules are loaded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::http::Sender;
 use super::logs::beneath;
 use super::{Sink, World, fetch};
 use crate::evidence::http::{Credential, Request};
-use crate::evidence::logs::{Counter, POLLS, Rule, Watch, Watched, is_about_denials};
+use crate::evidence::logs::{Counter, LOOKS, POLLS, Rule, Watch, Watched, is_about_denials, rise};
 use crate::evidence::{Ask, Unseen};
 use crate::target::Target;
 
@@ -16,6 +16,9 @@ const CAP: usize = 4 * 1024 * 1024;
 
 /// How long a counter must stand still before the attempts: a clock does not, nor does a count of the page's own readers.
 const STILL: Duration = Duration::from_millis(1100);
+
+/// The values of series, as the page has them.
+type Samples = BTreeMap<String, String>;
 
 pub(super) async fn answer(world: &World, target: &Target, asks: Vec<Watch>, sink: &Sink) {
     let watching = asks.into_iter().map(|ask| async move {
@@ -53,24 +56,8 @@ impl Watching<'_> {
     }
 
     async fn counters(&self, metrics: &url::Url, watched: &mut Watched) -> Result<Vec<Counter>, Unseen> {
-        let first = self.samples(metrics).await?;
-        tokio::time::sleep(STILL).await;
-        let before = self.samples(metrics).await?;
-        let sender = Sender { world: self.world, target: self.target, ask: self.account };
-        for nth in 0..self.ask.attempts {
-            let mut request =
-                Request::new(self.ask.method.clone(), self.ask.path.clone()).with(Credential::Wrong).again(nth);
-            if self.ask.method == "POST" {
-                request = request
-                    .header("accept", "application/json, text/event-stream")
-                    .json(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#);
-            }
-            match sender.send(&request).await {
-                Ok(exchange) if exchange.is_denied() => watched.denied += 1,
-                Ok(exchange) => watched.not_denied = Some(format!("answered {}", exchange.status)),
-                Err(unseen) => watched.not_denied = Some(unseen.to_string()),
-            }
-        }
+        let (before, restless) = self.at_rest(metrics).await?;
+        self.attempt(watched).await;
         let until = Instant::now() + self.ask.deadline.duration();
         let pause = (self.ask.deadline.duration() / POLLS).max(Duration::from_millis(100));
         let mut counters = Vec::new();
@@ -80,7 +67,7 @@ impl Watching<'_> {
                 .await?
                 .into_iter()
                 .map(|(series, after)| Counter {
-                    restless: before.get(&series) != first.get(&series),
+                    restless: restless.contains(&series),
                     before: before.get(&series).cloned(),
                     series,
                     after,
@@ -94,8 +81,61 @@ impl Watching<'_> {
         Ok(counters)
     }
 
+    /// Sends the attempts; where the first is not denied, they go to the other door, or carry no credential at all.
+    async fn attempt(&self, watched: &mut Watched) {
+        let sender = Sender { world: self.world, target: self.target, ask: self.account };
+        let first = (self.ask.method.clone(), self.ask.path.clone());
+        let doors = || std::iter::once(&first).chain(&self.ask.instead);
+        let tries = [Credential::Wrong, Credential::None]
+            .into_iter()
+            .flat_map(|with| doors().map(move |door| (door, with.clone())));
+        for ((method, path), with) in tries {
+            for nth in 0..self.ask.attempts {
+                match sender.send(&attempt(method, path, with.clone()).again(nth)).await {
+                    // Whoever is sent to a login page was denied as well.
+                    Ok(exchange) if exchange.is_denied() || (300..400).contains(&exchange.status) => {
+                        watched.denied += 1;
+                    }
+                    Ok(exchange) => watched.not_denied = Some(format!("{method} {path} answered {}", exchange.status)),
+                    Err(unseen) => watched.not_denied = Some(format!("{method} {path}: {unseen}")),
+                }
+                if watched.denied == 0 {
+                    break;
+                }
+            }
+            if watched.denied > 0 {
+                return;
+            }
+        }
+    }
+
+    /// The counters after a moment without attempts, and those that rose in it by themselves. Where something rose while
+    /// others asked, another moment is looked at; where none was quiet, a rise by no more than they asked is theirs.
+    async fn at_rest(&self, metrics: &url::Url) -> Result<(Samples, BTreeSet<String>), Unseen> {
+        let mut look = 1;
+        loop {
+            let (first, asked) = (self.samples(metrics).await?, self.others());
+            tokio::time::sleep(STILL).await;
+            let (before, others) = (self.samples(metrics).await?, self.others() - asked);
+            if others == 0 || first == before || look == LOOKS {
+                let by_itself = |(series, after): &(&String, &String)| {
+                    first.get(*series) != Some(after)
+                        && rise(first.get(*series).map(String::as_str), after)
+                            .is_none_or(|rise| rise > f64::from(others))
+                };
+                let restless = before.iter().filter(by_itself).map(|(series, _)| series.clone()).collect();
+                return Ok((before, restless));
+            }
+            look += 1;
+        }
+    }
+
+    fn others(&self) -> u32 {
+        self.world.meter.requests_of_others(self.target, self.account)
+    }
+
     /// The series of the named counter, or every series that names denials.
-    async fn samples(&self, metrics: &url::Url) -> Result<BTreeMap<String, String>, Unseen> {
+    async fn samples(&self, metrics: &url::Url) -> Result<Samples, Unseen> {
         let page = self.get(metrics).await?;
         Ok(samples(&page, self.ask.counter.as_deref()))
     }
@@ -138,6 +178,17 @@ impl Watching<'_> {
     }
 }
 
+/// A request that a guarded endpoint denies.
+fn attempt(method: &str, path: &str, with: Credential) -> Request {
+    let request = Request::new(method, path).with(with);
+    if method != "POST" {
+        return request;
+    }
+    request
+        .header("accept", "application/json, text/event-stream")
+        .json(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}"#)
+}
+
 /// The names of the receivers with at least one integration (`email_configs`, `webhook_configs`, ...).
 fn telling(configuration: &serde_json::Value) -> Vec<String> {
     let tells = |receiver: &&serde_json::Value| {
@@ -156,7 +207,7 @@ fn telling(configuration: &serde_json::Value) -> Vec<String> {
 }
 
 /// The Prometheus text format (version 0.0.4): `name{labels} value [timestamp]`.
-fn samples(page: &str, counter: Option<&str>) -> BTreeMap<String, String> {
+fn samples(page: &str, counter: Option<&str>) -> Samples {
     page.lines()
         .filter(|line| !line.starts_with('#'))
         .filter_map(|line| {

@@ -305,6 +305,30 @@ fn tricks_of_path_and_header_that_get_in_fail() {
 }
 
 #[test]
+fn callers_that_a_guard_trusts_by_their_headers_are_tried() {
+    let to = |name: &'static str, value: &'static str, served: Exchange| {
+        Deployed::plain(move |request: &Request| {
+            let claims = request.headers.iter().any(|(known, sent)| known == name && sent == value);
+            if claims && is_straight(request) { served.clone() } else { guarding(only_valid)(request) }
+        })
+    };
+    let items_of = || answer(200, r#"{"items":[]}"#);
+    for (name, value, aspect) in [
+        ("Host", "localhost", "header-host"),
+        ("X-Requested-With", "XMLHttpRequest", "header-caller"),
+        ("Accept", "text/event-stream", "header-caller"),
+    ] {
+        assert_eq!(aspects(&audit(&items(), &to(name, value, items_of()))), [aspect], "{name}");
+    }
+    // A WebSocket may ask for a credential within; that it opens is told, and judged by nobody.
+    let verdict = audit(&items(), &to("Upgrade", "websocket", answer(101, "")));
+    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
+    let stream = with(answer(200, "data: {\"items\":[]}\n\n"), "content-type", "text/event-stream");
+    let verdict = audit(&items(), &to("Accept", "text/event-stream", stream));
+    assert_ne!(verdict.status(), Status::Pass, "{verdict:#?}");
+}
+
+#[test]
 fn a_page_for_every_unknown_path_is_no_bypass() {
     let fallback = |request: &Request| {
         let answer_to = guarding(only_valid)(request);

@@ -157,6 +157,8 @@ fn look(trick: &Trick, answer: &Exchange, control: &Exchange) -> Look {
         }
         // Without a body, or with another one, it may be whoever refuses paths of this form.
         Says::Rejected if answer.status == control.status && !trick.is_path() => Look::Other,
+        // The protocol was changed; whether a credential is asked for within it is not told.
+        Says::Broken if answer.status == 101 => Look::Other,
         Says::Denied | Says::Hidden | Says::Rejected | Says::Elsewhere | Says::Broken => Look::KeptOut,
     }
 }
@@ -236,7 +238,7 @@ pub(super) fn judge_server(
 /// The tricks of path and header: no other method opens anything.
 fn of_opening(target: &Target, path: &str, era: EraAsked) -> Vec<Trick> {
     let mut tricks = tricks(target, &opening(path, era));
-    tricks.retain(|trick| !trick.is_of_method());
+    tricks.retain(|trick| !trick.is_of_method() && !trick.is_of_caller());
     tricks
 }
 

@@ -1,11 +1,12 @@
 //! What the plain-HTTP listener beside a deployment does with a request: it may redirect it to the same place over HTTPS, or
 //! refuse it, and nothing else.
 
-use url::Url;
+use std::collections::BTreeSet;
 
+use super::manner::{Manner, manner, redirect};
 use crate::check::{Finding, Place, Verdict};
-use crate::evidence::http::{Credential, Exchange, Listener, Request};
-use crate::evidence::{Evidence, Unseen};
+use crate::evidence::http::{Credential, Listener, Request};
+use crate::evidence::{Evidence, Unseen, mcp};
 use crate::target::{Deployment, Target};
 
 /// Sent instead of the deployment's name; reserved (RFC 2606), so that it is nobody's.
@@ -48,6 +49,25 @@ pub(super) fn others(deployment: &Deployment) -> Vec<Request> {
         })
         .take(OTHERS)
         .collect()
+}
+
+/// The representative and the MCP endpoints by POST: a listener may redirect GET and serve whatever else comes.
+pub(super) fn posted(target: &Target, deployment: &Deployment) -> Vec<Request> {
+    let others = others(deployment);
+    std::iter::once(deployment.representative())
+        .chain(mcp::candidates(target))
+        .collect::<BTreeSet<String>>()
+        .into_iter()
+        .map(|path| Request::new("POST", path).json(BROKEN).with(Credential::Dummy).plain())
+        .filter(|request| !others.contains(request))
+        .collect()
+}
+
+/// The deployment's own port spoken to in clear.
+pub(super) fn in_clear(deployment: &Deployment) -> Request {
+    let request = Request::get(deployment.representative()).in_clear();
+    // A proxy keeps exact bytes from being the audit's own.
+    if deployment.proxy.is_none() { request.exact() } else { request }
 }
 
 /// No JSON, so that nothing is written.
@@ -167,64 +187,78 @@ pub(super) fn judge(target: &Target, deployment: &Deployment, evidence: &Evidenc
             },
         }
     }
-    match evidence.of(&under_forged_host(deployment)) {
-        Err(unseen) => verdict.not_seen(unseen),
-        Ok(answer) => {
-            if redirect(answer, &place).is_some_and(|to| to.host_str() == Some(FORGED)) {
-                faults(verdict, "the redirect goes wherever the Host header says".into(), "host-redirect");
-            }
+    for request in posted(target, deployment) {
+        let named = format!("POST {}", request.path);
+        match evidence.of(&request) {
+            Err(unseen) => verdict.not_seen(unseen),
+            Ok(answer) => match manner(answer, deployment, &request, target) {
+                manner if manner == bare => {}
+                Manner::Served | Manner::Challenges => faults(
+                    verdict,
+                    format!("{named} is answered over plain HTTP ({}), unlike GET", answer.status),
+                    &format!("served {named}"),
+                ),
+                // Gates refuse so whatever comes; anything else was read before it was refused.
+                Manner::Refuses if matches!(answer.status, 403 | 404 | 405 | 426) => {}
+                Manner::Refuses | Manner::Breaks => verdict.not_seen(Unseen::NotComparable(format!(
+                    "{named} is answered {} over plain HTTP, unlike GET: whether it was read there is not told",
+                    answer.status
+                ))),
+                // What a client does with it is its affair: the body has been sent by then, as with every redirect.
+                Manner::Redirects | Manner::Misdirects(_) => {}
+            },
         }
     }
-}
-
-/// How the plain listener treats a request.
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Manner {
-    Served,
-    Challenges,
-    /// To the same host, path and query over HTTPS.
-    Redirects,
-    /// Elsewhere; says where.
-    Misdirects(String),
-    Refuses,
-    Breaks,
-}
-
-fn manner(answer: &Exchange, deployment: &Deployment, asked: &Request, target: &Target) -> Manner {
-    match answer.status {
-        301 | 302 | 303 | 307 | 308 => match redirect(answer, &asked.url(target)) {
-            None => Manner::Misdirects(format!("redirects ({}) without a usable Location", answer.status)),
-            Some(to) => match astray(&to, deployment, &asked.path) {
-                None => Manner::Redirects,
-                Some(why) => Manner::Misdirects(why),
-            },
+    match evidence.of(&under_forged_host(deployment)) {
+        Err(unseen) => verdict.not_seen(unseen),
+        Ok(answer) if redirect(answer, &place).is_some_and(|to| to.host_str() == Some(FORGED)) => {
+            faults(verdict, "the redirect goes wherever the Host header says".into(), "host-redirect");
+        }
+        Ok(answer) => match manner(answer, deployment, &asked, target) {
+            manner if manner == bare => {}
+            Manner::Challenges => faults(
+                verdict,
+                format!("asks for a credential over plain HTTP ({}) under any other Host", answer.status),
+                "challenge-other-host",
+            ),
+            Manner::Served => verdict.not_seen(Unseen::NotComparable(format!(
+                "{place} is answered {} under another Host: whether that is this deployment is not told",
+                answer.status
+            ))),
+            Manner::Redirects | Manner::Misdirects(_) | Manner::Refuses | Manner::Breaks => {}
         },
-        401 | 407 => Manner::Challenges,
-        200..=399 => Manner::Served,
-        400..=499 => Manner::Refuses,
-        _ => Manner::Breaks,
     }
 }
 
-fn redirect(answer: &Exchange, from: &str) -> Option<Url> {
-    Url::parse(from).ok()?.join(answer.header("location")?).ok().filter(|_| (300..400).contains(&answer.status))
-}
-
-/// Why this is not the same place over HTTPS.
-fn astray(to: &Url, deployment: &Deployment, path: &str) -> Option<String> {
-    if to.scheme() != "https" {
-        return Some(format!("redirects to {}:// instead of https://", to.scheme()));
+/// The deployment's own port must speak TLS alone.
+pub(super) fn judge_own_port(target: &Target, deployment: &Deployment, evidence: &Evidence, verdict: &mut Verdict) {
+    let asked = in_clear(deployment);
+    let host = Listener::Clear.host(target).unwrap_or_default();
+    let reachable = evidence.exchanges().any(|(request, _)| request.listener == Listener::Main);
+    let answer = match evidence.of(&asked) {
+        Ok(answer) => answer,
+        Err(Unseen::Malformed(_)) => {
+            return verdict.holds(format!("{host} answers plain HTTP with what is no HTTP: it speaks TLS alone"));
+        }
+        Err(Unseen::Unreachable(why)) if reachable && (why.contains("closed") || why.contains("reset")) => {
+            return verdict.holds(format!("{host} ends connections in plain HTTP: it speaks TLS alone"));
+        }
+        Err(unseen) => return verdict.not_seen(unseen),
+    };
+    let what = match manner(answer, deployment, &asked, target) {
+        Manner::Redirects | Manner::Refuses => {
+            return verdict.holds(format!("{host} refuses plain HTTP on the HTTPS port ({})", answer.status));
+        }
+        Manner::Breaks => {
+            return verdict.not_seen(Unseen::NotComparable(format!("{} answers {}", asked.url(target), answer.status)));
+        }
+        Manner::Served => format!("the HTTPS port serves plain HTTP, too ({})", answer.status),
+        Manner::Challenges => format!("the HTTPS port asks for a credential over plain HTTP ({})", answer.status),
+        Manner::Misdirects(why) => format!("the HTTPS port answers plain HTTP, too, and {why}"),
+    };
+    if target.is_excused() {
+        verdict.notes(format!("{what}: {}", asked.url(target)));
+    } else {
+        verdict.finds(Finding::new(what, Place::url(asked.url(target))).aspect("own-port"));
     }
-    let same_host = to.host_str() == deployment.url.host_str();
-    if !same_host || to.port_or_known_default() != deployment.url.port_or_known_default() {
-        return Some(format!("redirects elsewhere: {}", to.origin().ascii_serialization()));
-    }
-    let expected = deployment.url.join(path).ok()?;
-    if to.path() != expected.path() {
-        return Some(format!("the redirect to HTTPS drops the path: {}", to.path()));
-    }
-    if to.query() != expected.query() {
-        return Some("the redirect to HTTPS drops the query".into());
-    }
-    None
 }

@@ -23,10 +23,17 @@ fn judge(target: &Target, evidence: &Evidence) -> Verdict {
 /// The plain listener answers `bare` to everything; HTTPS denies without a credential.
 fn seen(target: &Target, bare: &Exchange) -> Evidence {
     let deployment = target.deployment().unwrap();
-    at().with(secure(deployment), answer(401))
+    let evidence = tls_alone(target)
+        .with(secure(deployment), answer(401))
         .with(plain(deployment), bare.clone())
         .with(with_dummy(deployment), bare.clone())
-        .with(under_forged_host(deployment), bare.clone())
+        .with(under_forged_host(deployment), bare.clone());
+    posted(target, deployment).into_iter().fold(evidence, |evidence, request| evidence.with(request, bare.clone()))
+}
+
+/// The deployment's own port answers plain HTTP with a TLS alert.
+fn tls_alone(target: &Target) -> Evidence {
+    at().without(in_clear(target.deployment().unwrap()), Unseen::Malformed("the answer is not HTTP/1".into()))
 }
 
 fn location(status: u16, to: &str) -> Exchange {
@@ -95,7 +102,7 @@ fn a_closed_port_holds_only_beside_an_answering_deployment() {
     let target = target("https://mcp.example.com");
     let deployment = target.deployment().unwrap();
     let closed = Unseen::Unreachable("mcp.example.com:80: Connection refused (os error 111)".into());
-    let evidence = at().without(plain(deployment), closed);
+    let evidence = tls_alone(&target).without(plain(deployment), closed);
     assert_eq!(judge(&target, &evidence).status(), Status::Inconclusive);
     assert_eq!(judge(&target, &evidence.with(secure(deployment), answer(401))).status(), Status::Pass);
 }
@@ -109,6 +116,53 @@ fn a_filtered_port_a_refusal_like_the_services_own_and_no_answer_are_inconclusiv
         at().with(secure(deployment), answer(401)).without(plain(deployment), Unseen::TimedOut("5 s".into()));
     for evidence in [same, filtered, at(), seen(&target, &answer(500))] {
         assert_eq!(judge(&target, &evidence).status(), Status::Inconclusive);
+    }
+}
+
+#[test]
+fn what_is_redirected_by_get_and_read_by_post_is_told() {
+    let target = target("https://mcp.example.com");
+    let [post] = posted(&target, target.deployment().unwrap()).try_into().unwrap();
+    let judged =
+        |bare: &Exchange, status| judge(&target, &seen(&target, bare).with(post.clone(), answer(status))).status();
+    for (status, expected) in [
+        (405, Status::Pass),
+        (403, Status::Pass),
+        (401, Status::Fail),
+        (200, Status::Fail),
+        (400, Status::Inconclusive),
+    ] {
+        assert_eq!(judged(&location(308, SECURE), status), expected, "{status}");
+    }
+}
+
+#[test]
+fn another_host_name_in_clear_is_looked_at_as_well() {
+    let target = target("https://mcp.example.com");
+    let deployment = target.deployment().unwrap();
+    for (status, expected) in [(404, Status::Pass), (401, Status::Fail), (200, Status::Inconclusive)] {
+        let evidence = seen(&target, &location(308, SECURE)).with(under_forged_host(deployment), answer(status));
+        assert_eq!(judge(&target, &evidence).status(), expected, "{status}");
+    }
+}
+
+#[test]
+fn the_https_port_must_not_answer_plain_http() {
+    let target = target("https://mcp.example.com");
+    let asked = in_clear(target.deployment().unwrap());
+    assert_eq!(asked.url(&target), "http://mcp.example.com:443/api");
+    let sound = seen(&target, &location(308, SECURE));
+    for (status, expected) in
+        [(400, Status::Pass), (200, Status::Fail), (401, Status::Fail), (502, Status::Inconclusive)]
+    {
+        assert_eq!(judge(&target, &sound.clone().with(asked.clone(), answer(status))).status(), expected, "{status}");
+    }
+    for (unseen, expected) in [
+        (Unseen::Unreachable("the connection was closed without an answer".into()), Status::Pass),
+        (Unseen::Unreachable("Connection refused (os error 111)".into()), Status::Inconclusive),
+        (Unseen::TimedOut("5 s".into()), Status::Inconclusive),
+    ] {
+        assert_eq!(judge(&target, &sound.clone().without(asked.clone(), unseen)).status(), expected);
     }
 }
 

@@ -136,7 +136,7 @@ pub(super) async fn read(
     let host =
         request.listener.host(target).ok_or_else(|| Unseen::NotNamed("the target's URL names no host".into()))?;
     let secret = reading.carries_secret || carries_secret(&request.credential);
-    if secret && request.listener == Listener::Plain && deployment.is_https() {
+    if secret && request.listener != Listener::Main && deployment.is_https() {
         return Err(Unseen::NotAllowed("the real token is never sent over plain HTTP".into()));
     }
     let trust = if secret { Trust::Checked } else { Trust::of(&request.credential, deployment) };
@@ -332,10 +332,7 @@ pub(super) async fn ready(
 }
 
 async fn make(sender: &Sender<'_>, deployment: &Deployment, listener: Listener, trust: Trust) -> Result<Ready, Unseen> {
-    let url = match listener {
-        Listener::Main => deployment.url.clone(),
-        Listener::Plain => deployment.plain_listener(),
-    };
+    let url = listener.url(deployment);
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(443);
     let tls = tls_config(deployment, trust)?;

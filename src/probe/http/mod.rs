@@ -89,7 +89,12 @@ impl Sender<'_> {
             .listener
             .host(self.target)
             .ok_or_else(|| Unseen::NotNamed("the target's URL names no host".into()))?;
-        let ledger = self.world.clients.ledgers.of(&host, self.target);
+        // A server that speaks TLS does not count what is no TLS.
+        let origin = match request.listener {
+            Listener::Main | Listener::Plain => host.clone(),
+            Listener::Clear => format!("{host} in clear"),
+        };
+        let ledger = self.world.clients.ledgers.of(&origin, self.target);
         let mut last = Unseen::NotAsked;
         for again in 0..=AGAIN {
             let mut permit = ledger.admit(Label::of(request), self.world.time_left()).await?;

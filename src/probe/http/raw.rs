@@ -207,6 +207,10 @@ impl<S: AsyncRead + Unpin> Reader<S> {
             if (100..200).contains(&head.status) && head.status != 101 {
                 continue;
             }
+            // What follows is another protocol (RFC 9110 section 15.2.2).
+            if head.status == 101 {
+                return Ok((head, Vec::new(), true));
+            }
             let (body, complete) = match head.framing(method)? {
                 Framing::Length(length) => self.sized(length).await?,
                 Framing::Chunked => self.chunked().await?,

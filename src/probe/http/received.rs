@@ -7,8 +7,6 @@ use crate::probe::World;
 
 /// Bytes of a body at most, after decompression.
 pub(super) const BODY_CAP: usize = 1024 * 1024;
-/// Characters of a body that are kept as text.
-const TEXT_CAP: usize = 16 * 1024;
 /// Headers at most, and bytes of one value at most, that are kept.
 const HEADERS_CAP: usize = 128;
 const VALUE_CAP: usize = 8 * 1024;
@@ -29,6 +27,7 @@ impl Received {
     /// The response as evidence: every secret of the run masked.
     pub(super) fn recorded(self, world: &World, at: u64, took: u64) -> Exchange {
         let text = world.vault.masked(&String::from_utf8_lossy(&self.body));
+        let cap = Exchange::text_cap(self.status);
         let headers = self
             .headers
             .into_iter()
@@ -45,7 +44,7 @@ impl Received {
                 length: self.body.len() as u64,
                 complete: self.complete,
                 sha256: hex(&Sha256::digest(text.as_bytes())),
-                text: text.chars().take(TEXT_CAP).collect(),
+                text: text.chars().take(cap).collect(),
             },
             address: self.address,
             at,

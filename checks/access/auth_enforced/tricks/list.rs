@@ -23,6 +23,8 @@ const BY_YIELD: &[&str] = &[
     "header-identity",
     "header-forwarded-uri",
     "header-method-override",
+    "header-caller",
+    "header-host",
     "method-head",
     "path-through-public",
     "path-space",
@@ -38,6 +40,10 @@ impl Trick {
     /// Whether the path itself is what is changed.
     pub(super) fn is_path(&self) -> bool {
         self.aspect.starts_with("path-")
+    }
+
+    pub(super) fn is_of_caller(&self) -> bool {
+        self.aspect == CALLER
     }
 
     pub(super) fn is_of_method(&self) -> bool {
@@ -159,8 +165,30 @@ fn of_headers(target: &Target, request: &Request) -> Vec<Trick> {
                 ("X-Forwarded-Host", "localhost"),
             ]),
         },
+        Trick {
+            aspect: CALLER,
+            what: "headers of a browser that upgrades to a WebSocket (RFC 6455) or listens to events",
+            request: with(&[
+                ("Connection", "Upgrade"),
+                ("Upgrade", "websocket"),
+                ("Sec-WebSocket-Version", "13"),
+                // Sixteen bytes in Base64, as RFC 6455 section 4.1 asks; they say `watertight audit`.
+                ("Sec-WebSocket-Key", "d2F0ZXJ0aWdodCBhdWRpdA=="),
+                ("Accept", "text/event-stream"),
+                ("X-Requested-With", "XMLHttpRequest"),
+            ])
+            .exact(),
+        },
+        Trick {
+            aspect: "header-host",
+            what: "`localhost` as its Host",
+            request: with(&[("Host", "localhost")]).exact(),
+        },
     ]
 }
+
+/// An MCP client names what it accepts itself, so that this is not for the opening of an MCP server.
+const CALLER: &str = "header-caller";
 
 fn of_method(target: &Target, request: &Request) -> Vec<Trick> {
     let by = |method: &str| Request { method: method.into(), ..request.clone() };
