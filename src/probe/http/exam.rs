@@ -128,12 +128,11 @@ impl Known<'_> {
         // In a bucket one more or less tells nothing.
         let (each, room) = if self.steady { (OF_A_KIND, size / OF_A_KIND) } else { (1, size) };
         let most = usize::try_from(room).unwrap_or(1).saturating_sub(1);
-        let mixed: Vec<Request> = absent
-            .iter()
-            .filter(|one| !one.costly || !self.steady)
-            .take(most)
-            .flat_map(|one| (0..each).map(|_| one.request.clone()))
-            .collect();
+        let mix = |of: &[&Candidate], each: u32| -> Vec<Request> {
+            let fits = of.iter().filter(|one| !one.costly || each == 1).take(most);
+            fits.flat_map(|one| (0..each).map(|_| one.request.clone())).collect()
+        };
+        let mixed = mix(&absent, each);
         if !mixed.is_empty() {
             return Some(mixed);
         }
@@ -142,6 +141,15 @@ impl Known<'_> {
         if absent.is_empty() && !tried.contains(&plain) {
             tried.push(plain);
             return Some(Vec::new());
+        }
+        // A boundary within the first window may have hidden what a whole one shows of many at once.
+        let among = |one: &Candidate| format!("{} among others", one.kind);
+        let together: Vec<&Candidate> =
+            doubtful.iter().copied().filter(|one| !tried.contains(&among(one))).take(most).collect();
+        let again = mix(&together, each);
+        tried.extend(together.iter().map(|one| among(one)));
+        if !again.is_empty() {
+            return Some(again);
         }
         // And what is left, each by itself.
         let alone = absent.iter().chain(&doubtful).find(|one| !one.costly && !tried.contains(&one.kind.to_string()))?;
@@ -283,29 +291,34 @@ impl Gunner<'_> {
         u32::try_from(refilled).unwrap_or(u32::MAX).saturating_add(2)
     }
 
-    /// How many are served at once after three windows of rest, in the middle of a fourth: no boundary that fell into the
-    /// first burst, which ended at `boundary` and took so long, falls into this one.
+    /// How many are served at once after three windows of rest. A boundary only adds to that; so more than the limit is
+    /// believed where two such bursts, half a window apart in phase, show it: one boundary does not fall into both. The
+    /// first of them may be the audit's own, which ended at `boundary` and took so long.
     pub(super) async fn rested(&self, line: &Line, boundary: Instant, took: Duration) -> Result<u32, Unseen> {
-        let last = self.ledger.tape().iter().map(|mark| mark.answered).max().unwrap_or(boundary);
-        let mut start = boundary + self.window / 2;
-        while start < last + self.window * 3 {
-            start += self.window;
+        let (mut boundary, mut took) = (boundary, took);
+        for _ in 0..2 {
+            let last = self.ledger.tape().iter().map(|mark| mark.answered).max().unwrap_or(boundary);
+            let mut start = boundary + self.window / 2;
+            while start < last + self.window * 3 {
+                start += self.window;
+            }
+            let wait = start.saturating_duration_since(Instant::now());
+            if self.sender.world.time_left() < wait + self.window {
+                return Err(Unseen::OverBudget(format!(
+                    "whether as many are served again after a rest takes {} s; --max-time leaves {} s",
+                    wait.as_secs(),
+                    self.sender.world.time_left().as_secs()
+                )));
+            }
+            tokio::time::sleep(wait).await;
+            let mut tape = Tape::new(self.window);
+            let refused = self.top_up(line, &mut tape).await?;
+            if tape.served() <= self.limit || took + tape.elapsed() <= self.window * 2 / 5 {
+                return Ok(tape.served());
+            }
+            (boundary, took) = (refused, tape.elapsed());
         }
-        let wait = start.saturating_duration_since(Instant::now());
-        if self.sender.world.time_left() < wait + self.window {
-            return Err(Unseen::OverBudget(format!(
-                "whether as many are served again after a rest takes {} s; --max-time leaves {} s",
-                wait.as_secs(),
-                self.sender.world.time_left().as_secs()
-            )));
-        }
-        tokio::time::sleep(wait).await;
-        let mut tape = Tape::new(self.window);
-        self.top_up(line, &mut tape).await?;
-        if took + tape.elapsed() > self.window * 2 / 5 {
-            return Err(Unseen::NotComparable("a window may have ended within each of the bursts".into()));
-        }
-        Ok(tape.served())
+        Err(Unseen::NotComparable("a window may have ended within each of the bursts".into()))
     }
 }
 

@@ -174,6 +174,25 @@ async fn endpoints_without_a_limit_are_not_hidden_by_a_count_for_the_denied() {
     fails(&verdict(shared, TWO, others(1, 6)).await, "no-limit");
 }
 
+#[tokio::test]
+async fn a_window_that_ends_within_a_slow_first_burst_is_no_fault_of_any_endpoint() {
+    const BEFORE: u32 = 4;
+    let limiter = Limiter::new(Make::FromFirst, LIMIT, WINDOW);
+    let earlier = Mutex::new(0);
+    // The first ones still fall into the window that was under way, and take more than half of one.
+    let straddled = move |request: &Incoming| {
+        let mut earlier = earlier.lock().unwrap();
+        if *earlier < BEFORE {
+            *earlier += 1;
+            std::thread::sleep(WINDOW * 6 / 10 / BEFORE);
+            return service(request);
+        }
+        limiter.take("").map_or_else(refusal, |()| service(request))
+    };
+    let five = ["GET /a", "GET /b", "GET /c", "GET /d", "GET /e"];
+    passes(&verdict(straddled, &five, others(9, 3)).await);
+}
+
 /// Capacity for two windows at once, refilled by one window's worth at the end of each.
 #[tokio::test]
 async fn more_for_whoever_rested_fails() {
