@@ -16,6 +16,8 @@ use crate::evidence::limit::{Aside, Kind, Outcome, Tally, Varied};
 const BEYOND: u32 = 4;
 /// So many of each kind tell that it is counted where a request or two come free meanwhile.
 const OF_A_KIND: u32 = 4;
+/// How often a window is filled again that took in more than the limit.
+const AGAIN: u32 = 3;
 /// Windows at most, beside those that so many endpoints take.
 const WINDOWS: usize = 6;
 
@@ -199,8 +201,12 @@ impl Gunner<'_> {
                 break;
             }
             let mut filling = self.fill(known.line, first.clone(), size, wait).await;
-            if matches!(filling, Ok(None)) {
-                // Only what follows a refusal is bounded whatever the make, and now the window is full.
+            // Only what follows a refusal is bounded whatever the make, and now the window is full; what was slower than a
+            // window shows nothing.
+            for _ in 0..AGAIN {
+                if !matches!(filling, Ok(None)) || self.shows_more() {
+                    break;
+                }
                 filling = self.fill(known.line, first.clone(), size, wait).await;
             }
             // Where refused requests count, too, the last refusals used up what should have been free.
@@ -223,6 +229,12 @@ impl Gunner<'_> {
             }
         }
         known.tallies(why.as_ref())
+    }
+
+    /// Whether more than the limit was served in a window after a refusal.
+    fn shows_more(&self) -> bool {
+        let counted: Vec<Mark> = self.ledger.tape().into_iter().filter(|mark| mark.counts).collect();
+        Tape::of(self.window, &counted).most_after_refusal() > self.limit
     }
 
     /// One window, filled from its start: `first`, then the plain request. `None` where it was not filled by more than
@@ -311,12 +323,20 @@ impl Gunner<'_> {
                 )));
             }
             tokio::time::sleep(wait).await;
+            let batch = self.deployment.limits.burst.map_or(BATCH, |burst| burst.clamp(1, BATCH));
             let mut tape = Tape::new(self.window);
-            let refused = self.top_up(line, &mut tape).await?;
-            if tape.served() <= self.limit || took + tape.elapsed() <= self.window * 2 / 5 {
+            while tape.refused() == 0 && tape.served() <= self.limit {
+                let left = (self.limit - tape.served()).max(1);
+                self.volley(line, left.min(batch), &mut tape).await?;
+            }
+            if tape.served() == 0 {
+                return Err(Unseen::Limited("it was refused after a rest from the first request on".into()));
+            }
+            let apart = |took: Duration| took <= self.window * 9 / 20;
+            if tape.served() <= self.limit || apart(took) && apart(tape.elapsed()) {
                 return Ok(tape.served());
             }
-            (boundary, took) = (refused, tape.elapsed());
+            (boundary, took) = (Instant::now(), tape.elapsed());
         }
         Err(Unseen::NotComparable("a window may have ended within each of the bursts".into()))
     }
