@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
-use crate::evidence::http::{Credential, Request};
+use crate::evidence::http::{Credential, Exchange, Request};
 use crate::evidence::logs::{Canary, LogLine, LogRead, Trace};
 use crate::evidence::mcp::{self, Conversation, Era, Step};
 use crate::evidence::{Ask, Evidence, Question, Unseen};
@@ -131,22 +131,23 @@ impl Check for ActivityLog {
         }
         let blind = trace.sources.iter().all(|source| source.read.is_err());
         match sent_denied(target, deployment, evidence, &marks) {
-            Ok(()) if blind => {}
-            Ok(()) => self.judge_call("the denied call", &[&marks.denied], None, trace, &sources, &mut verdict),
+            Ok(_) if blind => {}
+            Ok(is_denied) => {
+                let call = Call { name: "the denied call", canaries: vec![&marks.denied], tool: None, is_denied };
+                self.judge_call(&call, trace, &sources, &mut verdict);
+            }
             Err(unseen) => verdict.not_seen(unseen),
         }
         match sent_allowed(target, deployment, evidence, &marks) {
             Ok(_) if blind => {}
             Ok(tool) => {
-                let canaries = [&marks.tool, &marks.client, &marks.allowed];
-                self.judge_call(
-                    "the allowed call",
-                    &canaries,
-                    tool.then_some(&marks.tool),
-                    trace,
-                    &sources,
-                    &mut verdict,
-                );
+                let call = Call {
+                    name: "the allowed call",
+                    canaries: vec![&marks.tool, &marks.client, &marks.allowed],
+                    tool: tool.then_some(&marks.tool),
+                    is_denied: false,
+                };
+                self.judge_call(&call, trace, &sources, &mut verdict);
             }
             Err(unseen) => verdict.not_seen(unseen),
         }
@@ -166,58 +167,87 @@ impl ActivityLog {
         }
     }
 
-    /// Whether a call is in the log, with all that a line must say.
-    fn judge_call(
-        &self,
-        call: &str,
-        canaries: &[&String],
-        tool: Option<&String>,
-        trace: &Trace,
-        sources: &str,
-        verdict: &mut Verdict,
-    ) {
-        let lines: Vec<&LogLine> = trace
-            .sources
-            .iter()
-            .filter_map(|source| source.read.as_ref().ok())
-            .flat_map(|read| &read.lines)
-            .filter(|line| canaries.iter().any(|canary| line.canaries.contains(canary)))
-            .collect();
-        let word = call.replace("the ", "").replace(' ', "-");
+    /// Whether a call is in the log, with all that must be said of it.
+    fn judge_call(&self, call: &Call<'_>, trace: &Trace, sources: &str, verdict: &mut Verdict) {
+        let word = call.name.replace("the ", "").replace(' ', "-");
         let mut finds = |aspect: &str, what: String| {
             let finding = Finding::new(what, Place::host(sources.to_owned())).aspect(format!("{word}:{aspect}"));
             verdict.finds(finding);
         };
-        // The line that says the most: a server may write more than one about a call.
-        let named = |line: &LogLine| line.tool || tool.is_some_and(|tool| line.canaries.contains(tool));
-        let score =
-            |line: &&&LogLine| [line.time, line.address, line.outcome, named(line)].iter().filter(|has| **has).count();
-        let Some(line) = lines.iter().max_by_key(score) else {
+        let said = call.canaries.iter().filter_map(|canary| Said::of(trace, canary, call.tool)).max_by_key(Said::score);
+        let Some(said) = said else {
             let cut = trace.sources.iter().find_map(|source| source.read.as_ref().ok()?.cut.as_ref());
             match cut {
-                Some(cut) => verdict.not_seen(Unseen::Partial(format!("{call} was not found: {cut}"))),
+                Some(cut) => verdict.not_seen(Unseen::Partial(format!("{} was not found: {cut}", call.name))),
                 // One log of several that could not be read may hold it.
                 None if trace.sources.iter().any(|source| source.read.is_err()) => {}
-                None => finds("absent", format!("{call} was not in the log within {}", self.deadline)),
+                None => finds("absent", format!("{} was not in the log within {}", call.name, self.deadline)),
             }
             return;
         };
+        let wrong = call.is_denied && said.admitted == Some(true);
+        if wrong {
+            finds("wrong-outcome", format!("{} is logged as if it had been admitted", call.name));
+        }
         let mut missing = Vec::new();
-        for (there, name) in [(line.time, "time"), (line.address, "address"), (line.outcome, "outcome")] {
+        for (there, name) in [(said.time, "time"), (said.address, "address"), (said.outcome, "outcome")] {
             if !there {
                 missing.push(name);
             }
         }
-        if tool.is_some() && !named(line) {
+        if call.tool.is_some() && !said.tool {
             missing.push("tool");
         }
         for name in &missing {
-            finds(name, format!("{call} is logged without its {name}"));
+            finds(name, format!("{} is logged without its {name}", call.name));
         }
-        if missing.is_empty() {
-            let what = if tool.is_some() { "time, address, tool and outcome" } else { "time, address and outcome" };
-            verdict.holds(format!("{call} is in the log with {what}"));
+        if missing.is_empty() && !wrong {
+            let what =
+                if call.tool.is_some() { "time, address, tool and outcome" } else { "time, address and outcome" };
+            verdict.holds(format!("{} is in the log with {what}", call.name));
         }
+    }
+}
+
+/// A call that was sent, and by what its lines are known.
+struct Call<'a> {
+    name: &'static str,
+    canaries: Vec<&'a String>,
+    /// The canary that names its tool.
+    tool: Option<&'a String>,
+    is_denied: bool,
+}
+
+/// What the lines with one canary say together: a server may write more than one about a call, and the canary, which is
+/// the request's own id, joins them.
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts about one call")]
+struct Said {
+    time: bool,
+    address: bool,
+    tool: bool,
+    outcome: bool,
+    admitted: Option<bool>,
+}
+
+impl Said {
+    fn of(trace: &Trace, canary: &String, tool: Option<&String>) -> Option<Self> {
+        let reads = trace.sources.iter().filter_map(|source| source.read.as_ref().ok());
+        let lines: Vec<&LogLine> =
+            reads.flat_map(|read| &read.lines).filter(|line| line.canaries.contains(canary)).collect();
+        let some = |says: &dyn Fn(&LogLine) -> bool| lines.iter().any(|line| says(line));
+        let admitted = some(&|line| line.admitted == Some(true));
+        let kept_out = some(&|line| line.admitted == Some(false));
+        (!lines.is_empty()).then(|| Self {
+            time: some(&|line| line.time),
+            address: some(&|line| line.address),
+            tool: some(&|line| line.tool || tool.is_some_and(|tool| line.canaries.contains(tool))),
+            outcome: some(&|line| line.outcome),
+            admitted: (admitted != kept_out).then_some(admitted),
+        })
+    }
+
+    fn score(&self) -> usize {
+        [self.time, self.address, self.tool, self.outcome].iter().filter(|has| **has).count()
     }
 }
 
@@ -298,9 +328,9 @@ fn sources(trace: &Trace) -> String {
     trace.sources.iter().map(|source| source.source.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether the denied call reached the service, or why it cannot be in the log.
-fn sent_denied(target: &Target, deployment: &Deployment, evidence: &Evidence, marks: &Marks) -> Result<(), Unseen> {
-    evidence.of(&denied(target, deployment, marks)).map(|_| ())
+/// Whether the call that must be denied was, or why it cannot be in the log.
+fn sent_denied(target: &Target, deployment: &Deployment, evidence: &Evidence, marks: &Marks) -> Result<bool, Unseen> {
+    evidence.of(&denied(target, deployment, marks)).map(Exchange::is_denied)
 }
 
 /// Whether the allowed call was made, and whether it named a tool.

@@ -1,17 +1,18 @@
 //! No LLM server can be used without a credential from farther away than its host's declared reach.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{About, Check, DecidedFrom, Finding, Place, Severity, Verdict};
+use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity, Verdict};
 use crate::evidence::catalogue::{self, Access, Answered, NOWHERE};
 use crate::evidence::http::{Credential, Exchange, Listener as Side, Request};
 use crate::evidence::manifest::{Manifests, Subject, Weight};
 use crate::evidence::mcp::{self, Conversation};
 use crate::evidence::service::{AddressSeen, LOCAL, LocalSockets, PortState, Services, Sockets, Speaks};
-use crate::evidence::{Ask, Evidence, Unseen};
+use crate::evidence::{Ask, Evidence, Question as _, Unseen};
 use crate::target::{Deployment, Host, Reach, Target};
 
 #[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -35,7 +36,7 @@ impl Check for LlmPorts {
         references: &["OWASP LLM10:2025", "CWE-306", "CWE-1327"],
     };
 
-    fn asks(&self, target: &Target, _seen: &Evidence) -> Vec<Ask> {
+    fn asks(&self, target: &Target, seen: &Evidence) -> Vec<Ask> {
         let mut asks = Vec::new();
         if let Ok(deployment) = target.deployment() {
             for host in hosts(deployment) {
@@ -43,6 +44,7 @@ impl Check for LlmPorts {
                 if !host.origin_addresses.is_empty() {
                     asks.push(services.clone().behind(&host.origin_addresses).into());
                 }
+                asks.extend(further(&host, &services, target, seen).map(Ask::from));
                 asks.push(services.into());
                 if is_own(&host, deployment) {
                     asks.extend(own_questions().map(Ask::from));
@@ -56,6 +58,19 @@ impl Check for LlmPorts {
             asks.push(manifests().into());
         }
         asks
+    }
+
+    fn reserves(&self, target: &Target) -> Vec<Reserve> {
+        let hosts = target.deployment().map(hosts).unwrap_or_default();
+        if !hosts.iter().any(|host| host.name == LOCAL) {
+            return Vec::new();
+        }
+        let most = Services { host: LOCAL.into(), addresses: Vec::new(), ports: (1..=FURTHER).collect() };
+        vec![Reserve {
+            what: format!("{FURTHER} further listening ports of this machine at most"),
+            asks: 1,
+            sends: most.ceiling(target),
+        }]
     }
 
     fn judge(&self, target: &Target, evidence: &Evidence) -> Verdict {
@@ -131,6 +146,7 @@ impl LlmPorts {
         }
         if host.name == LOCAL {
             judge_sockets(host, &services, evidence, verdict);
+            judge_further(host, &services, target, evidence, verdict);
         }
         if let Ok(deployment) = target.deployment()
             && is_own(host, deployment)
@@ -158,6 +174,29 @@ fn is_own(host: &Host, deployment: &Deployment) -> bool {
 
 fn manifests() -> Manifests {
     Manifests { about: Subject::Exposure }
+}
+
+/// Listening ports of this machine beyond the catalogue's that are asked what they are, at most.
+const FURTHER: u16 = 64;
+
+/// The same question about the other ports of this machine that listen beyond the declared reach: an LLM server may have
+/// been given any port.
+fn further(host: &Host, services: &Services, target: &Target, seen: &Evidence) -> Option<Services> {
+    let sockets = seen.of(&Sockets {}).ok().filter(|_| host.name == LOCAL && host.ports.is_none())?;
+    let own = target.deployment().map_or_else(
+        |_| Vec::new(),
+        |deployment| {
+            let sides = [Side::Main, Side::Plain].map(|side| side.url(deployment).port_or_known_default());
+            sides.into_iter().flatten().collect()
+        },
+    );
+    let listening = sockets.listeners.iter().filter(|listener| listener.reach() > host.reach);
+    let ports: BTreeSet<u16> = listening
+        .map(|listener| listener.port)
+        .filter(|port| !services.ports.contains(port) && !own.contains(port))
+        .collect();
+    let ports: Vec<u16> = ports.into_iter().take(usize::from(FURTHER)).collect();
+    (!ports.is_empty()).then(|| Services { host: LOCAL.into(), addresses: Vec::new(), ports })
 }
 
 /// What the best-known LLM servers answer; asked of the deployment's own port through its own client.
@@ -283,6 +322,30 @@ fn judge_open(
             verdict.notes(format!("{place}: {name} answers within the declared reach ({shown})"));
             verdict.holds(format!("{place}: what answers is within the declared reach ({})", host.reach));
         }
+    }
+}
+
+/// Of ports that are no LLM server's by default only a product of the catalogue that is open counts: what else answers
+/// there is another service of the machine.
+fn judge_further(host: &Host, services: &Services, target: &Target, evidence: &Evidence, verdict: &mut Verdict) {
+    let Some(further) = further(host, services, target, evidence) else { return };
+    let listening = match evidence.of(&further) {
+        Ok(listening) => listening,
+        Err(unseen) => return verdict.not_seen(unseen),
+    };
+    let mut asked = 0;
+    for address in &listening.addresses {
+        for port in &address.ports {
+            let Some(service) = &port.service else { continue };
+            asked += 1;
+            if service.access == Access::Open && service.product.is_some() {
+                judge_open(host, address, port, evidence, verdict);
+            }
+        }
+    }
+    verdict.holds(format!("{asked} further listening ports of this machine were asked what they are"));
+    if further.ports.len() == usize::from(FURTHER) {
+        verdict.not_seen(Unseen::Partial(format!("more than {FURTHER} further ports of this machine listen")));
     }
 }
 

@@ -96,6 +96,9 @@ pub struct LogLine {
     pub address: bool,
     pub tool: bool,
     pub outcome: bool,
+    /// Whether the outcome is that the call was admitted; `None` where it says neither, or both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted: Option<bool>,
 }
 
 /// Whether denied attempts move a counter, and which alert rules are loaded.

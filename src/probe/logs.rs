@@ -205,20 +205,32 @@ async fn output(program: &str, arguments: &[String]) -> Result<String, Unseen> {
     Ok(String::from_utf8_lossy(output.stdout.get(from..).unwrap_or_default()).into_owned())
 }
 
-/// The token, its halves where they still identify it, and its Base64 form.
+/// The token, every half of it, and what its usual encodings have of it wherever it stands in what was encoded.
 fn needles(token: &str) -> Vec<String> {
-    let middle = (token.len() / 2..=token.len()).find(|&at| token.is_char_boundary(at)).unwrap_or(0);
-    let (first, second) = token.split_at(middle);
-    let encoded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(token);
-    let halves = [first, second].into_iter().filter(|half| half.len() >= 12).map(str::to_owned);
+    let mut needles = vec![token.to_owned(), token.bytes().map(|byte| format!("{byte:02x}")).collect()];
+    needles.push(needles.last().map(|hex| hex.to_uppercase()).unwrap_or_default());
+    for before in 0..3_usize {
+        // Three ways in which the groups of three bytes may fall; the characters that its neighbours share are left out.
+        let padded = [" ".repeat(before).as_bytes(), token.as_bytes()].concat();
+        let standard = base64::engine::general_purpose::STANDARD_NO_PAD.encode(&padded);
+        let own = standard.get((8 * before).div_ceil(6)..padded.len() * 8 / 6).unwrap_or_default().to_owned();
+        needles.extend([own.replace('+', "-").replace('/', "_"), own]);
+    }
+    let half = (token.len() / 2).max(12);
+    let starts = token.char_indices().map(|(at, _)| at);
+    needles.extend(starts.filter_map(|at| token.get(at..at + half)).map(str::to_owned));
     // A token of a few characters stands in any text.
-    [token.to_owned(), encoded].into_iter().chain(halves).filter(|needle| needle.len() >= 8).collect()
+    needles.retain(|needle| needle.len() >= 8);
+    needles.sort_unstable();
+    needles.dedup();
+    needles
 }
 
 fn search(text: &str, canaries: &[String], needles: &[String]) -> LogRead {
     let mut found = LogRead { token_known: !needles.is_empty(), bytes: text.len() as u64, ..LogRead::default() };
+    let token = aho_corasick::AhoCorasick::new(needles).ok();
     for line in text.lines() {
-        if needles.iter().any(|needle| line.contains(needle.as_str())) {
+        if token.as_ref().is_some_and(|token| token.is_match(line)) {
             found.token_lines += 1;
         }
         let held: Vec<String> = canaries.iter().filter(|canary| line.contains(canary.as_str())).cloned().collect();
@@ -234,6 +246,11 @@ fn search(text: &str, canaries: &[String], needles: &[String]) -> LogRead {
             address: ADDRESS.is_match(&rest),
             tool: TOOL.is_match(&rest),
             outcome: OUTCOME.is_match(&rest),
+            admitted: match (ADMITTED.is_match(&rest), KEPT_OUT.is_match(&rest)) {
+                (true, false) => Some(true),
+                (false, true) => Some(false),
+                (true, true) | (false, false) => None,
+            },
         });
     }
     found
@@ -265,77 +282,17 @@ static OUTCOME: LazyLock<Regex> = LazyLock::new(|| {
         r#"(?i)"?(status(_?code)?|code|http_status)"?\s*[:=]\s*"?[1-5]\d\d\b|" [1-5]\d\d \d|\b(denied|refused|rejected|unauthori[sz]ed|forbidden|allowed|granted|accepted|succe(ss|eded)|failed|failure|error)\b"#,
     )
 });
+/// Of these, what says that a call was let in, and that it was not.
+static ADMITTED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)"?(status(_?code)?|code|http_status)"?\s*[:=]\s*"?2\d\d\b|" 2\d\d \d|\b(allowed|granted|accepted|succe(ss|eded))\b"#,
+    )
+});
+static KEPT_OUT: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"(?i)"?(status(_?code)?|code|http_status)"?\s*[:=]\s*"?[345]\d\d\b|" [345]\d\d \d|\b(denied|refused|rejected|unauthori[sz]ed|forbidden|failed|failure|error|not (allowed|granted|accepted))\b"#,
+    )
+});
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CANARY: &str = "wtcanary0a1b2c";
-
-    fn one(line: &str) -> LogLine {
-        search(line, &[CANARY.to_owned()], &[]).lines.into_iter().next().unwrap()
-    }
-
-    #[test]
-    fn a_whole_line_shows_time_address_tool_and_outcome() {
-        for line in [
-            format!(
-                r#"{{"time":"2026-11-23T09:00:00.123Z","address":"127.0.0.1","tool":"{CANARY}","outcome":"denied","status":401}}"#
-            ),
-            format!("2026-11-23 09:00:00 ERROR 192.0.2.7 tools/call name={CANARY} error"),
-        ] {
-            let seen = one(&line);
-            assert!(seen.time && seen.address && seen.tool && seen.outcome, "{line}: {seen:?}");
-        }
-        let combined =
-            format!("127.0.0.1 - - [23/Nov/2026:09:00:00 +0000] \"POST /mcp HTTP/1.1\" 401 12 \"-\" \"{CANARY}\"");
-        let seen = one(&combined);
-        assert!(seen.time && seen.address && seen.outcome, "{seen:?}");
-    }
-
-    #[test]
-    fn what_is_missing_is_missed() {
-        let line = format!(
-            r#"{{"address":"","method":"POST","path":"/mcp","outcome":"","status":0,"user_agent":"{CANARY}"}}"#
-        );
-        let seen = one(&line);
-        assert!(!seen.time && !seen.address && !seen.outcome, "{seen:?}");
-        let timed = one(&format!("2026-11-23T09:00:00Z 10:11:12 {CANARY}"));
-        assert!(timed.time && !timed.address);
-    }
-
-    #[test]
-    fn the_token_and_its_halves_are_counted() {
-        let token = "Zx81-made-up-token-0123456789abcdef";
-        let text = format!("a {token}\nb {}\nc nothing\n", &token[..token.len() / 2]);
-        let found = search(&text, &[], &needles(token));
-        assert_eq!((found.token_lines, found.token_known), (2, true));
-    }
-
-    #[test]
-    fn lines_of_loki_carry_their_time() {
-        let answer = serde_json::json!({ "data": { "result": [{ "stream": {}, "values": [["1763888400000000000", "denied x"]] }] } });
-        assert_eq!(loki_lines(&answer).unwrap(), ["2025-11-23T09:00:00+00:00 denied x"]);
-    }
-
-    #[test]
-    fn an_answer_of_another_shape_is_no_empty_log() {
-        let answer = serde_json::json!({ "status": "ok" });
-        assert!(matches!(loki_lines(&answer), Err(Unseen::Malformed(_))));
-        assert!(matches!(elasticsearch_lines(&answer), Err(Unseen::Malformed(_))));
-        let partial = serde_json::json!({ "timed_out": false, "_shards": { "failed": 1 }, "hits": { "hits": [] } });
-        assert!(matches!(elasticsearch_lines(&partial), Err(Unseen::Partial(_))));
-    }
-
-    #[test]
-    fn a_store_that_gave_all_it_may_has_more() {
-        let source = LogSource::File("x".into());
-        assert!(newest(&["a".into(), "b".into()], 2, &source).cut.is_some());
-        assert!(newest(&["a".into()], 2, &source).cut.is_none());
-    }
-
-    #[test]
-    fn a_log_that_is_no_file_is_not_read() {
-        assert!(matches!(tail(Path::new("/dev/zero")), Err(Unseen::NotConfigured(_))));
-    }
-}
+mod tests;

@@ -149,7 +149,9 @@ async fn mixed_addresses() -> Result<Outcome, String> {
     let deny = || says(answer("401 Unauthorized", "www-authenticate: Bearer\r\n", b""));
     let _deployment = Server::on("127.0.0.1:8080", deny()).await;
     let first = Server::on("127.0.0.1:11434", deny()).await;
-    let open = answer("200 OK", "content-type: application/json\r\n", br#"{"models":[]}"#);
+    // Whatever is asked: only a model's own fields tell whose list this is.
+    let list = br#"{"models":[{"name":"m:1b","model":"m:1b","size":1,"digest":"00","details":{}}]}"#;
+    let open = answer("200 OK", "content-type: application/json\r\n", list);
     let second = Server::on("[::1]:11434", says(open)).await;
     let third = Server::on("127.0.0.6:11434", deny()).await;
     let audited = audited(16, stage, "mixed.test", 8080, Some(11434)).await?;

@@ -1,5 +1,10 @@
 //! What the endpoints show decides auth-enforced, tried on deployments built in code.
 
+mod answers;
+mod server;
+mod tokens;
+mod tricks;
+
 use std::collections::BTreeSet;
 
 use chrono::DateTime;
@@ -98,13 +103,6 @@ fn doors_of(target: &Target) -> Doors {
 }
 
 #[test]
-fn the_grounds_of_a_server_say_what_was_denied_and_no_more() {
-    let verdict = serve(Server::sound(&[EraAsked::Modern]));
-    let told = verdict.grounds().iter().find(|grounds| grounds.starts_with("MCP ")).expect("grounds");
-    assert!(told.contains("a call of a tool that does not exist") && told.contains("no other method"), "{told}");
-}
-
-#[test]
 fn a_guard_at_one_of_two_addresses_is_no_pass() {
     let two = deployed("https://two.example.com", &["GET /api/items"]);
     let verdict = audit(&two, &Deployed::plain(guarding(only_valid)));
@@ -169,172 +167,9 @@ fn an_open_endpoint_fails_even_where_no_token_is_named() {
 }
 
 #[test]
-fn a_refusal_that_carries_the_content_is_none_and_a_long_one_is_left_open() {
-    const CONTENT: &str = r#"{"items":[{"id":7,"name":"anvil","note":"forged by hand"}]}"#;
-    let leaking = |status: u16, refusal: String, header: Option<&'static str>| {
-        Deployed::plain(move |request| {
-            let straight = is_straight(request);
-            if straight && only_valid(&request.credential) {
-                return answer(200, CONTENT);
-            }
-            let mut refused = answer(status, if straight { &refusal } else { "{\"error\":\"unauthorized\"}" });
-            refused.headers.extend(header.filter(|_| straight).map(|value| ("x-result".into(), value.into())));
-            refused
-        })
-    };
-    let error = r#"{"error":"unauthorized"}"#;
-    for (status, refusal, header) in [
-        (401, format!("{error}{CONTENT}"), None),
-        (403, format!(r#"{{"error":"no","data":{CONTENT}}}"#), None),
-        (302, CONTENT.replace("by hand", "by hand at 12:01"), None),
-        (401, error.to_owned(), Some(CONTENT)),
-    ] {
-        let verdict = audit(&items(), &leaking(status, refusal, header));
-        assert_eq!(verdict.status(), Status::Fail, "{status}");
-        assert!(verdict.findings().iter().any(|finding| finding.what.contains("content")), "{verdict:#?}");
-    }
-    assert_eq!(audit(&items(), &leaking(401, error.to_owned(), None)).status(), Status::Pass);
-    let one = audit(&items(), &leaking(401, r#"{"error":"no","id":7}"#.to_owned(), None));
-    assert_eq!(one.status(), Status::Inconclusive, "one number may be chance: {one:#?}");
-    let long = Deployed::plain(|request| {
-        let mut seen = guarding(only_valid)(request);
-        if seen.status == 401 && is_straight(request) {
-            seen.body.length = 300_000;
-        }
-        seen
-    });
-    assert_eq!(audit(&items(), &long).status(), Status::Inconclusive);
-}
-
-#[test]
-fn any_token_at_all_is_not_enough() {
-    let any = Deployed::plain(guarding(|credential| *credential != Credential::None));
-    assert_eq!(aspects(&audit(&items(), &any)), ["GET wrong-token"]);
-}
-
-#[test]
-fn what_answers_everyone_alike_passes_nothing() {
-    for status in [200, 204, 301, 400, 401, 403, 404, 429, 500, 503] {
-        let same = Deployed::plain(move |_| answer(status, "<html>the same</html>"));
-        assert_eq!(audit(&items(), &same).status(), Status::Inconclusive, "{status}");
-    }
-    let silent = || Unseen::TimedOut("10 s".into());
-    let silent =
-        Deployed { http: Box::new(move |_| Err(silent())), mcp: Box::new(move |_| Err(silent())), lines: no_lines() };
-    assert_eq!(audit(&items(), &silent).status(), Status::Inconclusive);
-    let bare = deployed("https://api.example.com", &["/mcp"]);
-    assert_eq!(audit(&bare, &silent).status(), Status::Inconclusive);
-}
-
-#[test]
 fn no_endpoint_is_never_a_pass() {
     let nothing = deployed("https://api.example.com", &[]);
     assert_eq!(audit(&nothing, &Deployed::plain(guarding(only_valid))).status(), Status::Inconclusive);
-}
-
-#[test]
-fn one_blind_answer_keeps_the_item_open_but_hides_no_fault() {
-    let target = deployed("https://api.example.com", &["GET /api/items", "GET /api/items/1"]);
-    let blind = |request: &Request| {
-        if request.path == "/api/items/1" { answer(429, "") } else { guarding(only_valid)(request) }
-    };
-    assert_eq!(audit(&target, &Deployed::plain(blind)).status(), Status::Inconclusive);
-    let open = |request: &Request| {
-        if request.path == "/api/items/1" { answer(429, "") } else { guarding(|_| true)(request) }
-    };
-    assert_eq!(audit(&target, &Deployed::plain(open)).status(), Status::Fail);
-}
-
-#[test]
-fn an_answer_from_a_cache_or_a_firewall_is_no_denial() {
-    let cached = |request: &Request| {
-        let mut answer = guarding(only_valid)(request);
-        answer.headers.push(("x-cache".into(), "HIT".into()));
-        answer
-    };
-    assert_eq!(audit(&items(), &Deployed::plain(cached)).status(), Status::Inconclusive);
-}
-
-#[test]
-fn every_altered_or_misplaced_token_that_is_admitted_fails() {
-    let mut target = items();
-    target.deployment.as_mut().unwrap().token.as_mut().unwrap().disposable = true;
-    for (mutation, aspect) in [
-        (Mutation::OneCharacter, "GET one-character"),
-        (Mutation::Truncated, "truncated"),
-        (Mutation::SwappedCase, "swapped-case"),
-        (Mutation::Suffixed, "suffixed"),
-        (Mutation::EmptyBearer, "empty-bearer"),
-        (Mutation::BasicScheme, "basic-scheme"),
-        (Mutation::NoScheme, "no-scheme"),
-        (Mutation::Cookie("token".into()), "cookie-token"),
-        (Mutation::Query("access_token".into()), "query-access_token"),
-    ] {
-        let careless =
-            guarding(move |credential| only_valid(credential) || *credential == Credential::Mutated(mutation.clone()));
-        assert_eq!(aspects(&audit(&target, &Deployed::plain(careless))), [aspect]);
-    }
-}
-
-#[test]
-fn the_token_is_put_in_a_query_only_where_it_is_disposable_and_is_unseen_elsewhere() {
-    let deployed = Deployed::plain(guarding(only_valid));
-    let kept = stage::deployed("https://api.example.com", &["GET /api/items"]);
-    let (verdict, asked) = audit_with(&kept, &deployed, &AuthEnforced::default());
-    let risky = |ask: &Ask| matches!(ask, Ask::Http(Request { credential: Credential::Mutated(mutation), .. }) if mutation.needs_disposable());
-    assert!(!asked.iter().any(risky));
-    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
-}
-
-#[test]
-fn tricks_of_path_and_header_that_get_in_fail() {
-    let local = |request: &Request| {
-        let claims = request.headers.iter().any(|(name, _)| name == "X-Forwarded-For");
-        if claims && is_straight(request) { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
-    };
-    assert_eq!(aspects(&audit(&items(), &Deployed::plain(local))), ["header-forwarded-for"]);
-    let bodiless = |request: &Request| match (request.method.as_str(), is_straight(request)) {
-        ("HEAD", true) => answer(200, ""),
-        _ => guarding(only_valid)(request),
-    };
-    assert_eq!(aspects(&audit(&items(), &Deployed::plain(bodiless))), ["method-head"]);
-    let doubled = |request: &Request| {
-        if request.path == "//api/items" { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
-    };
-    assert_eq!(aspects(&audit(&items(), &Deployed::plain(doubled))), ["path-double-slash"]);
-}
-
-#[test]
-fn callers_that_a_guard_trusts_by_their_headers_are_tried() {
-    let to = |name: &'static str, value: &'static str, served: Exchange| {
-        Deployed::plain(move |request: &Request| {
-            let claims = request.headers.iter().any(|(known, sent)| known == name && sent == value);
-            if claims && is_straight(request) { served.clone() } else { guarding(only_valid)(request) }
-        })
-    };
-    let items_of = || answer(200, r#"{"items":[]}"#);
-    for (name, value, aspect) in [
-        ("Host", "localhost", "header-host"),
-        ("X-Requested-With", "XMLHttpRequest", "header-caller"),
-        ("Accept", "text/event-stream", "header-caller"),
-    ] {
-        assert_eq!(aspects(&audit(&items(), &to(name, value, items_of()))), [aspect], "{name}");
-    }
-    // A WebSocket may ask for a credential within; that it opens is told, and judged by nobody.
-    let verdict = audit(&items(), &to("Upgrade", "websocket", answer(101, "")));
-    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
-    let stream = with(answer(200, "data: {\"items\":[]}\n\n"), "content-type", "text/event-stream");
-    let verdict = audit(&items(), &to("Accept", "text/event-stream", stream));
-    assert_ne!(verdict.status(), Status::Pass, "{verdict:#?}");
-}
-
-#[test]
-fn a_page_for_every_unknown_path_is_no_bypass() {
-    let fallback = |request: &Request| {
-        let answer_to = guarding(only_valid)(request);
-        if answer_to.status == 404 { answer(200, "<title>App</title>") } else { answer_to }
-    };
-    assert_eq!(audit(&items(), &Deployed::plain(fallback)).status(), Status::Pass);
 }
 
 /// Answers those who are denied in another way.
@@ -350,41 +185,6 @@ fn with(mut exchange: Exchange, name: &str, value: &str) -> Exchange {
     exchange
 }
 
-#[test]
-fn hiding_is_noted_and_no_fault() {
-    for status in [404, 400] {
-        let verdict = audit(&items(), &denying(move || answer(status, "")));
-        assert_eq!(verdict.status(), Status::Pass, "{status}: {verdict:#?}");
-        assert!(!verdict.all_notes().is_empty());
-    }
-}
-
-#[test]
-fn a_redirect_to_a_login_is_a_fault_of_an_api_and_other_redirects_show_nothing() {
-    let verdict = audit(&items(), &denying(|| with(answer(302, ""), "location", "/login?next=%2Fapi%2Fitems")));
-    assert_eq!(aspects(&verdict), ["GET no-credential", "GET one-character"]);
-    assert!(verdict.findings()[0].what.contains("a redirect to /login, where an API answers 401"), "{verdict:#?}");
-    for location in ["/api/items/", "https://api.example.com/api/items"] {
-        let verdict = audit(&items(), &denying(move || with(answer(308, ""), "location", location)));
-        assert_eq!(verdict.status(), Status::Inconclusive, "{location}");
-    }
-    assert_eq!(audit(&items(), &denying(|| answer(302, ""))).status(), Status::Inconclusive);
-    let page = |request: &Request| {
-        let answer_to = with(guarding(only_valid)(request), "content-type", "text/html");
-        if answer_to.status == 401 { with(answer(302, ""), "location", "/login") } else { answer_to }
-    };
-    assert_eq!(audit(&items(), &Deployed::plain(page)).status(), Status::Pass, "people log in on pages");
-}
-
-#[test]
-fn a_refusal_that_carries_the_content_all_the_same_fails() {
-    for status in [401, 302, 500] {
-        let leaking = |text: &'static str| move || with(answer(status, text), "location", "/login");
-        let verdict = audit(&items(), &denying(leaking(r#"{"items":[]}"#)));
-        assert!(verdict.findings().iter().any(|finding| finding.severity == Some(Severity::Critical)), "{verdict:#?}");
-    }
-}
-
 /// A guard before everything below `/api`, behind which only what `there` names exists.
 fn guard_before(there: impl Fn(&Request) -> Option<Exchange> + 'static) -> Deployed {
     Deployed::plain(move |request| {
@@ -393,51 +193,6 @@ fn guard_before(there: impl Fn(&Request) -> Option<Exchange> + 'static) -> Deplo
         }
         there(request).unwrap_or_else(|| answer(404, r#"{"error":"nothing here"}"#))
     })
-}
-
-#[test]
-fn a_mistyped_path_behind_a_guard_passes_nothing() {
-    assert_eq!(audit(&items(), &guard_before(|_| None)).status(), Status::Inconclusive);
-    // An item that is not there, beside an endpoint that shows what tricks get.
-    let both = deployed("https://api.example.com", &["GET /api/items", "GET /api/list"]);
-    let missing_item = |words: &'static str| {
-        guard_before(move |request| match request.path.as_str() {
-            "/api/items" => Some(answer(404, words)),
-            "/api/list" => Some(answer(200, r#"{"items":[]}"#)),
-            _ => None,
-        })
-    };
-    assert_eq!(audit(&both, &missing_item(r#"{"error":"no such item"}"#)).status(), Status::Pass);
-    assert_eq!(audit(&both, &missing_item(r#"{"code":7}"#)).status(), Status::Pass);
-    let alone = audit(&items(), &missing_item(r#"{"code":7}"#));
-    assert_eq!(alone.status(), Status::Inconclusive, "nothing shows what a trick gets: {alone:#?}");
-    let wrong_method = guard_before(|request| (request.path == "/api/items").then(|| answer(405, "")));
-    assert_eq!(audit(&items(), &wrong_method).status(), Status::Inconclusive);
-    // Made-up paths that are echoed differ by themselves: nothing can be told then.
-    let echoing = guard_before(|request| Some(answer(404, &format!("Cannot GET {}", request.path))));
-    assert_eq!(audit(&items(), &echoing).status(), Status::Inconclusive);
-    // A parser in front of every route refuses the broken body of an endpoint that is not there.
-    let write = deployed("https://api.example.com", &["POST /api/typo"]);
-    let parser = guard_before(|request| (request.method == "POST").then(|| answer(400, r#"{"error":"invalid"}"#)));
-    assert_eq!(audit(&write, &parser).status(), Status::Inconclusive);
-}
-
-#[test]
-fn success_with_an_error_in_it_is_a_fault_of_its_own() {
-    let polite = |request: &Request| {
-        let answer_to = guarding(only_valid)(request);
-        if answer_to.status == 401 { answer(200, r#"{"error":"unauthorized"}"#) } else { answer_to }
-    };
-    let verdict = audit(&items(), &Deployed::plain(polite));
-    assert_eq!(verdict.status(), Status::Fail);
-    assert!(verdict.findings().iter().all(|finding| finding.severity == Some(Severity::Medium)));
-    // The same from a guard in front of everything: a made-up path gets it, too, and 404 with the token.
-    let everywhere = guard_before(|request| (request.path == "/api/items").then(|| answer(200, r#"{"items":[]}"#)));
-    let polite = move |request: &Request| {
-        let answer_to = (everywhere.http)(request).unwrap();
-        if answer_to.status == 401 { answer(200, r#"{"error":"unauthorized"}"#) } else { answer_to }
-    };
-    assert_eq!(audit(&items(), &Deployed::plain(polite)).status(), Status::Fail);
 }
 
 #[test]
@@ -468,20 +223,6 @@ fn a_guarded_write_is_admitted_where_its_body_is_what_is_refused() {
 }
 
 #[test]
-fn no_method_override_is_sent_in_production() {
-    let overrides = |target: &Target| {
-        let (_, asked) = audit_with(target, &Deployed::plain(guarding(only_valid)), &AuthEnforced::default());
-        asked.iter().any(|ask| {
-            matches!(ask, Ask::Http(request) if request.headers.iter().any(|(name, _)| name == "X-HTTP-Method-Override"))
-        })
-    };
-    let mut target = items();
-    assert!(!overrides(&target));
-    target.environment = Environment::Staging;
-    assert!(overrides(&target));
-}
-
-#[test]
 fn public_endpoints_are_exempt_with_their_reason() {
     let mut target = deployed("https://api.example.com", &["GET /api/items", "GET /health"]);
     target.deployment.as_mut().unwrap().endpoints[1].public = Some("probed by the load balancer".into());
@@ -491,40 +232,6 @@ fn public_endpoints_are_exempt_with_their_reason() {
     let verdict = audit(&target, &Deployed::plain(health));
     assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
     assert!(verdict.all_notes().iter().any(|note| note.contains("probed by the load balancer")));
-}
-
-#[test]
-fn a_credential_in_every_request_leaves_nothing_to_compare() {
-    let mut target = items();
-    target.deployment.as_mut().unwrap().headers.insert("Cookie".into(), "session=1".into());
-    assert_eq!(audit(&target, &Deployed::plain(guarding(|_| true))).status(), Status::Inconclusive);
-}
-
-#[test]
-fn a_client_certificate_is_a_credential_and_a_refused_handshake_a_denial() {
-    let mut target = items();
-    let deployment = target.deployment.as_mut().unwrap();
-    deployment.token = None;
-    deployment.client_cert = Some(ClientCert { cert: "c".into(), key: "k".into() });
-    assert_eq!(audit(&target, &Deployed::plain(guarding(|_| true))).status(), Status::Fail);
-    let any = guarding(|credential| *credential != Credential::None);
-    assert_eq!(aspects(&audit(&target, &Deployed::plain(any))), ["GET wrong-token"]);
-    assert_eq!(audit(&target, &Deployed::plain(guarding(only_valid))).status(), Status::Pass);
-    let ending = |alert: &'static str| {
-        let serve = guarding(only_valid);
-        Deployed {
-            http: Box::new(move |request| match request.credential {
-                Credential::Valid => Ok(serve(request)),
-                _ => Err(Unseen::Malformed(format!("api.example.com:443: received fatal alert: {alert}"))),
-            }),
-            ..Deployed::plain(guarding(only_valid))
-        }
-    };
-    let verdict = audit(&target, &ending("CertificateRequired"));
-    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
-    assert_eq!(audit(&target, &ending("InternalError")).status(), Status::Inconclusive);
-    // With a token named, too, such an end is no answer about the token.
-    assert_eq!(audit(&items(), &ending("CertificateRequired")).status(), Status::Inconclusive);
 }
 
 fn transcript(era: Era, exchange: Exchange, session: bool) -> Transcript {
@@ -621,82 +328,6 @@ fn serve(server: Server) -> Verdict {
 }
 
 #[test]
-fn a_guarded_server_passes_in_every_era_it_speaks() {
-    use EraAsked::{Legacy, Modern, Sse};
-    for eras in [&[Modern][..], &[Legacy], &[Sse], &[Modern, Legacy]] {
-        let verdict = serve(Server::sound(eras));
-        assert_eq!(verdict.status(), Status::Pass, "{eras:?} {verdict:#?}");
-    }
-}
-
-#[test]
-fn a_server_that_guards_one_era_only_fails() {
-    let both = &[EraAsked::Modern, EraAsked::Legacy];
-    let newer_only = Server { guards: |era, _| era == EraAsked::Modern, ..Server::sound(both) };
-    let verdict = serve(newer_only);
-    assert!(aspects(&verdict).contains(&"legacy-open-calls"), "{:?}", aspects(&verdict));
-    let older_only = Server { guards: |era, _| era == EraAsked::Legacy, ..Server::sound(both) };
-    assert!(aspects(&serve(older_only)).contains(&"modern-open-calls"));
-}
-
-#[test]
-fn opening_listing_and_calling_are_judged_apart() {
-    let modern = Server::sound(&[EraAsked::Modern]);
-    let listing = serve(Server { guards: |_, part| part != Part::Listing, ..modern.clone() });
-    assert_eq!(aspects(&listing), ["modern-open-listing", "modern-wrong-token"]);
-    let calling = serve(Server { guards: |_, part| part != Part::Calling, ..modern });
-    assert_eq!(aspects(&calling), ["modern-open-calls"]);
-}
-
-#[test]
-fn a_session_alone_must_not_be_enough() {
-    let careless = Server { guards: |_, part| part == Part::Opening, ..Server::sound(&[EraAsked::Legacy]) };
-    assert_eq!(aspects(&serve(careless)), ["legacy-stolen-session"]);
-}
-
-#[test]
-fn an_open_server_fails_with_or_without_a_token_named() {
-    let open = Server { guards: |_, _| false, ..Server::sound(&[EraAsked::Legacy]) };
-    let found = serve(open.clone());
-    assert!(aspects(&found).contains(&"legacy-open-opening"));
-    let mut target = deployed("https://mcp.example.com", &["/mcp"]);
-    target.deployment.as_mut().unwrap().token = None;
-    let nameless = audit(&target, &Deployed::server(move |asked| open.answer(asked)));
-    assert_eq!(aspects(&nameless), ["legacy-open-opening", "legacy-open-listing"]);
-}
-
-#[test]
-fn discovery_may_be_open_on_purpose_and_calls_never() {
-    let target = deployed("https://mcp.example.com", &["/mcp"]);
-    let check = AuthEnforced { open_discovery: true, ..AuthEnforced::default() };
-    let server = Server { guards: |_, _| false, ..Server::sound(&[EraAsked::Modern]) };
-    let deployed = Deployed::server(move |asked| server.answer(asked));
-    let (verdict, _) = audit_with(&target, &deployed, &check);
-    assert_eq!(aspects(&verdict), ["modern-open-calls", "modern-wrong-token"]);
-}
-
-#[test]
-fn an_altered_token_that_opens_a_server_fails() {
-    let careless = Server {
-        admits: |credential| only_valid(credential) || *credential == Credential::Mutated(Mutation::Truncated),
-        ..Server::sound(&[EraAsked::Legacy])
-    };
-    assert_eq!(aspects(&serve(careless)), ["truncated"]);
-}
-
-#[test]
-fn a_server_that_denies_the_valid_token_proves_nothing() {
-    let shut = Server { admits: |_| false, ..Server::sound(&[EraAsked::Legacy]) };
-    let target = deployed("https://mcp.example.com", &["/mcp"]);
-    let deployed = Deployed {
-        http: Box::new(|_| Ok(answer(401, ""))),
-        mcp: Box::new(move |asked| Ok(shut.answer(asked))),
-        lines: no_lines(),
-    };
-    assert_eq!(audit(&target, &deployed).status(), Status::Inconclusive);
-}
-
-#[test]
 fn out_of_scope_is_not_applicable() {
     let target = Target { scope: crate::target::Scope::Repository, ..items() };
     let verdict = AuthEnforced::default().judge(&target, &Evidence::at(DateTime::UNIX_EPOCH));
@@ -763,81 +394,6 @@ fn volatile(admits: impl Fn(&Request) -> bool + 'static) -> impl Fn(&Request) ->
 }
 
 #[test]
-fn an_altered_token_is_no_better_denied_where_every_answer_differs() {
-    let sound = audit(&items(), &Deployed::plain(volatile(|request| only_valid(&request.credential))));
-    assert_eq!(sound.status(), Status::Pass, "{sound:#?}");
-    let half = |request: &Request| {
-        only_valid(&request.credential) || request.credential == Credential::Mutated(Mutation::Truncated)
-    };
-    assert_eq!(aspects(&audit(&items(), &Deployed::plain(volatile(half)))), ["truncated"]);
-    let slash = |request: &Request| only_valid(&request.credential) || request.path == "/api/items/";
-    assert_eq!(aspects(&audit(&items(), &Deployed::plain(volatile(slash)))), ["path-slash"]);
-}
-
-#[test]
-fn an_altered_token_that_is_served_something_else_is_not_denied() {
-    let other = |request: &Request| match &request.credential {
-        Credential::Mutated(Mutation::Truncated) => answer(200, r#"{"welcome":"whoever"}"#),
-        _ => guarding(only_valid)(request),
-    };
-    let verdict = audit(&items(), &Deployed::plain(other));
-    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
-}
-
-#[test]
-fn every_endpoint_of_a_class_is_tried_with_a_token_that_is_nearly_right() {
-    let target = deployed("https://api.example.com", &["GET /api/items", "GET /api/items/1"]);
-    for (form, aspect) in [(Mutation::OneCharacter, "GET one-character"), (Mutation::Truncated, "truncated")] {
-        let second = move |request: &Request| {
-            let careless = request.path == "/api/items/1" && request.credential == Credential::Mutated(form.clone());
-            if careless { answer(200, r#"{"items":[]}"#) } else { guarding(only_valid)(request) }
-        };
-        let verdict = audit(&target, &Deployed::plain(second));
-        assert_eq!(aspects(&verdict), [aspect], "{verdict:#?}");
-    }
-    let check = AuthEnforced { max_altered: 0, ..AuthEnforced::default() };
-    let (verdict, _) = audit_with(&target, &Deployed::plain(guarding(only_valid)), &check);
-    assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
-    assert!(verdict.grounds().iter().any(|ground| ground.contains("further forms and tricks on /api/items alone")));
-}
-
-#[test]
-fn what_only_takes_bodies_is_tried_with_tricks_by_its_refusals() {
-    let target = deployed("https://api.example.com", &["POST /api/items"]);
-    let doubled = |request: &Request| {
-        if request.path.starts_with("//api/items") {
-            answer(400, r#"{"error":"invalid"}"#)
-        } else {
-            guarding(only_valid)(request)
-        }
-    };
-    assert_eq!(aspects(&audit(&target, &Deployed::plain(doubled))), ["path-double-slash"]);
-    // A parser that comes before every route refuses the body wherever it is sent, and lets nobody in.
-    let parsed = |request: &Request| {
-        let guarded = request.path.starts_with("/api");
-        if guarded { guarding(only_valid)(request) } else { answer(400, r#"{"error":"invalid"}"#) }
-    };
-    assert_eq!(audit(&target, &Deployed::plain(parsed)).status(), Status::Pass);
-    let mut deletes = deployed("https://api.example.com", &["DELETE /api/items"]);
-    deletes.deployment.as_mut().unwrap().writes = Writes::Allow;
-    let verdict = audit(&deletes, &Deployed::plain(guarding(only_valid)));
-    assert_eq!(verdict.status(), Status::Inconclusive, "no trick can be told there: {verdict:#?}");
-}
-
-#[test]
-fn an_mcp_server_alone_is_tried_with_tricks_too() {
-    let target = deployed("https://mcp.example.com", &["/mcp"]);
-    let open = Deployed {
-        http: Box::new(|request| match request.path.as_str() {
-            "/mcp/" => Ok(answer(200, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#)),
-            _ => Ok(answer(401, "")),
-        }),
-        ..Deployed::server(|asked| Server::sound(&[EraAsked::Legacy]).answer(asked))
-    };
-    assert_eq!(aspects(&audit(&target, &open)), ["path-slash"]);
-}
-
-#[test]
 fn a_path_without_a_method_is_judged_by_each_that_it_answers() {
     let target = deployed("https://api.example.com", &["/api/items"]);
     let verdict = audit(&target, &Deployed::plain(guarding(only_valid)));
@@ -859,57 +415,4 @@ fn a_path_without_a_method_is_judged_by_each_that_it_answers() {
     };
     let verdict = audit(&target, &Deployed::plain(more));
     assert!(verdict.unseen()[0].to_string().contains("answers DELETE, PUT, too"), "{verdict:#?}");
-}
-
-#[test]
-fn a_lockout_after_which_the_valid_token_is_denied_shows_nothing() {
-    let target = deployed("https://api.example.com", &["POST /api/items"]);
-    let failures = std::cell::Cell::new(0);
-    let locking = move |request: &Request| {
-        if !only_valid(&request.credential) {
-            failures.set(failures.get() + 1);
-        }
-        let locked = failures.get() > 4;
-        guarding(move |credential| only_valid(credential) && !locked)(request)
-    };
-    let verdict = audit(&target, &Deployed::plain(locking));
-    assert_eq!(verdict.status(), Status::Inconclusive, "{verdict:#?}");
-}
-
-#[test]
-fn the_metadata_that_a_server_names_on_itself_is_read_and_told() {
-    let target = deployed("https://mcp.example.com", &["/mcp"]);
-    let naming = |challenge: &'static str| {
-        move |asked: &Conversation| {
-            let mut told = Server::sound(&[EraAsked::Legacy]).answer(asked);
-            if told.opening.exchange.status == 401 {
-                told.opening.exchange.headers = vec![("www-authenticate".into(), challenge.into())];
-            }
-            told
-        }
-    };
-    const NAMED: &str = "/.well-known/oauth-protected-resource/mcp";
-    let described = |request: &Request| match request.path.as_str() {
-        NAMED => Ok(answer(200, r#"{"resource":"https://mcp.example.com/mcp"}"#)),
-        _ => Ok(answer(404, "")),
-    };
-    for (challenge, asks, note) in [
-        (
-            "Bearer resource_metadata=\"https://mcp.example.com/.well-known/oauth-protected-resource/mcp\"",
-            true,
-            "describes",
-        ),
-        (
-            "Bearer resource_metadata=\"https://elsewhere.example/.well-known/oauth-protected-resource\"",
-            false,
-            "names no",
-        ),
-        ("Bearer", false, "names no resource_metadata"),
-    ] {
-        let deployed = Deployed { http: Box::new(described), ..Deployed::server(naming(challenge)) };
-        let (verdict, asked) = audit_with(&target, &deployed, &AuthEnforced::default());
-        assert_eq!(verdict.status(), Status::Pass, "{verdict:#?}");
-        assert_eq!(asked.iter().any(|ask| matches!(ask, Ask::Http(request) if request.path == NAMED)), asks);
-        assert!(verdict.all_notes().iter().any(|told| told.contains(note)), "{verdict:#?}");
-    }
 }

@@ -266,14 +266,15 @@ impl Court<'_> {
         }
         let hostile = hostile(self.deployment).len();
         let endpoints = counted(subjects.ordinary.len(), "endpoint", "endpoints");
+        let others = if subjects.ordinary.len() > 1 { ", and the foreign one and `null` to the others" } else { "" };
         if self.granted.is_empty() {
             self.verdict.holds(format!(
-                "no answer of {answered} on {endpoints} grants any origin; {hostile} hostile ones were sent"
+                "no answer of {answered} on {endpoints} grants any origin; {hostile} hostile ones were sent to {first}{others}"
             ));
         } else {
             let granted: Vec<&str> = self.granted.iter().map(String::as_str).collect();
             self.verdict.holds(format!(
-                "{hostile} hostile origins were sent, {answered} answers seen on {endpoints}; granted: {} alone",
+                "{hostile} hostile origins were sent to {first}{others}, {answered} answers seen on {endpoints}; granted: {} alone",
                 granted.join(", ")
             ));
         }

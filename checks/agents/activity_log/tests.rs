@@ -39,6 +39,7 @@ fn line(canary: &str) -> LogLine {
         address: true,
         tool: false,
         outcome: true,
+        admitted: None,
     }
 }
 
@@ -93,6 +94,28 @@ fn a_call_that_is_not_logged_or_not_whole_fails() {
         Ok(LogRead { lines: vec![timeless, line(&marks.allowed)], ..whole(marks) })
     });
     assert_eq!(verdict.findings()[0].aspect, "denied-call:time");
+}
+
+#[test]
+fn a_denied_call_that_is_logged_as_admitted_fails() {
+    let logged_as = |admitted| {
+        judged(|marks| {
+            let denied = LogLine { admitted: Some(admitted), ..line(&marks.denied) };
+            Ok(LogRead { lines: vec![denied, line(&marks.allowed)], ..whole(marks) })
+        })
+    };
+    assert_eq!(logged_as(true).findings()[0].aspect, "denied-call:wrong-outcome");
+    assert_eq!(logged_as(false).status(), Status::Pass);
+}
+
+#[test]
+fn lines_that_the_request_id_joins_are_read_together() {
+    let verdict = judged(|marks| {
+        let coming = LogLine { outcome: false, ..line(&marks.denied) };
+        let going = LogLine { address: false, ..line(&marks.denied) };
+        Ok(LogRead { lines: vec![coming, going, line(&marks.allowed)], ..whole(marks) })
+    });
+    assert_eq!(verdict.status(), Status::Pass, "{verdict:?}");
 }
 
 #[test]

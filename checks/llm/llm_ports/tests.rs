@@ -11,10 +11,13 @@ use crate::evidence::manifest::{Found, Mark};
 use crate::evidence::service::{Listener, Listening, PortSeen, Service};
 use crate::target::{Environment, Limits, Scope, Writes};
 
+fn host_of(reach: Reach) -> Host {
+    Host { name: "llm.example.com".into(), reach, origin_addresses: Vec::new(), ports: Some(vec![1, 11434]) }
+}
+
 /// The host under test is not the deployment's own, so that only its ports speak.
 fn target(reach: Reach) -> Target {
-    let host =
-        Host { name: "llm.example.com".into(), reach, origin_addresses: Vec::new(), ports: Some(vec![1, 11434]) };
+    let host = host_of(reach);
     Target {
         name: "t".into(),
         environment: Environment::Production,
@@ -266,4 +269,36 @@ fn an_open_server_on_the_plain_listener_of_the_deployment_fails() {
     };
     assert_eq!(judged(200), Status::Fail);
     assert_eq!(judged(401), Status::Pass);
+}
+
+#[test]
+fn an_open_server_on_any_port_of_this_machine_is_asked_and_other_services_are_none() {
+    let mut target = target(Reach::Loopback);
+    let deployment = target.deployment.as_mut().unwrap();
+    deployment.hosts = vec![Host { name: LOCAL.into(), ports: None, ..host_of(Reach::Loopback) }];
+    let local = host(&target);
+    let listener = |address: &str, port| Listener { address: address.parse().unwrap(), port, process: None };
+    let sockets = LocalSockets { listeners: vec![listener("0.0.0.0", 25612), listener("127.0.0.1", 25613)] };
+    let services = LlmPorts::default().services(&local, &target);
+    let seen = Evidence::at(DateTime::UNIX_EPOCH).with(Sockets {}, sockets);
+    let asked = further(&local, &services, &target, &seen).unwrap();
+    assert_eq!(asked.ports, [25612], "what listens within the declared reach is not asked");
+    let judged = |product, access| {
+        let port = PortSeen { port: 25612, ..port(PortState::Open, Some((product, access))) };
+        let address = |ports| AddressSeen {
+            address: "127.0.0.1".parse().unwrap(),
+            class: Reach::Loopback,
+            same_machine: true,
+            ports,
+            edge: None,
+        };
+        let evidence = seen
+            .clone()
+            .with(services.clone(), Listening { addresses: vec![address(vec![closed()])], complete: true })
+            .with(asked.clone(), Listening { addresses: vec![address(vec![port])], complete: true });
+        status(&target, &evidence)
+    };
+    assert_eq!(judged(Some("Ollama"), Access::Open), Status::Fail);
+    assert_eq!(judged(None, Access::Unclear), Status::Pass);
+    assert_eq!(judged(Some("Ollama"), Access::Denied), Status::Pass);
 }
