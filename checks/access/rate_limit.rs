@@ -7,7 +7,7 @@ use crate::check::{About, Check, DecidedFrom, Finding, Place, Reserve, Severity,
 use crate::detect::refusal::{Answered, answered, retry_after};
 use crate::evidence::api::{Description, OPERATIONS, endpoints};
 use crate::evidence::http::{Credential, Exchange};
-use crate::evidence::limit::{Aside, Bucket, Burst, Measured, Outcome, Subject, Varied};
+use crate::evidence::limit::{Aside, Bucket, Burst, Kind, Measured, Outcome, Subject, Varied};
 use crate::evidence::{Ask, Evidence, Unseen};
 use crate::period::Period;
 use crate::target::{Deployment, Target};
@@ -110,10 +110,14 @@ impl RateLimit {
             for aside in measured.asides.iter().filter(telling) {
                 self.weigh_aside(deployment, main, aside, verdict);
             }
-            let shared: Vec<&Aside> = measured.asides.iter().filter(|aside| is_shared_sibling(aside)).collect();
-            if !shared.is_empty() {
-                verdict.holds(format!("{} more endpoints share the count of {}", shared.len(), main.subject));
+            if main.refusal.is_some() && holds {
+                weigh_tallies(main, measured, verdict);
             }
+        }
+        for (request, status) in &measured.given_away {
+            let path = request.split(' ').nth(1).unwrap_or_default();
+            let what = format!("{request} is refused with {status}, and the answer carries the data all the same");
+            verdict.finds(Finding::new(what, Place::url(deployment.at(path))).aspect("given-away"));
         }
         for (subject, unseen) in &measured.unmeasured {
             verdict.not_seen(about(subject, unseen));
@@ -185,6 +189,30 @@ impl RateLimit {
                  over: earlier requests or a ban may have blurred the count"
             )));
             return;
+        }
+        // A window's boundary within the burst explains it, and so does a limiter that gives more to whoever rested.
+        let sure = served.saturating_sub(bucket.uncounted);
+        if sure > self.limit && !bucket.steady {
+            match bucket.rested {
+                Some(again) if again > self.limit => {
+                    let what = format!(
+                        "{served} requests ({request}) were served before the first refusal, and {again} at once after \
+                         three idle windows, {allowed}"
+                    );
+                    verdict.finds(Finding::new(what, place).aspect(aspect("limit")));
+                    return;
+                }
+                Some(again) => verdict.notes(format!(
+                    "a window ended within the first {served} requests: {again} were served at once after a rest"
+                )),
+                None => {
+                    verdict.not_seen(Unseen::Partial(format!(
+                        "{request}: {served} were served before the first refusal, {allowed}; whether a window ended \
+                         among them or as many are served after every rest was not seen"
+                    )));
+                    return;
+                }
+            }
         }
         self.weigh_refusal(bucket, refusal, place, &aspect("status"), verdict);
     }
@@ -270,11 +298,16 @@ impl RateLimit {
                     verdict.finds(Finding::new(what, place()).aspect("spelling"));
                 }
             }
-            (Varied::Anonymous, Outcome::Refused) => {
-                verdict.holds("requests without a credential share the count".to_owned());
+            (Varied::Query(query), Outcome::Served { status, .. }) if same(main.status, *status) => {
+                let what = format!("while {request} is refused, it is served with the query {query}");
+                verdict.finds(Finding::new(what, place()).aspect("query"));
             }
-            (Varied::MadeUp, Outcome::Refused) => {
-                verdict.holds("requests with a made-up token share the count".to_owned());
+            (Varied::Client(header), Outcome::Served { status, .. }) if same(main.status, *status) => {
+                let what = format!("while {request} is refused, it is served with another {header}");
+                verdict.finds(Finding::new(what, place()).aspect("client-header"));
+            }
+            (Varied::Query(what) | Varied::Client(what) | Varied::Method(what), Outcome::Served { status, .. }) => {
+                verdict.notes(format!("while {request} is refused, {what} is answered {status}"));
             }
             (Varied::MadeUp, Outcome::Served { status, .. }) => {
                 let what = format!(
@@ -315,14 +348,23 @@ impl RateLimit {
             (Varied::Sibling { subject, stand_in: Some(request) }, Outcome::Served { .. }) => {
                 verdict.not_seen(Unseen::NotAllowed(format!("{subject} is never sent, and {request} counts apart")));
             }
-            // Those that count apart have a bucket of their own, or are among the unmeasured.
-            (Varied::Sibling { stand_in: None, .. }, Outcome::Refused | Outcome::Served { .. })
-            | (Varied::Anonymous, Outcome::Served { .. })
-            | (Varied::Spelled(_), Outcome::Refused)
+            // Those that count apart have a bucket of their own, or are among the unmeasured; whether what is refused is
+            // counted, too, the tallies say.
+            (Varied::Sibling { stand_in: None, .. } | Varied::Anonymous, Outcome::Refused | Outcome::Served { .. })
+            | (
+                Varied::MadeUp | Varied::Spelled(_) | Varied::Query(_) | Varied::Client(_) | Varied::Method(_),
+                Outcome::Refused,
+            )
             | (Varied::Spelled(_) | Varied::Source(_), Outcome::Unclear(_)) => {}
             (Varied::Sibling { subject, .. }, Outcome::Unclear(unseen)) => verdict.not_seen(about(subject, unseen)),
             (
-                Varied::Spoofed(_) | Varied::Anonymous | Varied::MadeUp | Varied::Address { .. },
+                Varied::Spoofed(_)
+                | Varied::Anonymous
+                | Varied::MadeUp
+                | Varied::Address { .. }
+                | Varied::Query(_)
+                | Varied::Client(_)
+                | Varied::Method(_),
                 Outcome::Unclear(unseen),
             ) => {
                 verdict.not_seen(unseen.clone());
@@ -331,8 +373,41 @@ impl RateLimit {
     }
 }
 
-fn is_shared_sibling(aside: &Aside) -> bool {
-    matches!((&aside.varied, &aside.outcome), (Varied::Sibling { .. }, Outcome::Refused))
+/// Whether an answer is the resource's own, as the measured one is.
+fn same(measured: u16, status: u16) -> bool {
+    status == measured || (200..300).contains(&status) && (200..300).contains(&measured)
+}
+
+/// Refused while the limit is reached is not yet counted: each kind must have been shown to be.
+fn weigh_tallies(main: &Bucket, measured: &Measured, verdict: &mut Verdict) {
+    let refused = measured.asides.iter().filter(|aside| aside.outcome == Outcome::Refused);
+    let kinds = refused.filter_map(|aside| match &aside.varied {
+        Varied::Anonymous => Some(Kind::Anonymous),
+        Varied::MadeUp => Some(Kind::MadeUp),
+        Varied::Sibling { subject, .. } => Some(Kind::Sibling(subject.clone())),
+        Varied::Spoofed(_)
+        | Varied::Spelled(_)
+        | Varied::Address { .. }
+        | Varied::Source(_)
+        | Varied::Query(_)
+        | Varied::Client(_)
+        | Varied::Method(_) => None,
+    });
+    let mut siblings = 0;
+    for kind in std::iter::once(Kind::Plain).chain(kinds) {
+        match measured.tallies.iter().find(|tally| tally.kind == kind).map(|tally| &tally.counted) {
+            None => verdict.not_seen(Unseen::NotComparable(format!("whether {kind} are counted was not looked at"))),
+            Some(Err(unseen)) => verdict.not_seen(unseen.clone()),
+            Some(Ok(())) => match kind {
+                Kind::Plain => {}
+                Kind::Anonymous | Kind::MadeUp => verdict.holds(format!("{kind} share the count")),
+                Kind::Sibling(_) => siblings += 1,
+            },
+        }
+    }
+    if siblings > 0 {
+        verdict.holds(format!("{siblings} more endpoints share the count of {}", main.subject));
+    }
 }
 
 /// The reason, with the endpoint it concerns.
@@ -345,6 +420,7 @@ mod tests {
     use super::*;
     use crate::check::Status;
     use crate::evidence::http::BodySeen;
+    use crate::evidence::limit::Tally;
     use crate::probe::http_rig::target;
 
     fn check() -> RateLimit {
@@ -378,13 +454,15 @@ mod tests {
             watched: 58_000,
             recovered: Some(63_000),
             refused: 12,
+            rested: None,
         }
     }
 
     fn judged(bucket: Bucket, asides: Vec<Aside>) -> Verdict {
         let target = target("http://127.0.0.1:1", &["GET /a"]);
         let burst = check().burst(&target, &Evidence::at(chrono::DateTime::UNIX_EPOCH)).unwrap();
-        let measured = Measured { buckets: vec![bucket], asides, ..Measured::default() };
+        let tallies = vec![Tally { kind: Kind::Plain, counted: Ok(()) }];
+        let measured = Measured { buckets: vec![bucket], asides, tallies, ..Measured::default() };
         let evidence = Evidence::at(chrono::DateTime::UNIX_EPOCH).with(burst, measured);
         check().judge(&target, &evidence)
     }
@@ -414,10 +492,23 @@ mod tests {
 
     #[test]
     fn a_burst_on_the_boundary_of_a_window_is_no_fault() {
-        let straddling = Bucket { served: 45, after: 30, ..bucket() };
+        let straddling = Bucket { served: 45, after: 30, rested: Some(30), ..bucket() };
         assert_eq!(judged(straddling.clone(), Vec::new()).status(), Status::Pass);
         assert_eq!(judged(Bucket { after: 31, ..straddling.clone() }, Vec::new()).status(), Status::Fail);
         assert_eq!(judged(Bucket { recovered: None, ..straddling }, Vec::new()).status(), Status::Inconclusive);
+    }
+
+    #[test]
+    fn what_is_served_again_after_a_rest_is_the_limit_and_unrepeated_it_is_not_seen() {
+        let first = Bucket { served: 45, after: 30, ..bucket() };
+        assert_eq!(judged(first.clone(), Vec::new()).status(), Status::Inconclusive);
+        assert_eq!(judged(Bucket { rested: Some(45), ..first }, Vec::new()).findings()[0].aspect, "limit");
+    }
+
+    #[test]
+    fn what_is_refused_and_was_not_shown_to_be_counted_passes_nothing() {
+        let refused = Aside { varied: Varied::MadeUp, outcome: Outcome::Refused };
+        assert_eq!(judged(bucket(), vec![refused]).status(), Status::Inconclusive);
     }
 
     #[test]

@@ -98,6 +98,13 @@ pub struct Measured {
     /// Refusals of requests with a foreign Origin, preflights among them: what a 429 itself grants and tells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limited: Vec<Shared>,
+    /// Which kinds of requests were shown to be counted. What is refused while the limit is reached may still not be
+    /// counted itself, and is then unlimited for whoever sends nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tallies: Vec<Tally>,
+    /// Requests (in words, with the status) whose refusal carried the very data that the valid token gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub given_away: Vec<(String, u16)>,
     /// What was sent again without the operator's exemption, and whether it was answered alike.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spot_checks: Vec<(String, bool)>,
@@ -134,6 +141,41 @@ pub struct Bucket {
     pub recovered: Option<u64>,
     /// Refusals in all.
     pub refused: u32,
+    /// How many were served at once after three idle windows, where more than the policy's limit was served at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rested: Option<u32>,
+}
+
+/// A kind of requests, as a limiter may count it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The measured request itself.
+    Plain,
+    /// Without any credential.
+    Anonymous,
+    /// With a made-up token.
+    MadeUp,
+    Sibling(Subject),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain => f.write_str("the measured request itself"),
+            Self::Anonymous => f.write_str("requests without a credential"),
+            Self::MadeUp => f.write_str("requests with a made-up token"),
+            Self::Sibling(subject) => subject.fmt(f),
+        }
+    }
+}
+
+/// Whether a kind of requests was shown to be counted.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Tally {
+    pub kind: Kind,
+    /// How it was shown, or why it was not.
+    pub counted: Result<(), Unseen>,
 }
 
 /// One variation, tried while the first bucket was refused.
@@ -165,6 +207,12 @@ pub enum Varied {
     Address { address: String, same_family: bool },
     /// Another client address.
     Source(String),
+    /// A query that was never sent before.
+    Query(String),
+    /// What tells clients apart beside their address: these headers.
+    Client(String),
+    /// Another method on the same path.
+    Method(String),
 }
 
 /// What came of it.

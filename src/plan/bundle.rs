@@ -79,8 +79,22 @@ pub(crate) fn bundles(
     (bundles, later)
 }
 
-/// The positive control of a path before its denials, and one at the very end; what may not be counted by a limiter last.
+/// A positive control of every path first, so that a limiter's first window shows that each is counted; then path by path,
+/// and one control more at the very end. What may not be counted by a limiter goes last.
 fn order(target: &Target, bundles: &mut Vec<Bundle>) {
+    let place = |request: &Request| (request.method.clone(), bare(&request.path).to_owned());
+    // Where somebody else is asked for, too, is an endpoint; with the valid token alone go invalid values of a path.
+    let mut endpoints: std::collections::BTreeSet<_> = bundles
+        .iter()
+        .filter(|bundle| bundle.request.credential != Credential::Valid)
+        .map(|bundle| place(&bundle.request))
+        .collect();
+    let mut first = std::collections::BTreeSet::new();
+    for bundle in bundles.iter().filter(|bundle| bundle.request.credential == Credential::Valid) {
+        if endpoints.remove(&place(&bundle.request)) {
+            first.insert(bundle.request.clone());
+        }
+    }
     let rank = |bundle: &Bundle| match bundle.request.credential {
         Credential::Valid => 0,
         Credential::None => 1,
@@ -90,6 +104,7 @@ fn order(target: &Target, bundles: &mut Vec<Bundle>) {
         (
             is_beside_the_api(target, &bundle.request),
             bundle.request.exact,
+            !first.contains(&bundle.request),
             bare(&bundle.request.path).to_owned(),
             bundle.request.method.clone(),
             rank(bundle),

@@ -12,9 +12,23 @@ use crate::target::Target;
 /// the last good one is sent again, once, between good controls; or it is not comparable.
 pub(super) async fn close(world: &World, target: &Target, sent: &[(Bundle, Exchange)], sink: &Sink) {
     let memory = world.clients.memory.of(target);
-    let Some(control) = control(&memory) else { return };
     let open = unclosed(&memory);
-    if open.is_empty() || admitted(world, target, &control, sink).await {
+    if open.is_empty() {
+        return;
+    }
+    let Some(control) = control(&memory) else {
+        // Nothing that may be sent again shows whether the valid token still is admitted.
+        for (ask, _) in asked(sent, &open).iter().flat_map(|bundle| &bundle.asks) {
+            let why = format!(
+                "{} {}: nothing shows that the valid token was still admitted after it: no request that is admitted may be \
+                 sent twice",
+                ask.method, ask.path
+            );
+            sink.put(ask, Err(Unseen::NotComparable(why)));
+        }
+        return;
+    };
+    if admitted(world, target, &control, sink).await {
         return;
     }
     let again: Vec<Bundle> = asked(sent, &open);
@@ -30,16 +44,25 @@ pub(super) async fn close(world: &World, target: &Target, sent: &[(Bundle, Excha
     }
 }
 
-/// A request that the valid token was admitted with.
+/// A request that the valid token was admitted with and that may be sent again: a GET that succeeded; else one that was
+/// refused for what it says, where a wrong token is denied before that is looked at.
 fn control(memory: &Memory) -> Option<Request> {
-    let good = |(request, exchange): &&(Request, Exchange)| {
-        request.credential == Credential::Valid
-            && request.method == "GET"
-            && request.origin.is_none()
-            && !request.exact
-            && exchange.is_success()
+    let valid = |request: &Request| {
+        request.credential == Credential::Valid && request.origin.is_none() && !request.exact && request.nth == 0
     };
-    memory.iter().rev().find(good).map(|(request, _)| request.clone())
+    let good =
+        |(request, exchange): &&(Request, Exchange)| valid(request) && request.method == "GET" && exchange.is_success();
+    let read = |(request, exchange): &&(Request, Exchange)| {
+        valid(request)
+            && matches!(exchange.status, 400 | 415 | 422)
+            && memory.iter().any(|(other, denied)| {
+                must_be_denied(&other.credential)
+                    && denied.is_denied()
+                    && (&other.method, &other.path) == (&request.method, &request.path)
+            })
+    };
+    let found = memory.iter().rev().find(good).or_else(|| memory.iter().rev().find(read));
+    found.map(|(request, _)| request.clone())
 }
 
 /// What was denied for its credential since the valid token was last seen not to be.
@@ -69,5 +92,5 @@ fn asked(sent: &[(Bundle, Exchange)], requests: &[Request]) -> Vec<Bundle> {
 async fn admitted(world: &World, target: &Target, control: &Request, sink: &Sink) -> bool {
     let bundle = Bundle { request: control.clone(), asks: vec![(control.clone(), Free::default())] };
     let answers = Box::pin(send_all(world, target, vec![bundle], sink)).await;
-    answers.first().is_some_and(|(_, exchange)| exchange.is_success())
+    answers.first().is_some_and(|(_, exchange)| exchange.is_success() || matches!(exchange.status, 400 | 415 | 422))
 }

@@ -1,52 +1,31 @@
 //! Measures the limiter: a burst until the first refusal, then a watch over the whole window, for what counts is how
 //! many requests are served in a window and not when the first one is refused.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 
+use super::asides::Asides;
 use super::client::{self, Route};
+use super::exam::{self, Known};
 use super::ledger::Ledger;
 use super::listen::{self, Heard};
+use super::rivals::Filled;
 use super::tape::{Label, Mark, Tape};
-use super::trust::Trust;
 use super::{Sender, must_be_denied, shot};
-use crate::detect::refusal::{Answered, answered, retry_after};
+use crate::detect::answer::gives_away;
+use crate::detect::refusal::{Answered, answered, claim, retry_after};
 use crate::evidence::http::{Credential, Exchange, Listener, Request};
-use crate::evidence::limit::{Aside, BUCKETS, Bucket, Burst, Measured, Outcome, Subject, Varied};
+use crate::evidence::limit::{BUCKETS, Bucket, Burst, Measured, Subject, Tally};
 use crate::evidence::{Ask, Unseen};
 use crate::probe::{Sink, World};
 use crate::target::{Deployment, Target};
 
 /// Requests sent side by side; a burst must be short against the window.
-const BATCH: u32 = 8;
+pub(super) const BATCH: u32 = 8;
 /// When the watch looks, in percent of the window after the refusal: what has come free by then is still free, so few
 /// looks show a window shorter than the policy's, and the late ones how much shorter.
 const LOOKS: [u32; 5] = [25, 50, 70, 85, 95];
-/// Headers from which services take the client's address, each tried with an address of its own.
-pub(super) const SPOOFED: &[&str] = &[
-    "X-Forwarded-For",
-    "X-Real-IP",
-    "X-Client-IP",
-    "Client-IP",
-    "X-Originating-IP",
-    "X-Remote-IP",
-    "X-Remote-Addr",
-    "X-Cluster-Client-IP",
-    "X-ProxyUser-Ip",
-    "True-Client-IP",
-    "CF-Connecting-IP",
-    "Fastly-Client-IP",
-    "Fly-Client-IP",
-    "X-Azure-ClientIP",
-    "X-Appengine-User-Ip",
-    "X-Envoy-External-Address",
-    "X-Forwarded",
-    "Forwarded-For",
-    "Forwarded",
-];
 
 /// Answers every burst of a round, after everything else that is sent to the origin in that round.
 pub(in crate::probe) async fn measure(world: &World, target: &Target, bursts: Vec<Burst>, sink: &Sink) {
@@ -71,7 +50,7 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
     // Exempt requests are not counted, so they measure nothing.
     if deployment.exempt.is_none() {
         match listen::listen(&gunner, burst, first).await? {
-            Heard::Clear(measured) => return Ok(measured),
+            Heard::Clear(measured, line) => return Ok(gunner.repeated(measured, &line).await),
             Heard::Unclear => {}
         }
     }
@@ -101,7 +80,8 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
     }
     let main = Line { request, in_words: request_in_words, subject: first.clone(), route: Route::FRESH };
     let mut asides = Asides::Of(&burst.subjects);
-    let bucket = gunner.bucket(&main, &credential, &mut asides).await?;
+    let (bucket, tallies) = gunner.bucket(&main, &credential, &mut asides).await?;
+    measured.tallies = tallies;
     let apart = match asides {
         Asides::Of(_) | Asides::None => Vec::new(),
         Asides::Seen(asides, apart) => {
@@ -139,7 +119,7 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
                 }
             };
             let measured = gunner.bucket(&line, &credential, &mut Asides::None).await;
-            (line.subject, measured)
+            (line.subject, measured.map(|(bucket, _)| bucket))
         })
         .buffered(4)
         .collect()
@@ -150,15 +130,8 @@ async fn measured(sender: Sender<'_>, burst: &Burst) -> Result<Measured, Unseen>
             Err(unseen) => measured.unmeasured.push((subject, unseen)),
         }
     }
+    measured.given_away = gunner.given_away();
     Ok(measured)
-}
-
-/// Whether, and what, is to be tried beside the main line while it is refused.
-enum Asides<'a> {
-    None,
-    Of(&'a [Subject]),
-    /// What was seen, and what was found to count apart.
-    Seen(Vec<Aside>, Vec<(Line, Credential)>),
 }
 
 /// One request that is repeated.
@@ -187,6 +160,49 @@ pub(super) enum Shot {
 }
 
 impl Gunner<'_> {
+    /// More than the limit before the first refusal is what a window's boundary within the burst shows, once; or what a
+    /// limiter gives whoever rested. When everything was asked, it is taken again after a rest.
+    async fn repeated(&self, mut measured: Measured, line: &Line) -> Measured {
+        measured.given_away = self.given_away();
+        let doubted = |bucket: &&mut Bucket| {
+            let sure = bucket.served.saturating_sub(bucket.uncounted);
+            bucket.refusal.is_some() && !bucket.steady && sure > self.limit && bucket.after <= self.limit
+        };
+        if let Some(bucket) = measured.buckets.first_mut().filter(doubted)
+            && let Ok(_alone) = self.ledger.measure().await
+        {
+            let marks = self.ledger.tape();
+            let refused = marks.iter().find(|mark| !mark.served).map_or_else(Instant::now, |mark| mark.sent);
+            bucket.rested = self.rested(line, refused, Duration::from_millis(bucket.took)).await.ok();
+        }
+        measured
+    }
+
+    /// Refusals that carry what the valid token gets at the same place.
+    fn given_away(&self) -> Vec<(String, u16)> {
+        let memory = self.sender.world.clients.memory.of(self.sender.target);
+        let kept = self.ledger.kept();
+        let asked = memory.iter().map(|(request, exchange)| (Label::of(request), exchange.clone()));
+        let controls: Vec<(Label, Exchange)> = asked
+            .chain(kept.iter().cloned())
+            .filter(|(label, exchange)| label.credential == Credential::Valid && exchange.is_success())
+            .collect();
+        let told =
+            kept.iter().filter(|(_, exchange)| answered(exchange) != Answered::Service).filter(|(label, refusal)| {
+                let mut same =
+                    controls.iter().filter(|(control, _)| control.method == label.method && control.path == label.path);
+                same.any(|(_, control)| gives_away(control, refusal))
+            });
+        let mut told: Vec<(String, u16)> = told
+            .map(|(label, refusal)| {
+                (format!("{} {} with {}", label.method, label.path, label.credential), refusal.status)
+            })
+            .collect();
+        told.sort();
+        told.dedup();
+        told
+    }
+
     /// Whether the first requests of the audit are answered alike without the operator's exemption.
     async fn spot_check(&self, subject: &Subject) -> Vec<(String, bool)> {
         let mut checks = Vec::new();
@@ -236,19 +252,24 @@ impl Gunner<'_> {
         let sent = Instant::now();
         let exchange = client::exchange(&self.sender, request, route).await?;
         let served = answered(&exchange) == Answered::Service;
+        let label = Label::of(request);
+        if !served || exchange.is_success() {
+            self.ledger.keep(&label, &exchange);
+        }
         self.ledger.note(Mark {
-            label: Label::of(request),
+            label,
             sent,
             answered: Instant::now(),
             status: exchange.status,
             served,
             counts,
+            left: claim(&exchange).map(|claim| claim.remaining),
         });
         Ok(if served { Shot::Served(exchange) } else { Shot::Refused(exchange) })
     }
 
     /// One shot of the main line, on its tape.
-    async fn record(&self, line: &Line, tape: &mut Tape) -> Result<bool, Unseen> {
+    pub(super) async fn record(&self, line: &Line, tape: &mut Tape) -> Result<bool, Unseen> {
         let sent = Instant::now();
         let shot = self.shoot(&line.request, line.route).await?;
         Ok(tape.add(sent, shot))
@@ -271,15 +292,23 @@ impl Gunner<'_> {
         Ok(())
     }
 
-    async fn bucket(&self, line: &Line, credential: &Credential, asides: &mut Asides<'_>) -> Result<Bucket, Unseen> {
+    async fn bucket(
+        &self,
+        line: &Line,
+        credential: &Credential,
+        asides: &mut Asides<'_>,
+    ) -> Result<(Bucket, Vec<Tally>), Unseen> {
         let mut tape = Tape::new(self.window);
+        let mut began = Instant::now();
         self.burst(line, &mut tape).await?;
         if tape.served() == 0 {
             // An earlier audit, or another client behind the same address: a window later it is over.
             tokio::time::sleep(self.window + self.window / 20).await;
             tape = Tape::new(self.window);
+            began = Instant::now();
             self.burst(line, &mut tape).await?;
         }
+        let full = Instant::now();
         let Some(status) = tape.status() else {
             return Err(Unseen::Limited(format!(
                 "{} was refused from the first request on, and a window later still",
@@ -304,7 +333,33 @@ impl Gunner<'_> {
                 recovered = self.recover(line, served, &refusal, &mut tape).await?;
             }
         }
-        Ok(Bucket {
+        let mut after = tape.most_after_refusal();
+        let mut tallies = Vec::new();
+        let mut rested = None;
+        if tape.refusal().is_some() && after <= self.limit + 2 {
+            if let Asides::Seen(seen, _) = asides {
+                let within = |mark: &Mark| mark.served && mark.counts && mark.sent >= began && mark.sent < full;
+                let filled = Filled {
+                    marks: self.ledger.tape().into_iter().filter(within).collect(),
+                    refilled: self.refilled(took, steady),
+                };
+                let known = Known {
+                    line,
+                    candidates: exam::candidates(line, seen),
+                    windows: vec![filled],
+                    expected: vec![self.limit],
+                    steady,
+                };
+                tallies = self.examine(known).await;
+                let since: Vec<Mark> =
+                    self.ledger.tape().into_iter().filter(|mark| mark.counts && mark.sent >= began).collect();
+                after = Tape::of(self.window, &since).most_after_refusal().max(after);
+            }
+            if served > self.limit && !steady {
+                rested = self.rested(line, full, took).await.ok();
+            }
+        }
+        let bucket = Bucket {
             subject: line.subject.clone(),
             credential: credential.clone(),
             request: line.in_words.clone(),
@@ -314,12 +369,14 @@ impl Gunner<'_> {
             uncounted: 0,
             took: millis(took),
             refusal: tape.refusal().cloned(),
-            after: tape.most_after_refusal(),
+            after,
             steady,
             watched: millis(watched),
             recovered: recovered.map(millis),
             refused: tape.refused(),
-        })
+            rested,
+        };
+        Ok((bucket, tallies))
     }
 
     /// Until the first refusal; at most twice the limit and one, which no fixed window serves even where the burst
@@ -441,200 +498,6 @@ impl Gunner<'_> {
             return Ok(Some(recovered));
         }
         Ok(None)
-    }
-
-    /// What may get around the limit, or count apart from it, while the main line is refused.
-    async fn asides<'s>(
-        &self,
-        line: &Line,
-        credential: &Credential,
-        subjects: &'s [Subject],
-        tape: &mut Tape,
-    ) -> Asides<'s> {
-        let mut seen = Vec::new();
-        let mut apart = Vec::new();
-        let (spoofed_alone, spoofed_group) = (spoofed(line, &SPOOFED[..1], 7), spoofed(line, SPOOFED, 19));
-        for (name, request) in
-            [("X-Forwarded-For", spoofed_alone), ("a group of client address headers", spoofed_group)]
-        {
-            let outcome = self.aside(line, &request, line.route, tape).await;
-            let dodged = matches!(outcome, Outcome::Served { .. });
-            seen.push(Aside { varied: Varied::Spoofed(name.into()), outcome });
-            if dodged {
-                break;
-            }
-        }
-        for path in [format!("/{}", line.request.path), respelled(&line.request.path)] {
-            let request = Request { path: path.clone(), exact: true, ..line.request.clone() };
-            let outcome = self.aside(line, &request, line.route, tape).await;
-            seen.push(Aside { varied: Varied::Spelled(path), outcome });
-        }
-        if *credential == Credential::Valid {
-            let request = line.request.clone().with(Credential::None);
-            let outcome = self.aside(line, &request, line.route, tape).await;
-            if matches!(outcome, Outcome::Served { .. }) {
-                let in_words = format!("{} without a credential", line.in_words);
-                apart.push((Line { request, in_words, ..line.clone() }, Credential::None));
-            }
-            let shares = matches!(outcome, Outcome::Refused);
-            seen.push(Aside { varied: Varied::Anonymous, outcome });
-            let request = line.request.clone().with(Credential::Wrong);
-            let outcome = match self.aside(line, &request, line.route, tape).await {
-                // It may share the count of those without a credential, which is another one than this line's.
-                Outcome::Served { .. } if !shares => Outcome::Unclear(Unseen::NotComparable(
-                    "requests without the valid token count apart, so it shows not whether each made-up token gets a \
-                     count of its own"
-                        .into(),
-                )),
-                outcome => outcome,
-            };
-            seen.push(Aside { varied: Varied::MadeUp, outcome });
-        }
-        let trust = Trust::of(&line.request.credential, self.deployment);
-        if let Ok(ready) = client::ready(&self.sender, self.deployment, Listener::Main, trust).await {
-            let mine = ready.addresses.first().copied();
-            for address in ready.addresses.iter().skip(1).copied() {
-                let route = Route { address: Some(address), ..line.route };
-                let outcome = self.aside(line, &line.request, route, tape).await;
-                let same_family = mine.is_some_and(|mine| mine.is_ipv4() == address.is_ipv4());
-                seen.push(Aside { varied: Varied::Address { address: address.to_string(), same_family }, outcome });
-            }
-            // Linux has all of 127.0.0.0/8, and leaves the choice of the source address to us.
-            if mine.is_some_and(|mine| mine.is_ipv4() && mine.ip().is_loopback()) {
-                let source = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-                let route = Route { source: Some(source), ..line.route };
-                let outcome = self.aside(line, &line.request, route, tape).await;
-                seen.push(Aside { varied: Varied::Source(source.to_string()), outcome });
-            }
-        }
-        for subject in subjects.iter().filter(|subject| **subject != line.subject) {
-            let (request, in_words, stand_in) = shot::sibling(subject, credential);
-            let outcome = self.aside(line, &request, line.route, tape).await;
-            if matches!(outcome, Outcome::Served { .. }) {
-                apart.push((
-                    Line { request, in_words: in_words.clone(), subject: subject.clone(), route: line.route },
-                    credential.clone(),
-                ));
-            }
-            let stand_in = stand_in.then_some(in_words);
-            seen.push(Aside { varied: Varied::Sibling { subject: subject.clone(), stand_in }, outcome });
-        }
-        Asides::Seen(seen, apart)
-    }
-
-    /// One variation: served counts only where the plain request right after it is refused, twice over.
-    pub(super) async fn aside(&self, line: &Line, request: &Request, route: Route, tape: &mut Tape) -> Outcome {
-        if tape.most_after_refusal() > self.limit + 2 {
-            return Outcome::Unclear(Unseen::NotComparable("the limit itself does not hold".into()));
-        }
-        match self.try_aside(line, request, route, tape).await {
-            Ok(outcome) => outcome,
-            Err(unseen) => Outcome::Unclear(unseen),
-        }
-    }
-
-    async fn try_aside(
-        &self,
-        line: &Line,
-        request: &Request,
-        route: Route,
-        tape: &mut Tape,
-    ) -> Result<Outcome, Unseen> {
-        let mut count = 0;
-        let mut renewed = 0;
-        let mut began = Instant::now();
-        while !tape.is_shaped() {
-            let status = match self.shoot_aside(request, route).await? {
-                Shot::Refused(_) => return Ok(Outcome::Refused),
-                Shot::Served(exchange) => exchange.status,
-            };
-            if !self.record(line, tape).await? {
-                count += 1;
-                // As many as a steady refill may have let through meanwhile prove nothing.
-                let refilled = millis(began.elapsed()) * u64::from(self.limit) / millis(self.window).max(1);
-                if u64::from(count) >= 2 + refilled {
-                    return Ok(Outcome::Served { status, count });
-                }
-                if count == 6 {
-                    return Ok(Outcome::Unclear(Unseen::NotComparable(
-                        "answers take as long as the limiter takes to refill, so nothing shows who counts what".into(),
-                    )));
-                }
-                continue;
-            }
-            // The window was over, or refilled: use up what is there, and look again.
-            count = 0;
-            began = Instant::now();
-            renewed += 1;
-            let mut left = self.limit;
-            while left > 0 && (left == self.limit || !tape.last_was_refused()) {
-                let batch = left.min(BATCH);
-                self.volley(line, batch, tape).await?;
-                left -= batch;
-            }
-            if renewed == 2 || !tape.last_was_refused() {
-                tape.shape();
-            }
-        }
-        self.saturated(line, request, route, tape).await
-    }
-
-    /// A limiter that delays before it refuses, as a queue does, serves whoever waits for each answer. So the variation
-    /// goes out at the moment when the queue is full: right after the first refusal among many sent at once.
-    async fn saturated(
-        &self,
-        line: &Line,
-        request: &Request,
-        route: Route,
-        tape: &mut Tape,
-    ) -> Result<Outcome, Unseen> {
-        for _ in 0..3 {
-            let mut shots: FuturesUnordered<_> = (0..BATCH)
-                .map(|_| async {
-                    let sent = Instant::now();
-                    (sent, self.shoot(&line.request, line.route).await)
-                })
-                .collect();
-            let mut full = false;
-            while !full && let Some((sent, shot)) = shots.next().await {
-                full = !tape.add(sent, shot?);
-            }
-            if !full {
-                break;
-            }
-            let rest = async {
-                while let Some((sent, shot)) = shots.next().await {
-                    tape.add(sent, shot?);
-                }
-                Ok::<(), Unseen>(())
-            };
-            let (varied, rest) = tokio::join!(self.shoot_aside(request, route), rest);
-            rest?;
-            if let Shot::Refused(_) = varied? {
-                return Ok(Outcome::Refused);
-            }
-        }
-        // A place may have come free just then: being served is no proof here.
-        Ok(Outcome::Unclear(Unseen::NotComparable(
-            "the limiter delays rather than refuses, so nothing shows who counts what".into(),
-        )))
-    }
-}
-
-/// The request with client addresses of a documentation range (RFC 5737) in its headers.
-pub(super) fn spoofed(line: &Line, names: &[&str], from: u8) -> Request {
-    names.iter().zip(from..).fold(line.request.clone(), |request, (name, last)| {
-        let address = format!("203.0.113.{last}");
-        let value = if *name == "Forwarded" { format!("for={address}") } else { address };
-        request.header(*name, value)
-    })
-}
-
-/// The same resource with a slash more, or an empty query.
-pub(super) fn respelled(path: &str) -> String {
-    match path.split_once('?') {
-        Some((path, query)) => format!("{path}/?{query}"),
-        None => format!("{path}/"),
     }
 }
 

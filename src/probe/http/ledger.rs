@@ -80,6 +80,11 @@ struct State {
     tape: Vec<Mark>,
     /// The refusal that ended the last burst.
     refusal: Option<Refusal>,
+    /// Answers of the limiter, and the measurement's own successes: the first few of each kind.
+    kept: Vec<(Label, Exchange)>,
+    /// One more request reaches the policy's limit: a measurement sends what is next.
+    at_edge: bool,
+    past_edge: bool,
     /// A measurement listens: it says when the origin is tried again, and what is learned from that.
     conducted: bool,
     /// The limit is being found out: no count holds requests back, they only go few at a time.
@@ -105,6 +110,15 @@ struct State {
     errors: u32,
     denied: u32,
     measuring: bool,
+}
+
+/// What a measurement waited for.
+pub(super) enum Reached {
+    Refusal(Refusal),
+    /// One more request reaches the policy's limit.
+    Edge,
+    /// Every question was put and answered.
+    End,
 }
 
 /// The refusal that ended a burst.
@@ -155,6 +169,9 @@ impl Ledger {
                 served: VecDeque::new(),
                 tape: Vec::new(),
                 refusal: None,
+                kept: Vec::new(),
+                at_edge: false,
+                past_edge: false,
                 conducted: false,
                 flowing: false,
                 finished: false,
@@ -192,7 +209,15 @@ impl Ledger {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            let step = self.state().step(&label.path, Instant::now());
+            let step = {
+                let mut state = self.state();
+                let before = state.at_edge;
+                let step = state.step(&label.path, Instant::now());
+                if state.at_edge && !before {
+                    self.changed.notify_waiters();
+                }
+                step
+            };
             match step {
                 Step::Go { knock } => {
                     let sent = Instant::now();
@@ -260,6 +285,24 @@ impl Ledger {
         }
     }
 
+    /// Keeps an answer to be compared with others.
+    pub(super) fn keep(&self, label: &Label, exchange: &Exchange) {
+        self.state().keep(label, exchange);
+    }
+
+    pub(super) fn kept(&self) -> Vec<(Label, Exchange)> {
+        self.state().kept.clone()
+    }
+
+    /// What was to be sent at the edge of the limit was sent.
+    pub(super) fn pass_edge(&self) {
+        let mut state = self.state();
+        state.at_edge = false;
+        state.past_edge = true;
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
     /// Waits until the target's `burst` allows one more request.
     pub(super) async fn breathe(&self) {
         loop {
@@ -293,16 +336,19 @@ impl Ledger {
         Conducting(self)
     }
 
-    /// Waits for a refusal, or until all questions were put and answered; then there is none.
-    pub(super) async fn refusal(&self) -> Result<Option<Refusal>, Unseen> {
+    /// Waits for a refusal, for the edge of the policy's limit, or until all questions were put and answered.
+    pub(super) async fn reached(&self) -> Result<Reached, Unseen> {
         self.once(|state| {
             if let Some(unseen) = &state.stopped {
                 return Some(Err(unseen.clone()));
             }
             if let Some(refusal) = &state.refusal {
-                return Some(Ok(Some(refusal.clone())));
+                return Some(Ok(Reached::Refusal(refusal.clone())));
             }
-            (state.finished && state.in_flight == 0 && state.waiting == 0).then_some(Ok(None))
+            if state.at_edge && state.in_flight == 0 {
+                return Some(Ok(Reached::Edge));
+            }
+            (state.finished && state.in_flight == 0 && state.waiting == 0).then_some(Ok(Reached::End))
         })
         .await
     }
@@ -360,6 +406,17 @@ impl Ledger {
             .await;
         self.state().flowing = false;
         refused
+    }
+
+    /// Waits until something wants to be sent; false where nothing will any more.
+    pub(super) async fn more(&self) -> bool {
+        self.once(|state| {
+            if state.stopped.is_some() || state.finished && state.in_flight == 0 && state.waiting == 0 {
+                return Some(false);
+            }
+            (state.waiting > 0).then_some(true)
+        })
+        .await
     }
 
     /// Waits until a request after `since` was answered, or nothing waits to be sent; whether it was served.
@@ -496,11 +553,23 @@ impl State {
                     Some(_) | None => Step::Changed,
                 };
             }
+        } else if self.conducted && !self.past_edge && self.ever_served && used + 1 >= self.prior.limit {
+            self.at_edge = true;
+            return Step::Changed;
         } else if self.in_flight > 0 && used + 1 >= self.prior.limit && used < self.prior.limit + 3 {
             // Where the policy has the limit, one at a time: at most one of them is refused.
             return Step::Changed;
         }
         self.go(false)
+    }
+
+    fn keep(&mut self, label: &Label, exchange: &Exchange) {
+        const OF_A_KIND: usize = 2;
+        const IN_ALL: usize = 200;
+        let like = |(known, kept): &&(Label, Exchange)| known == label && kept.status == exchange.status;
+        if self.kept.len() < IN_ALL && self.kept.iter().filter(like).count() < OF_A_KIND {
+            self.kept.push((label.clone(), exchange.clone()));
+        }
     }
 
     fn go(&mut self, knock: bool) -> Step {
@@ -515,12 +584,21 @@ impl State {
 
     fn settle(&mut self, origin: &str, label: &Label, sent: Instant, knock: bool, fate: &Fate) {
         let now = Instant::now();
-        let mark = |status, served| Mark { label: label.clone(), sent, answered: now, status, served, counts: true };
+        let mark = |status, served, claim: Option<Claim>| Mark {
+            label: label.clone(),
+            sent,
+            answered: now,
+            status,
+            served,
+            counts: true,
+            left: claim.map(|claim| claim.remaining),
+        };
         match fate {
             Fate::Lost => {}
-            Fate::Served { status, .. } => self.tape.push(mark(*status, true)),
-            Fate::Refused { exchange, .. } => {
-                self.tape.push(mark(exchange.status, false));
+            Fate::Served { status, claim, .. } => self.tape.push(mark(*status, true, *claim)),
+            Fate::Refused { exchange, claim, .. } => {
+                self.tape.push(mark(exchange.status, false, *claim));
+                self.keep(label, exchange);
                 if self.refusal.is_none() {
                     self.refusal = Some(Refusal { exchange: exchange.clone(), sent });
                 }
@@ -672,6 +750,7 @@ impl Drop for Conducting<'_> {
         let mut state = self.0.state();
         state.conducted = false;
         state.flowing = false;
+        state.at_edge = false;
         drop(state);
         self.0.changed.notify_waiters();
     }

@@ -4,17 +4,18 @@
 //! Nothing is sent for the count alone unless the audit's questions do not reach the limit. Where what is seen fits no
 //! limiter that keeps to the policy, and none that clearly breaks it, the measurement is taken again by itself.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
-use super::burst::{Gunner, Line, SPOOFED, Shot, millis, respelled, spoofed};
-use super::client::{self, Route};
-use super::ledger::Refusal;
+use super::burst::{Gunner, Line, Shot, millis};
+use super::client::Route;
+use super::exam::{self, Known};
+use super::groups::{FOREIGN, Group, groups};
+use super::ledger::{Reached, Refusal};
+use super::rivals::Filled;
 use super::shot;
 use super::tape::{Mark, Tape};
-use super::trust::Trust;
 use crate::detect::refusal::retry_after;
-use crate::evidence::http::{Credential, Exchange, Listener, Request};
+use crate::evidence::http::{Credential, Exchange, Request};
 use crate::evidence::limit::{Aside, Bucket, Burst, Measured, Outcome, Subject, Varied};
 use crate::evidence::{Shared, Unseen};
 use crate::target::OpenApi;
@@ -22,13 +23,11 @@ use crate::target::OpenApi;
 /// When the limiter is looked at while it refuses, in percent of the window: what has come free by then is still free.
 /// The second is counted from the window's first request, and shows a window that is shorter than the policy's.
 const LOOKS: [u32; 2] = [50, 97];
-/// An origin of nobody (RFC 2606): whether a refusal grants it.
-const FOREIGN: &str = "https://watertight-audit.example";
 
 /// What listening showed.
 pub(super) enum Heard {
-    /// The limiter, as far as one count goes.
-    Clear(Measured),
+    /// The limiter, as far as one count goes, and the request that was repeated.
+    Clear(Measured, Line),
     /// More than one count, or a window that began within the burst: it must be measured by itself.
     Unclear,
 }
@@ -37,13 +36,10 @@ pub(super) async fn listen(gunner: &Gunner<'_>, burst: &Burst, first: &Subject) 
     let ledger = gunner.ledger;
     let credential = if gunner.deployment.has_credential() { Credential::Valid } else { Credential::None };
     let _conducting = ledger.conduct();
-    let reached = ledger.refusal().await?;
+    let (reached, early) = reach(gunner, burst, first, &credential).await?;
     let held = ledger.hold().await;
     let (line, refusal) = match reached {
-        Some(refusal) => {
-            let (request, in_words, _) = shot::sibling(first, &credential);
-            (Line { request, in_words, subject: first.clone(), route: Route::FRESH }, refusal)
-        }
+        Some(refusal) => (plain(first, &credential), refusal),
         None => {
             let (request, words) = match shot::choose(gunner, first, &credential).await {
                 // Somebody used it up before: that is waited for.
@@ -58,25 +54,67 @@ pub(super) async fn listen(gunner: &Gunner<'_>, burst: &Burst, first: &Subject) 
                 // The audit asks for paths that are not there, too: what tells whether the endpoint is, is its own answer.
                 let own = |mark: &&Mark| mark.served && mark.label.path == line.subject.path;
                 let status = gunner.ledger.tape().iter().rev().find(own).map(|mark| mark.status).or(tape.status());
-                return Ok(Heard::Clear(unlimited(
-                    &Line { in_words: said, ..line },
-                    &credential,
-                    burst,
-                    &tape,
-                    status,
-                )));
+                let line = Line { in_words: said, ..line };
+                return Ok(Heard::Clear(unlimited(&line, &credential, burst, &tape, status), line));
             };
             (line, Refusal { exchange, sent })
         }
     };
     let mut listening =
         Listening { gunner, burst, line, credential, refusal, asides: Vec::new(), limited: Vec::new(), uncounted: 0 };
-    let heard = listening.limited_now().await;
+    let heard = listening.limited_now(early).await;
     drop(held);
     if !heard? {
         return Ok(Heard::Unclear);
     }
     listening.window().await
+}
+
+/// The request that is repeated.
+fn plain(first: &Subject, credential: &Credential) -> Line {
+    let (request, in_words, _) = shot::sibling(first, credential);
+    Line { request, in_words, subject: first.clone(), route: Route::FRESH }
+}
+
+/// What was sent side by side over the edge of the limit, and how it was answered.
+type Early = Vec<(Group, Shot)>;
+
+/// Waits for the first refusal. Where the policy's limit is about to be reached, what is informative while it is goes
+/// out over its edge, side by side: a counter that reads before it writes serves all of it.
+async fn reach(
+    gunner: &Gunner<'_>,
+    burst: &Burst,
+    first: &Subject,
+    credential: &Credential,
+) -> Result<(Option<Refusal>, Early), Unseen> {
+    let ledger = gunner.ledger;
+    loop {
+        match ledger.reached().await? {
+            Reached::Refusal(refusal) => return Ok((Some(refusal), Vec::new())),
+            Reached::End => return Ok((None, Vec::new())),
+            // What a bare path understands is not known, and a stream may not end.
+            Reached::Edge if !first.named => ledger.pass_edge(),
+            Reached::Edge => {
+                let _held = ledger.hold().await;
+                let line = plain(first, credential);
+                let over: Vec<Group> =
+                    groups(gunner, &line, &burst.subjects).await.into_iter().filter(|group| group.early).collect();
+                let sent = Instant::now();
+                let shots = over.iter().map(|group| gunner.shoot(&group.request, group.route));
+                let answers = futures_util::future::join_all(shots).await;
+                ledger.pass_edge();
+                let early: Early =
+                    over.into_iter().zip(answers).filter_map(|(group, shot)| Some((group, shot.ok()?))).collect();
+                let refused = early.iter().find_map(|(_, shot)| match shot {
+                    Shot::Refused(exchange) => Some(exchange.clone()),
+                    Shot::Served(_) => None,
+                });
+                if let Some(exchange) = refused {
+                    return Ok((Some(Refusal { exchange, sent }), early));
+                }
+            }
+        }
+    }
 }
 
 /// Everything that the audit sent in the window that ends now, as a tape.
@@ -113,6 +151,7 @@ fn unlimited(line: &Line, credential: &Credential, burst: &Burst, tape: &Tape, s
             watched: millis(tape.elapsed()),
             recovered: None,
             refused: 0,
+            rested: None,
         }],
         unmeasured: others.map(|subject| (subject.clone(), why(&line.subject))).collect(),
         ..Measured::default()
@@ -139,22 +178,21 @@ struct Listening<'a> {
     uncounted: u32,
 }
 
-/// One request that varies several things at once: refused, none of them gets around the count.
-struct Group {
-    request: Request,
-    route: Route,
-    parts: Vec<(Varied, Request)>,
-}
-
 impl Listening<'_> {
     /// What is informative only while the origin refuses. False where something counts apart.
-    async fn limited_now(&mut self) -> Result<bool, Unseen> {
+    async fn limited_now(&mut self, early: Early) -> Result<bool, Unseen> {
         let gunner = self.gunner;
         let mut doubtful = Vec::new();
-        for group in self.groups().await {
-            match gunner.shoot_aside(&group.request, group.route).await {
+        for group in groups(gunner, &self.line, &self.burst.subjects).await {
+            let known = early.iter().find(|(other, _)| other.request == group.request).map(|(_, shot)| shot);
+            // What was served at the edge may have been the last that the limit had left.
+            let shot = match known {
+                Some(Shot::Refused(exchange)) => Ok(Shot::Refused(exchange.clone())),
+                Some(Shot::Served(_)) | None => gunner.shoot_aside(&group.request, group.route).await,
+            };
+            match shot {
                 Ok(Shot::Refused(exchange)) => {
-                    if group.request.origin.is_some() {
+                    if group.request.origin.as_deref() == Some(FOREIGN) {
                         self.limited.push(Shared { request: group.request.clone(), exchange });
                     }
                     self.tell(group.parts, &Outcome::Refused);
@@ -187,8 +225,8 @@ impl Listening<'_> {
             if matches!(varied, Varied::Spoofed(_)) && self.asides.iter().any(dodged) {
                 continue;
             }
-            // Another path may be another resource: then one look tells.
-            if let Varied::Spelled(_) = varied
+            // Another path may be another resource, and another client another answer: then one look tells.
+            if let Varied::Spelled(_) | Varied::Query(_) | Varied::Client(_) | Varied::Method(_) = varied
                 && let Ok(Shot::Served(exchange)) = gunner.shoot_aside(&request, route).await
                 && !exchange.is_success()
             {
@@ -198,7 +236,13 @@ impl Listening<'_> {
             }
             let outcome = gunner.aside(&self.line, &request, route, &mut tape).await;
             one_count &= match (&varied, &outcome) {
-                (Varied::Spoofed(_) | Varied::Spelled(_) | Varied::Source(_), _) | (_, Outcome::Refused) => true,
+                (
+                    Varied::Spoofed(_) | Varied::Spelled(_) | Varied::Source(_) | Varied::Query(_) | Varied::Client(_),
+                    _,
+                )
+                | (_, Outcome::Refused) => true,
+                (Varied::Method(_), Outcome::Served { status, .. }) => !(200..300).contains(status),
+                (Varied::Method(_), Outcome::Unclear(_)) => true,
                 (
                     Varied::Sibling { .. } | Varied::Anonymous | Varied::MadeUp | Varied::Address { .. },
                     Outcome::Served { .. } | Outcome::Unclear(_),
@@ -212,94 +256,6 @@ impl Listening<'_> {
 
     fn tell(&mut self, parts: Vec<(Varied, Request)>, outcome: &Outcome) {
         self.asides.extend(parts.into_iter().map(|(varied, _)| Aside { varied, outcome: outcome.clone() }));
-    }
-
-    /// The variations, joined where they are independent: path, credential and claimed address ride together.
-    async fn groups(&self) -> Vec<Group> {
-        let line = &self.line;
-        let route = line.route;
-        let mut groups = Vec::new();
-        let trust = Trust::of(&line.request.credential, self.gunner.deployment);
-        if let Ok(ready) = client::ready(&self.gunner.sender, self.gunner.deployment, Listener::Main, trust).await {
-            let mine = ready.addresses.first().copied();
-            // Linux has all of 127.0.0.0/8, and leaves the choice of the source address to us.
-            if mine.is_some_and(|mine| mine.is_ipv4() && mine.ip().is_loopback()) {
-                let source = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-                let route = Route { source: Some(source), ..route };
-                let parts = vec![(Varied::Source(source.to_string()), line.request.clone())];
-                groups.push(Group { request: line.request.clone(), route, parts });
-            }
-            for address in ready.addresses.iter().skip(1).copied() {
-                let same_family = mine.is_some_and(|mine| mine.is_ipv4() == address.is_ipv4());
-                let varied = Varied::Address { address: address.to_string(), same_family };
-                let route = Route { address: Some(address), ..route };
-                groups.push(Group {
-                    request: line.request.clone(),
-                    route,
-                    parts: vec![(varied, line.request.clone())],
-                });
-            }
-        }
-        let siblings: Vec<(Varied, Request)> = self
-            .burst
-            .subjects
-            .iter()
-            .filter(|subject| **subject != line.subject)
-            .map(|subject| {
-                let (request, in_words, stand_in) = shot::sibling(subject, &self.credential);
-                (Varied::Sibling { subject: subject.clone(), stand_in: stand_in.then_some(in_words) }, request)
-            })
-            .collect();
-        let is_costly = |varied: &Varied| matches!(varied, Varied::Sibling { subject, .. } if subject.costly);
-        let (costly, siblings): (Vec<_>, Vec<_>) = siblings.into_iter().partition(|(varied, _)| is_costly(varied));
-        let count = siblings.len();
-        let mut siblings = siblings.into_iter();
-        groups.extend(costly.into_iter().map(|(varied, request)| Group {
-            request: request.clone(),
-            route,
-            parts: vec![(varied, request)],
-        }));
-        let local = spoofed_as(line, "127.0.0.1");
-        let claims = [
-            (Varied::Spoofed(SPOOFED[0].into()), spoofed(line, &SPOOFED[..1], 7)),
-            (Varied::Spoofed("X-Forwarded-For: 127.0.0.1".into()), local),
-            (Varied::Spoofed("a group of client address headers".into()), spoofed(line, SPOOFED, 19)),
-        ];
-        let mut credentials = Vec::new();
-        if self.credential == Credential::Valid {
-            credentials.push((Varied::Anonymous, line.request.clone().with(Credential::None)));
-            credentials.push((Varied::MadeUp, line.request.clone().with(Credential::Wrong)));
-        }
-        let mut credentials = credentials.into_iter();
-        for (varied, claimed) in claims {
-            let mut group = Group { request: line.request.clone(), route, parts: Vec::new() };
-            if let Some((sibling, request)) = siblings.next() {
-                group.request = request.clone();
-                group.parts.push((sibling, request));
-            }
-            if let Some((who, request)) = credentials.next() {
-                group.request.credential = request.credential.clone();
-                group.parts.push((who, request));
-            }
-            group.request.headers.extend(claimed.headers.iter().skip(line.request.headers.len()).cloned());
-            group.parts.push((varied, claimed));
-            groups.push(group);
-        }
-        for (sibling, request) in siblings {
-            // What a refusal grants to a foreign origin, on the way.
-            let origin = if groups.iter().any(|group| group.request.origin.is_some()) { None } else { Some(FOREIGN) };
-            let sent = Request { origin: origin.map(str::to_owned), ..request.clone() };
-            groups.push(Group { request: sent, route, parts: vec![(sibling, request)] });
-        }
-        let spelled = |path: &str| Request { path: path.to_owned(), exact: true, ..line.request.clone() };
-        let (doubled, ended) = (format!("/{}", line.request.path), respelled(&line.request.path));
-        let mut sent = spelled(&format!("/{ended}"));
-        if count < 4 {
-            sent.origin = Some(FOREIGN.into());
-        }
-        let parts = [doubled, ended].map(|path| (Varied::Spelled(path.clone()), spelled(&path)));
-        groups.push(Group { request: sent, route, parts: parts.into() });
-        groups
     }
 
     /// What was served before the refusal and may not have been counted: preflights, other paths. Each kind is sent once
@@ -399,9 +355,49 @@ impl Listening<'_> {
             }
             steady = true;
         }
-        let mut recovered = None;
         ledger.know_limit(served.max(1));
+        let mut known = self.known(began, steady);
+        // What the audit asks anyway fills more windows, and shows the rest of who is counted.
+        let mut next = opens;
+        let mut opened = None;
+        while !known.is_settled() && ledger.more().await {
+            if opened.is_none() {
+                ledger.close_until(next);
+                tokio::time::sleep_until(next.into()).await;
+            }
+            let since = *opened.get_or_insert_with(Instant::now);
+            if !ledger.flow().await {
+                continue;
+            }
+            opened = None;
+            let marks: Vec<Mark> =
+                ledger.tape().into_iter().filter(|mark| mark.served && mark.counts && mark.sent >= since).collect();
+            next = Instant::now().max(marks.first().map_or(since, |mark| mark.answered) + window + slack);
+            ledger.close_until(next);
+            // Refused all the same, the window was not over yet; and what took longer may be of two windows.
+            if !marks.is_empty() && since.elapsed() < window * 9 / 10 {
+                let refilled = gunner.refilled(since.elapsed(), steady);
+                known.windows.push(Filled { marks, refilled });
+            }
+        }
+        let tallies = if known.is_settled() {
+            known.tallies(None)
+        } else {
+            let _held = ledger.hold().await;
+            let tallies = gunner.examine(known).await;
+            ledger.close_until(Instant::now() + window + slack);
+            tallies
+        };
+        // The examination may have seen it already.
+        let mut recovered = ledger
+            .tape()
+            .iter()
+            .find(|mark| mark.served && mark.counts && mark.sent >= opens)
+            .map(|mark| mark.sent - began);
         for opens in [opens, refused + said + slack, Instant::now().max(opens) + window] {
+            if recovered.is_some() {
+                break;
+            }
             if opens > Instant::now() {
                 ledger.close_until(opens);
                 tokio::time::sleep_until(opens.into()).await;
@@ -419,17 +415,7 @@ impl Listening<'_> {
             };
             if answer {
                 recovered = Some(began.elapsed());
-                break;
             }
-        }
-        // Not the policy's own number at first: the burst fell on the edge of two windows, somebody else had used some of
-        // it, or the limit is another one. From the start of a window it shows.
-        if !steady && served != limit && recovered.is_some() {
-            if !ledger.flow().await {
-                let _held = ledger.hold().await;
-                self.until_refused().await?;
-            }
-            ledger.close_until(Instant::now() + window + slack);
         }
         let tape = self.tape();
         let bucket = Bucket {
@@ -447,10 +433,42 @@ impl Listening<'_> {
             watched: millis(began.elapsed()),
             recovered: recovered.map(millis),
             refused: tape.refused(),
+            rested: None,
         };
         let asides = std::mem::take(&mut self.asides);
         let limited = std::mem::take(&mut self.limited);
-        Ok(Heard::Clear(Measured { buckets: vec![bucket], asides, limited, ..Measured::default() }))
+        let measured = Measured { buckets: vec![bucket], asides, limited, tallies, ..Measured::default() };
+        Ok(Heard::Clear(measured, self.line))
+    }
+
+    /// What the first window shows of who is counted.
+    fn known(&self, began: Instant, steady: bool) -> Known<'_> {
+        let marks = self.before();
+        let policy = self.gunner.limit;
+        let expected: Vec<u32> = [Some(policy), said_limit(&self.refusal.exchange)].into_iter().flatten().collect();
+        let refilled = self.gunner.refilled(self.refusal.sent.saturating_duration_since(began), steady);
+        let paths: Vec<&str> = self.burst.subjects.iter().map(|subject| bare(&subject.path)).collect();
+        let is_beside = |mark: &Mark| !paths.contains(&mark.label.path.as_str());
+        let is_preflight = |mark: &Mark| mark.label.method == "OPTIONS";
+        // What is no endpoint's need not be counted, nor do preflights: if a named limit fits without, it was not.
+        let readings =
+            [(true, true), (false, true), (true, false), (false, false)].map(|(beside, preflights)| Filled {
+                marks: marks
+                    .iter()
+                    .filter(|mark| (beside || !is_beside(mark)) && (preflights || !is_preflight(mark)))
+                    .cloned()
+                    .collect(),
+                refilled,
+            });
+        let fits = |filled: &&Filled| expected.iter().any(|limit| filled.total().contains(limit));
+        let filled = readings.iter().find(fits).or(readings.first()).cloned();
+        Known {
+            line: &self.line,
+            candidates: exam::candidates(&self.line, &self.asides),
+            windows: filled.into_iter().collect(),
+            expected,
+            steady,
+        }
     }
 
     /// Repeats the plain request until it is refused, or more was served than the policy allows.
@@ -469,12 +487,16 @@ impl Listening<'_> {
 
     /// What was served in the window that the refusal ended.
     fn before(&self) -> Vec<Mark> {
+        let tape = self.gunner.ledger.tape();
         let refused = self.refusal.sent;
         let since = refused.checked_sub(self.gunner.window);
+        // Sent before the first refusal was answered: the origin may have counted it before the one that it refused.
+        let answered = tape.iter().filter(|mark| !mark.served && mark.sent >= refused).map(|mark| mark.answered).min();
+        let until = answered.unwrap_or(refused);
         let within = |mark: &Mark| {
-            mark.served && mark.counts && mark.sent <= refused && since.is_none_or(|since| mark.sent > since)
+            mark.served && mark.counts && mark.sent <= until && since.is_none_or(|since| mark.sent > since)
         };
-        self.gunner.ledger.tape().into_iter().filter(within).collect()
+        tape.into_iter().filter(within).collect()
     }
 
     /// Everything since the window began, the refusals included.
@@ -507,10 +529,6 @@ fn said_limit(exchange: &Exchange) -> Option<u32> {
             let policy = exchange.header("ratelimit-policy")?;
             policy.split([';', ',']).find_map(|part| part.trim().strip_prefix("q=")?.parse().ok())
         })
-}
-
-fn spoofed_as(line: &Line, address: &str) -> Request {
-    line.request.clone().header(SPOOFED[0], address)
 }
 
 fn bare(path: &str) -> &str {

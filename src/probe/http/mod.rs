@@ -1,5 +1,6 @@
 //! HTTP: every request of the audit to a deployment goes out through [`Sender::send`].
 
+mod asides;
 mod bracket;
 #[cfg(test)]
 mod bundle_tests;
@@ -8,20 +9,26 @@ mod burst;
 mod burst_tests;
 mod client;
 mod credential;
+mod exam;
+mod groups;
 mod ledger;
 mod listen;
 mod raw;
+mod reading;
 mod received;
 #[cfg(test)]
 pub(crate) mod rig;
+#[cfg(test)]
+mod rival_tests;
+mod rivals;
 mod shot;
 mod tape;
 mod trust;
+mod vary;
 #[cfg(test)]
 mod wire_tests;
 
 use std::time::Duration;
-mod reading;
 
 use futures_util::StreamExt as _;
 

@@ -122,6 +122,14 @@ impl Limiter {
         Self { make, limit, window, started: Instant::now(), counts: Mutex::default() }
     }
 
+    /// How long nothing more is served, without counting anything; windows from the first request only.
+    pub(super) fn full(&self, key: &str) -> Option<Duration> {
+        let counts = self.counts.lock().unwrap();
+        let (start, _, served) = counts.get(key)?.window?;
+        let left = self.window.saturating_sub(start.elapsed());
+        (served >= self.limit && !left.is_zero()).then_some(left)
+    }
+
     /// Whether one more is served; else the wait.
     pub(super) fn take(&self, key: &str) -> Result<(), Duration> {
         let now = Instant::now();

@@ -34,6 +34,8 @@ pub(super) struct Mark {
     pub(super) served: bool,
     /// False where it may have been counted apart from the rest.
     pub(super) counts: bool,
+    /// How many more the origin said that it would serve.
+    pub(super) left: Option<u32>,
 }
 
 pub(super) struct Tape {
@@ -55,6 +57,15 @@ struct Beat {
 impl Tape {
     pub(super) fn new(window: Duration) -> Self {
         Self { window, marks: Vec::new(), status: None, refusal: None, shaped: false }
+    }
+
+    /// These, in the order of their answers.
+    pub(super) fn of<'m>(window: Duration, marks: impl IntoIterator<Item = &'m Mark>) -> Self {
+        let mut tape = Self::new(window);
+        for mark in marks {
+            tape.mark(mark.sent, mark.answered, mark.served);
+        }
+        tape
     }
 
     /// Notes one answer that just came; true where it was served.
