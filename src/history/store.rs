@@ -371,11 +371,4 @@ fn make_private(directory: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_version_has_its_step() {
-        assert_eq!(STEPS.len(), usize::try_from(VERSION).unwrap());
-    }
-}
+mod tests;
