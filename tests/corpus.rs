@@ -148,6 +148,15 @@ fn the_second_sealed_part_is_measured_apart() {
     );
 }
 
+/// A third part by one more stranger to the detector: applications, infrastructure, data, documents. No floor.
+#[test]
+fn the_third_sealed_part_is_measured_apart() {
+    let (cases, _, _) = measure("third");
+    let labelled: usize = cases.iter().map(|case| case.labels.len()).sum();
+    println!("{labelled} labelled lines");
+    assert!(cases.len() >= 45 && labelled >= 180, "{} cases, {labelled} labelled lines", cases.len());
+}
+
 #[test]
 fn templates_are_filled_in_and_everything_else_stays() {
     let mut filler = fill::Filler::new("case", 1);
