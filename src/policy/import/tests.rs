@@ -26,9 +26,14 @@ fn load(text: &str) -> crate::policy::Policy {
 
 /// The words of a document, as whoever counts them without knowing Markdown: what may be a tag's inside is left out.
 fn words_at_least(document: &str) -> std::collections::BTreeMap<String, usize> {
+    let is_tag = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '?' | '!')) && !part.starts_with("!--")
+    };
     words(document.split('<').enumerate().map(|(at, part)| match part.split_once('>') {
-        Some((tag, rest)) if at > 0 && tag.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') => rest,
-        Some(_) | None => part,
+        _ if at == 0 || !is_tag(part) => part,
+        Some((_, rest)) => rest,
+        // A tag that does not end may take all of it with it.
+        None => "",
     }))
 }
 
