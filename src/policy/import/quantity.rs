@@ -46,8 +46,11 @@ fn period(name: &'static str, days: i64) -> Knob {
 /// `30 requests per minute`, `100 requests/hour`, `5 req/s`, `at most 30 requests in any 15 minutes`, `30/min`.
 fn rate(text: &str) -> Vec<Knob> {
     // `429 for further requests`: a status, and no number of anything.
-    let counts =
-        |found: &Captures<'_>| found.get(1).is_some_and(|number| number.as_str() != "429") && found.get(2).is_none();
+    let is_lower = |at: usize| text.get(..at).is_some_and(|before| before.trim_end().ends_with("atleast"));
+    let counts = |found: &Captures<'_>| {
+        found.get(1).is_some_and(|number| number.as_str() != "429" && !is_lower(number.start()))
+            && found.get(2).is_none()
+    };
     let (limit, window) = match RATE.captures_iter(text).find(counts) {
         Some(found) => {
             let Some(limit) = found.get(1).and_then(|limit| limit.as_str().parse::<u32>().ok()) else {
@@ -99,12 +102,28 @@ pub fn with_unit(text: &str) -> Option<&str> {
     WITH_UNIT.find(text).map(|found| found.as_str().trim())
 }
 
-/// A period in days: `90 days`, `every 3 months`, `quarterly`, `annually`.
+/// A period in days: `90 days`, `every 3 months`, `quarterly`, `annually`. Of several the shortest: who rotates in time for it
+/// does so for the others, too.
 pub fn days(text: &str) -> Option<i64> {
-    if let Some(found) = DAYS.captures(text) {
-        let count: i64 = found.get(1)?.as_str().parse().ok()?;
-        let unit = found.get(2)?.as_str();
-        let days = match unit.chars().next()? {
+    if NO_EARLIER.is_match(text) {
+        return None;
+    }
+    let counted = counted_days(text);
+    if DAYS.is_match(text) {
+        return counted.into_iter().min();
+    }
+    PERIODS.iter().find(|(pattern, _)| pattern.is_match(text)).map(|(_, days)| *days)
+}
+
+/// Every number of days, weeks, months or years; a part of a number (`1.5 months`, `-5 days`) is none.
+fn counted_days(text: &str) -> Vec<i64> {
+    let of = |found: Captures<'_>| {
+        let number = found.get(1)?;
+        if text.get(..number.start()).is_some_and(|before| before.ends_with(['.', ',', '-', '\u{2212}'])) {
+            return None;
+        }
+        let count: i64 = number.as_str().parse().ok()?;
+        let days = match found.get(2)?.as_str().chars().next()? {
             'd' | 't' => count,
             'w' => count.checked_mul(7)?,
             // Twelve months are a year; a month by itself is read as thirty days.
@@ -114,9 +133,9 @@ pub fn days(text: &str) -> Option<i64> {
             'y' | 'j' => count.checked_mul(365)?,
             _ => return None,
         };
-        return (1..=36_500).contains(&days).then_some(days);
-    }
-    PERIODS.iter().find(|(pattern, _)| pattern.is_match(text)).map(|(_, days)| *days)
+        (1..=36_500).contains(&days).then_some(days)
+    };
+    DAYS.captures_iter(text).filter_map(of).collect()
 }
 
 fn days_before_expiry(text: &str) -> Option<i64> {
@@ -129,7 +148,15 @@ fn days_before_expiry(text: &str) -> Option<i64> {
 
 /// `at least 32 characters`, `256 bits of entropy`, `32 bytes`.
 fn strength(text: &str) -> Vec<Knob> {
-    let number = |pattern: &Regex| -> Option<u32> { pattern.captures(text)?.get(1)?.as_str().parse().ok() };
+    // Of several the largest, which holds for the others, too; an upper bound (`at most 64 characters`) is none of them.
+    let number = |pattern: &Regex| -> Option<u32> {
+        let numbers = pattern.captures_iter(text).filter_map(|found| {
+            let number = found.get(1)?;
+            let is_upper = text.get(..number.start()).is_some_and(|before| before.trim_end().ends_with("atmost"));
+            if is_upper { None } else { number.as_str().parse().ok() }
+        });
+        numbers.max()
+    };
     let mut knobs = Vec::new();
     if let Some(characters) = number(&CHARACTERS).filter(|count| (1..=4096).contains(count)) {
         knobs.push(Knob { name: "min-length", value: json!(characters), strictness: -i64::from(characters) });
@@ -169,7 +196,7 @@ fn hsts(text: &str) -> Option<Knob> {
     }
     let days = match MAX_AGE.captures(text) {
         Some(found) => found.get(1)?.as_str().parse::<i64>().ok()? / 86_400,
-        None => days(&text.replace("for a ", "for 1 "))?,
+        None => counted_days(&text.replace("for a ", "for 1 ")).into_iter().max()?,
     };
     (days > 0).then(|| Knob { strictness: -days, ..period("hsts", days) })
 }
@@ -230,6 +257,9 @@ static SHORT_RATE: LazyLock<Regex> = LazyLock::new(|| {
 static DAYS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"\b(\d{1,5})[ -]?(days?|d\b|tage?n?\b|weeks?|wochen?|months?|monate?n?\b|quarters?|years?|jahre?n?\b)")
 });
+/// A bound from below: what must not be done sooner is not said to be done by then.
+static NO_EARLIER: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\b(no|not) (earlier|sooner|before)\b|\bat the earliest\b|\bfrühestens\b"));
 static PERIODS: LazyLock<Vec<(Regex, i64)>> = LazyLock::new(|| {
     [
         (r"\b(semi-?annual\w*|bi-?annual\w*|half-?yearly|twice (a|per) year|halbjährlich\w*|every six months)\b", 182),

@@ -59,3 +59,17 @@ fn lengths_of_tokens_and_versions_of_tls_are_read() {
         assert_eq!(tls_minimum(&Clause::of(text).text), minimum, "{text}");
     }
 }
+
+#[test]
+fn of_several_numbers_the_stricter_is_taken_and_parts_of_numbers_are_none() {
+    let clause = |text: &str| Clause::of(text);
+    let age = |text: &str| days(&clause(text).text);
+    assert_eq!(age("rotate staging keys within 90 days and production keys within 30 days"), Some(30));
+    assert_eq!(age("rotate tokens every 1.5 months"), None);
+    assert_eq!(age("rotate tokens every -5 days"), None);
+    assert_eq!(age("rotated no earlier than every 365 days"), None);
+    let length = |text: &str| strength(&clause(text).text).first().map(|knob| knob.value.clone());
+    assert_eq!(length("user tokens have at least 32 characters, admin tokens at least 64 characters"), Some(json!(64)));
+    assert_eq!(length("tokens have at most 64 characters"), None);
+    assert!(rate(&clause("clients may send at least 1000 requests per minute").text).is_empty());
+}
