@@ -148,7 +148,10 @@ impl LlmPorts {
             }
         }
         if host.name == LOCAL {
-            judge_sockets(host, &services, evidence, verdict);
+            let declared = target.deployment().map(hosts).unwrap_or_default();
+            let beside = declared.iter().map(|host| self.services(host, target));
+            let asked: Vec<Services> = beside.chain(further(host, &services, target, evidence)).collect();
+            judge_sockets(host, &services, &asked, target, evidence, verdict);
             judge_further(host, &services, target, evidence, verdict);
         }
         if let Ok(deployment) = target.deployment()

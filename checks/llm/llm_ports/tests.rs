@@ -302,3 +302,62 @@ fn an_open_server_on_any_port_of_this_machine_is_asked_and_other_services_are_no
     assert_eq!(judged(None, Access::Unclear), Status::Pass);
     assert_eq!(judged(Some("Ollama"), Access::Denied), Status::Pass);
 }
+
+#[test]
+fn a_socket_on_an_address_of_its_own_is_not_seen_through_loopback_whoever_answers_there() {
+    let mut target = target(Reach::Loopback);
+    let deployment = target.deployment.as_mut().unwrap();
+    deployment.hosts = vec![Host { name: LOCAL.into(), ports: None, ..host_of(Reach::Loopback) }];
+    let local = host(&target);
+    let judged = |target: &Target, listeners: &[(&str, u16, Option<&str>)]| {
+        let listener = |&(address, port, process): &(&str, u16, Option<&str>)| Listener {
+            address: address.parse().unwrap(),
+            port,
+            process: process.map(str::to_owned),
+        };
+        let sockets = LocalSockets { listeners: listeners.iter().map(listener).collect() };
+        let services = LlmPorts::default().services(&local, target);
+        let evidence = Evidence::at(DateTime::UNIX_EPOCH).with(Sockets {}, sockets);
+        let at = |address: &str, ports| AddressSeen {
+            address: address.parse().unwrap(),
+            class: if address.starts_with("127.") { Reach::Loopback } else { Reach::Private },
+            same_machine: true,
+            ports,
+            edge: None,
+        };
+        let guard = |number| PortSeen { port: number, ..port(PortState::Open, Some((None, Access::Denied))) };
+        let further = further(&local, &services, target, &evidence);
+        let mut evidence =
+            evidence.with(services, Listening { addresses: vec![at("127.0.0.1", vec![guard(11434)])], complete: true });
+        if let Some(further) = further {
+            let ports = further.ports.iter().map(|number| guard(*number)).collect();
+            evidence = evidence.with(further, Listening { addresses: vec![at("127.0.0.1", ports)], complete: true });
+        }
+        for beside in target.deployment().unwrap().hosts.iter().filter(|host| host.name != LOCAL) {
+            let ports = beside.ports.iter().flatten().map(|number| guard(*number)).collect();
+            let listening = Listening { addresses: vec![at(&beside.name, ports)], complete: true };
+            evidence = evidence.with(Services::of(beside, target), listening);
+        }
+        status(target, &evidence)
+    };
+    for (listeners, expected) in [
+        (&[("127.0.0.1", 11434, None), ("192.0.2.1", 11434, None)][..], Status::Inconclusive),
+        (&[("127.0.0.1", 11434, None), ("192.0.2.1", 11434, Some("ollama"))][..], Status::Fail),
+        (&[("192.0.2.1", 25614, Some("python3"))][..], Status::Inconclusive),
+        (&[("::ffff:192.0.2.1", 25614, Some("java"))][..], Status::Inconclusive),
+        (&[("192.0.2.1", 25614, Some("a-web-server"))][..], Status::Inconclusive),
+        (&[("192.0.2.1", 25614, None)][..], Status::Inconclusive),
+        (&[("127.0.0.1", 25614, None), ("192.0.2.1", 25614, None)][..], Status::Inconclusive),
+        (&[("192.0.2.1", 22, Some("sshd")), ("192.0.2.1", 5432, Some("postgres"))][..], Status::Pass),
+        (&[("192.0.2.1", 11434, Some("sshd"))][..], Status::Inconclusive),
+        (&[("0.0.0.0", 11434, Some("nginx")), ("::", 11434, Some("nginx"))][..], Status::Pass),
+        (&[("127.0.0.1", 11434, None), ("::", 11434, None)][..], Status::Inconclusive),
+        (&[("0.0.0.0", 25614, None)][..], Status::Pass),
+    ] {
+        assert_eq!(judged(&target, listeners), expected, "{listeners:?}");
+    }
+    let mut beside = target.clone();
+    let named = Host { name: "192.0.2.1".into(), ports: Some(vec![25614]), ..host_of(Reach::Loopback) };
+    beside.deployment.as_mut().unwrap().hosts.push(named);
+    assert_eq!(judged(&beside, &[("192.0.2.1", 25614, Some("python3"))]), Status::Pass, "declared, asked and denied");
+}
