@@ -187,7 +187,7 @@ fn judge_settings(evidence: &Evidence, verdict: &mut Verdict) -> u32 {
         match mark.weight {
             Weight::Fault => {
                 let severity = if mark.aspect == "unpinned" { Severity::Medium } else { Severity::High };
-                let finding = Finding::new(mark.what.clone(), place).of_severity(severity).aspect(mark.aspect.clone());
+                let finding = Finding::new(mark.what.clone(), place).of_severity(severity).aspect(mark.subject());
                 verdict.finds(finding);
             }
             Weight::Note => verdict.notes(format!("{}: {}", place.words().data(), mark.what)),

@@ -73,6 +73,13 @@ pub struct Mark {
     pub reach: Option<Reach>,
 }
 
+impl Mark {
+    /// The kind and the subject: one service, server or port is not another, though both stand in one file.
+    pub fn subject(&self) -> String {
+        format!("{} {}", self.aspect, self.what)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weight {

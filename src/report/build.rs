@@ -1,6 +1,6 @@
 //! From verdicts to the report: pure, so that a replay gives the same, byte for byte.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sha2::{Digest as _, Sha256};
 
@@ -193,10 +193,20 @@ fn short(digest: &[u8]) -> String {
     digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Two findings of one kind in one place are two: the later ones are numbered, in the order in which the check found them.
+/// Findings of one kind in one place are told apart by their words without their numbers, so that none takes the place
+/// of another when the order changes; only those whose words are the same are numbered.
 fn tell_apart(results: &mut [ResultLine]) {
-    let mut known: std::collections::HashMap<Untrusted, u32> = std::collections::HashMap::new();
+    let mut alike: HashMap<Untrusted, u32> = HashMap::new();
+    for finding in results.iter().flat_map(|result| &result.findings) {
+        *alike.entry(finding.id.clone()).or_default() += 1;
+    }
+    let mut known: HashMap<Untrusted, u32> = HashMap::new();
     for finding in results.iter_mut().flat_map(|result| &mut result.findings) {
+        if alike.get(&finding.id).is_none_or(|count| *count < 2) {
+            continue;
+        }
+        let stable: String = finding.what.data().chars().filter(|character| !character.is_numeric()).collect();
+        finding.id = words!("{}-{}", finding.id, short(Sha256::digest(stable.as_bytes()).as_slice()));
         let count = known.entry(finding.id.clone()).or_default();
         *count += 1;
         if *count > 1 {
@@ -268,5 +278,41 @@ fn count(seen: &Seen, coverage: &mut Coverage) {
         coverage.commits += u64::from(read.commits);
         coverage.blobs += u64::from(read.blobs);
         coverage.bytes += read.bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Place;
+    use crate::report::sample;
+
+    fn ids(texts: &[&str]) -> Vec<String> {
+        let mut result = sample::report().results.remove(0);
+        result.findings = texts
+            .iter()
+            .map(|text| FindingLine {
+                what: (*text).into(),
+                severity: Severity::High,
+                place: Place::file("compose.yaml", Some(3)),
+                id: "same".into(),
+                waived: false,
+                waiver: None,
+                standing: None,
+            })
+            .collect();
+        let mut results = vec![result];
+        tell_apart(&mut results);
+        results.iter().flat_map(|result| &result.findings).map(|finding| finding.id.data().to_owned()).collect()
+    }
+
+    #[test]
+    fn findings_that_share_an_id_are_told_apart_by_their_words_whatever_their_order() {
+        let (one, other) = (ids(&["ollama at 3", "qdrant at 7"]), ids(&["qdrant at 9", "ollama at 1"]));
+        assert_eq!(one, [other[1].clone(), other[0].clone()]);
+        assert!(one[0] != one[1] && !one.contains(&"same".to_owned()), "{one:?}");
+        assert_eq!(ids(&["ollama"]), ["same"]);
+        let twice = ids(&["ollama at 3", "ollama at 4"]);
+        assert_eq!(twice[1], format!("{}-2", twice[0]));
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn judge_repository(target: &Target, evidence: &Evidence, verdict: &m
         let place = Place::file(mark.file.clone(), mark.line);
         match mark.weight {
             Weight::Fault if mark.reach.is_none_or(|published| published > reach) => {
-                verdict.finds(Finding::new(mark.what.clone(), place).aspect(mark.aspect.clone()));
+                verdict.finds(Finding::new(mark.what.clone(), place).aspect(mark.subject()));
             }
             Weight::Fault => {
                 verdict.notes(format!("{}: {}, within the declared reach", place.words().data(), mark.what));
