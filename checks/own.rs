@@ -128,6 +128,13 @@ impl Own {
                 meaning.word()
             )));
         }
+        let trouble = || said.output.lines().find(|line| begins_with_trouble(line));
+        if let (Some(Meaning::Pass), Some(line)) = (meaning, trouble()) {
+            return verdict.not_seen(Unseen::NotComparable(format!(
+                "it ends with exit code {code}, which `exit` takes for pass, and says `{}`: one of the two is wrong",
+                line.trim()
+            )));
+        }
         match meaning {
             Some(Meaning::Pass) => verdict.holds(text),
             Some(Meaning::Fail) => verdict.finds(Finding::new(text, self.place(evidence)).aspect("own")),
@@ -173,6 +180,9 @@ impl Own {
                 )));
             }
         };
+        if let Some(ground) = answer.grounds.iter().find(|ground| !ground.contains(is_seen)) {
+            return verdict.not_seen(Unseen::Malformed(format!("a ground without a letter or a digit: {ground:?}")));
+        }
         for finding in answer.findings {
             let place = match (finding.url, finding.host, finding.file) {
                 (Some(url), _, _) => Place::url(url),
@@ -187,7 +197,7 @@ impl Own {
         for unseen in answer.unseen {
             verdict.not_seen(Unseen::NoEvidence(unseen));
         }
-        for ground in answer.grounds.iter().filter(|ground| !ground.trim().is_empty()) {
+        for ground in &answer.grounds {
             verdict.holds(ground);
         }
         for note in answer.notes {
@@ -204,6 +214,20 @@ fn state(line: &str) -> Option<&'static str> {
     let known = |state: &&'static str| words().any(|word| word == *state);
     // The gravest of them: `0 OK, 1 CRITICAL` is no all-clear.
     ["CRITICAL", "UNKNOWN", "WARNING", "OK"].into_iter().find(known)
+}
+
+/// A line whose first word says that something is wrong, in letters of any case.
+fn begins_with_trouble(line: &str) -> bool {
+    let word = line.split(|character: char| !character.is_alphanumeric()).find(|word| !word.is_empty());
+    word.is_some_and(|word| {
+        ["critical", "warning", "failed", "failure", "error"].iter().any(|bad| word.eq_ignore_ascii_case(bad))
+    })
+}
+
+/// What carries a meaning to a reader; spaces, joiners and marks alone say nothing.
+fn is_seen(character: char) -> bool {
+    // The fillers of Hangul count as letters, and nothing is drawn for them.
+    character.is_alphanumeric() && !matches!(character, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
 }
 
 /// Whether the word and the meaning of the exit code cannot both be right. A warning may be a fault or not, as the policy

@@ -119,3 +119,27 @@ fn what_was_withheld_or_is_out_of_scope_asks_nothing() {
     assert_eq!(own.judge(&scoped, &nothing).status(), Status::NotApplicable);
     assert!(Own::of(&Definition { targets: vec!["other".into()], ..definition(Speaks::Json) }, &target()).is_none());
 }
+
+#[test]
+fn a_pass_that_speaks_of_trouble_in_any_case_or_line_decides_nothing() {
+    for output in [
+        "critical: 3 of 5 nodes down",
+        "FAILED: certificate expired",
+        "Error: cannot log in",
+        "OK: summary\nCRITICAL: disk",
+        "OK: summary\nWARNING - load",
+    ] {
+        let verdict = judged(Speaks::Plugin, Ending::Exited(0), output);
+        assert_eq!(verdict.status(), Status::Inconclusive, "{output} {verdict:?}");
+    }
+    assert_eq!(judged(Speaks::Plugin, Ending::Exited(0), "OK: 0 errors").status(), Status::Pass);
+}
+
+#[test]
+fn a_ground_of_nothing_visible_is_malformed() {
+    for ground in ["\\u200b", " ", "", "\\u2060\\u00ad", "\\u3164"] {
+        let output = format!("{{\"grounds\":[\"seen\",\"{ground}\"]}}");
+        let verdict = judged(Speaks::Json, Ending::Exited(0), &output);
+        assert_eq!(verdict.status(), Status::Inconclusive, "{ground:?} {verdict:?}");
+    }
+}
