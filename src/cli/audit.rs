@@ -62,7 +62,7 @@ pub(super) struct HistoryArguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
-    emit::agree(&arguments.output.formats)?;
+    emit::agree(&arguments.output.formats, arguments.evidence.as_deref())?;
     let runtime = demo::runtime()?;
     let Some(kind) = arguments.target.demo else {
         let policy = setup::policy(&arguments.policy, &arguments.target)?;

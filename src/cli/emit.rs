@@ -61,14 +61,36 @@ pub(super) fn parse(text: &str) -> Result<Format, String> {
     }
 }
 
-/// At most one format can have the standard output.
-pub(super) fn agree(formats: &[Format]) -> Result<(), Error> {
+/// At most one format can have the standard output, and each file holds one thing.
+pub(super) fn agree(formats: &[Format], evidence: Option<&Path>) -> Result<(), Error> {
     if formats.iter().filter(|format| format.file.is_none()).count() > 1 {
         return Err(Error::Usage(
             "two formats for the standard output: give one of them a file, as in json=FILE".into(),
         ));
     }
+    let mut taken: Vec<PathBuf> = Vec::new();
+    for file in formats.iter().filter_map(|format| format.file.as_deref()).chain(evidence) {
+        let whole = whole(file);
+        // A device or a pipe takes one output after another; a file would keep the last alone.
+        let is_special = std::fs::metadata(&whole).is_ok_and(|known| !known.is_file() && !known.is_dir());
+        if !is_special && taken.contains(&whole) {
+            return Err(Error::Usage(format!("two outputs for the file {}: give each its own", file.display())));
+        }
+        taken.push(whole);
+    }
     Ok(())
+}
+
+/// The file by a name that is the same however it was spelled, where that can be told before it is there.
+fn whole(file: &Path) -> PathBuf {
+    let known = std::fs::canonicalize(file).ok();
+    known.unwrap_or_else(|| {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match (std::fs::canonicalize(folder), file.file_name()) {
+            (Ok(folder), Some(name)) => folder.join(name),
+            (Ok(_) | Err(_), _) => file.to_owned(),
+        }
+    })
 }
 
 /// How a run ended, for the formats that say so themselves.
@@ -180,6 +202,16 @@ mod tests {
         // A socket cannot be opened for writing, so this must fail and leave it alone.
         assert!(write(&path, "report").is_err());
         assert!(std::fs::metadata(&path).unwrap().file_type().is_socket());
+    }
+
+    #[test]
+    fn two_outputs_never_share_a_file_however_it_is_spelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let to = |kind, name: &str| Format { kind, file: Some(at(name)) };
+        assert!(agree(&[to(Kind::Json, "o"), to(Kind::Html, "./o")], None).is_err());
+        assert!(agree(&[to(Kind::Json, "o")], Some(&at("o"))).is_err());
+        assert!(agree(&[to(Kind::Json, "o"), to(Kind::Html, "p")], Some(&at("q"))).is_ok());
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
             Ok(0)
         }
         Some(Action::Show(show)) => {
-            emit::agree(&show.output.formats)?;
+            emit::agree(&show.output.formats, None)?;
             let report = runtime.block_on(file.report(&show.run)).map_err(failed)?;
             let fail_on = show.output.fail_on.into();
             let outcome = report.outcome(fail_on);

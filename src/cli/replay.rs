@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Error> {
-    emit::agree(&arguments.output.formats)?;
+    emit::agree(&arguments.output.formats, Some(&arguments.evidence))?;
     let shown = arguments.evidence.display();
     let text = std::fs::read_to_string(&arguments.evidence)
         .map_err(Error::file(format!("the evidence {shown} cannot be read")))?;
