@@ -203,7 +203,8 @@ fn begin(policy: &Policy, arguments: &Arguments) -> Run {
         taken_at: now,
         finished: now,
         complete: false,
-        scheduled: arguments.scheduled,
+        // A part of the checks is no audit.
+        scheduled: arguments.scheduled && arguments.checks.is_whole(),
         vantage: "none".into(),
         authorised: (!authorised.is_empty()).then(|| authorised.join("; ")),
     }

@@ -22,6 +22,11 @@ impl CheckArguments {
         Ok(())
     }
 
+    /// Whether every check of the policy is asked for.
+    pub(super) fn is_whole(&self) -> bool {
+        self.only.is_empty() && self.skip.is_empty()
+    }
+
     pub(super) fn wants(&self, id: &str) -> bool {
         (self.only.is_empty() || self.only.iter().any(|only| only == id)) && !self.skip.iter().any(|skip| skip == id)
     }
