@@ -1,7 +1,9 @@
 //! Questions about who would notice: a canary in the log, denials on the metrics page, rules that are loaded.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -222,15 +224,48 @@ pub fn is_about_denials(text: &str) -> bool {
         "brute-force",
         "brute_force",
         "rejected",
-        "401",
-        "403",
     ];
-    words.iter().any(|word| text.contains(word))
+    words.iter().any(|word| text.contains(word)) || STATUS.is_match(&text)
 }
+
+/// 401 and 403 as what a status is or a line holds; a port, a threshold or a negated matcher says nothing of denials.
+static STATUS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?:code|status)\s*=[=~]?\s*["'`]?[^"'`,}]*(?:\b40[13]\b|\b4(?:xx|\.\.|\[0-9\]|\\d))|\|[=~]\s*["`][^"`]*\b40[13]\b"#,
+    )
+    .or_else(|_| Regex::new("401|403"))
+    .unwrap_or_else(|_| unreachable!("a constant pattern compiles"))
+});
 
 /// Words that name the end of a certificate.
 pub fn is_about_expiry(text: &str) -> bool {
     let text = text.to_lowercase();
     let certificate = ["cert", "ssl", "tls", "x509"].iter().any(|word| text.contains(word));
     certificate && ["expir", "not_after", "notafter", "earliest_cert"].iter().any(|word| text.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_name_denials_only_as_a_status() {
+        for text in [
+            r#"rate(http_requests_total{code="401"}[5m]) > 1"#,
+            r#"x{status_code=~"401|403"}"#,
+            r#"x{response_code=~"4.."}"#,
+            r#"{job="a"} |= "403""#,
+        ] {
+            assert!(is_about_denials(text), "{text}");
+        }
+        for text in [
+            r#"x{code!~"401|403"}"#,
+            r#"x{code!="401"}"#,
+            "node_memory_bytes < 4030",
+            r#"up{instance="10.0.0.1:8401"} == 0"#,
+            r#"x{not="401"}"#,
+        ] {
+            assert!(!is_about_denials(text), "{text}");
+        }
+    }
 }

@@ -197,14 +197,26 @@ fn telling(configuration: &serde_json::Value) -> Vec<String> {
             key.ends_with("_configs") && value.as_array().is_some_and(|integrations| !integrations.is_empty())
         })
     };
+    let mut reached = BTreeSet::new();
+    led_to(configuration.get("route"), &mut reached);
     let receivers = configuration.get("receivers").and_then(serde_json::Value::as_array);
     receivers
         .into_iter()
         .flatten()
         .filter(tells)
         .filter_map(|receiver| receiver.get("name")?.as_str())
+        .filter(|name| reached.contains(name))
         .map(|name| name.chars().take(100).collect())
         .collect()
+}
+
+/// The receivers that a route or one beneath it names.
+fn led_to<'a>(route: Option<&'a serde_json::Value>, reached: &mut BTreeSet<&'a str>) {
+    let Some(route) = route else { return };
+    reached.extend(route.get("receiver").and_then(serde_json::Value::as_str));
+    for child in route.get("routes").and_then(serde_json::Value::as_array).into_iter().flatten() {
+        led_to(Some(child), reached);
+    }
 }
 
 /// The Prometheus text format (version 0.0.4): `name{labels} value [timestamp]`.
@@ -239,6 +251,8 @@ fn rules_of(answer: &serde_json::Value) -> Option<Vec<Rule>> {
             .flatten()
             // A recording rule tells nobody anything.
             .filter(|rule| rule.get("type").and_then(serde_json::Value::as_str) == Some("alerting"))
+            // A rule that cannot be evaluated never fires.
+            .filter(|rule| rule.get("health").and_then(serde_json::Value::as_str) != Some("err"))
             .take(2_000)
             .map(|rule| Rule { name: text(rule, "name"), query: text(rule, "query") })
             .collect(),
@@ -276,18 +290,21 @@ mod tests {
 
     #[test]
     fn a_receiver_without_an_integration_tells_nobody() {
-        let configuration = serde_json::json!({ "receivers": [
+        let mut configuration = serde_json::json!({ "route": { "receiver": "null", "routes": [{ "receiver": "team" }] }, "receivers": [
             { "name": "null" },
             { "name": "empty", "webhook_configs": [] },
             { "name": "team", "email_configs": [{ "to": "team@example.com" }] },
         ] });
         assert_eq!(telling(&configuration), ["team"]);
+        configuration["route"] = serde_json::json!({ "receiver": "null" });
+        assert!(telling(&configuration).is_empty(), "no route leads to the team");
     }
 
     #[test]
     fn only_alerting_rules_are_rules() {
         let answer = serde_json::json!({ "data": { "groups": [{ "rules": [
             { "type": "alerting", "name": "Denied", "query": "rate(denied_total[5m]) > 1" },
+            { "type": "alerting", "name": "Broken", "query": "rate(denied_total[5m]) > 1", "health": "err" },
             { "type": "recording", "name": "denied:rate", "query": "rate(denied_total[5m])" },
         ] }] } });
         let rules = rules_of(&answer).unwrap();
