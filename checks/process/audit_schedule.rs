@@ -96,6 +96,11 @@ impl AuditSchedule {
             let schedule = lines.iter().find(|line| is_schedule(path, &line.text))?;
             // A timer starts the service of its own name (systemd.timer(5)).
             let service = path.strip_suffix(".timer").map(|stem| format!("{stem}.service"));
+            // A workflow must ask for its dates under `schedule`, and on dates that there are.
+            let stands_under = lines.iter().any(|line| line.text.trim() == "schedule:");
+            if schedule.text.contains("cron:") && (!stands_under || never_comes(&schedule.text)) {
+                return None;
+            }
             let audits = runs_audit(lines)
                 || service.is_some_and(|service| files.get(service.as_str()).is_some_and(|lines| runs_audit(lines)));
             audits.then_some(*schedule)
@@ -189,10 +194,45 @@ fn is_cron_field(field: &str) -> bool {
 /// Lines that name a tool and run nothing: titles, installations, messages.
 fn only_names(text: &str) -> bool {
     let text = text.trim().trim_start_matches("- ").trim();
-    ["name:", "description:", "Description=", "title:", "echo "].iter().any(|start| text.starts_with(start))
+    let text = text.strip_prefix("run:").unwrap_or(text).trim();
+    let keys = [
+        "name:",
+        "description:",
+        "Description=",
+        "title:",
+        "echo ",
+        "printf ",
+        "rm ",
+        "working-directory:",
+        "env:",
+        "path:",
+        "with:",
+        "key:",
+        "branches:",
+        "if:",
+    ];
+    let asks = ["--version", "--help", " explain "];
+    keys.iter().any(|start| text.starts_with(start))
+        || asks.iter().any(|words| text.contains(words))
         || ["cargo install", "pip install", "apt-get install", "npm install", "brew install"]
             .iter()
             .any(|words| text.contains(words))
+}
+
+/// Whether the five fields name only days that no month of theirs has (`0 0 30 2 *`).
+fn never_comes(text: &str) -> bool {
+    let fields = text.split_once("cron:").map_or(text, |(_, rest)| rest).trim().trim_matches(['"', '\'']);
+    // With a day of the week beside it, either of the two days will do.
+    if fields.split_whitespace().nth(4).is_some_and(|weekday| weekday.starts_with(|first: char| first != '*')) {
+        return false;
+    }
+    let mut fields = fields.split_whitespace().skip(2).map(|field| field.parse::<u8>().ok());
+    match (fields.next().flatten(), fields.next().flatten()) {
+        (Some(day), Some(2)) => day > 29,
+        (Some(day), Some(4 | 6 | 9 | 11)) => day > 30,
+        (Some(day), _) => day > 31,
+        (None, _) => false,
+    }
 }
 
 /// The tool as a word, not as a part of one (`watertight-notes.txt` runs nothing).

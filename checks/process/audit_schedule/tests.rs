@@ -114,3 +114,23 @@ fn a_schedule_of_something_else_or_in_a_comment_is_none() {
         assert_eq!(judged(files, runs()).status(), Status::Inconclusive, "{files:?}");
     }
 }
+
+#[test]
+fn what_only_names_the_tool_or_never_comes_is_no_scheduled_audit() {
+    let on = "on:\n  schedule:\n    - cron: '0 3 * * 1'\n";
+    for text in [
+        format!("{on}    - run: watertight --version"),
+        format!("{on}    - run: rm -rf ./watertight"),
+        format!("{on}      with: {{ path: ~/.cache/watertight }}"),
+        format!("{on}      working-directory: watertight"),
+        format!("{on}      env: {{ PROJECT: watertight }}"),
+        format!("{on}    branches: [watertight]"),
+        format!("{on}          printf \"todo: run watertight audit\""),
+        "x-old:\n  - cron: '0 3 * * 1'\n    - run: watertight audit".to_owned(),
+        "on:\n  schedule:\n    - cron: '0 0 30 2 *'\n    - run: watertight audit".to_owned(),
+    ] {
+        let files = [(".github/workflows/a.yml", text.as_str())];
+        let verdict = judged(&files, vec![past(14, true), past(7, true)]);
+        assert_eq!(verdict.status(), Status::Inconclusive, "{text}");
+    }
+}
