@@ -1,9 +1,45 @@
 //! What the answers of one port say: which product, and whether it asks for a credential.
 
+use crate::detect::refusal;
+use crate::evidence::http::{BodySeen, Exchange};
+
 use super::{Access, Answered, Mark, NOWHERE, POST_NOWHERE, Product, products};
 
 /// What the answers of one port say: the product, whether it can be used, and what shows it.
 pub fn judge(port: u16, answers: &[Answered]) -> (Option<&'static Product>, Access, String) {
+    let (product, access, shown) = recognise(port, answers);
+    if access == Access::Denied
+        && let Some(why) = blocks(answers)
+    {
+        return (product, Access::Unclear, format!("{shown}; {why}"));
+    }
+    (product, access, shown)
+}
+
+/// Why the refusals are no request for a credential: a firewall's page, or one bare 403 for whatever is asked.
+fn blocks(answers: &[Answered]) -> Option<String> {
+    let by_firewall = |answer: &&Answered| {
+        let exchange = Exchange {
+            status: answer.status,
+            headers: answer.headers.clone(),
+            body: BodySeen { text: answer.body.clone(), ..BodySeen::default() },
+            address: String::new(),
+            at: 0,
+            took: 0,
+        };
+        refusal::answered(&exchange) == refusal::Answered::Firewall
+    };
+    if let Some(page) = answers.iter().find(by_firewall) {
+        return Some(format!("{} got a firewall's page, which asks for no credential", named(&page.path)));
+    }
+    let control = answers.iter().find(|answer| answer.path == NOWHERE && answer.status == 403)?;
+    let asks = control.headers.iter().any(|(name, _)| name == "www-authenticate")
+        || serde_json::from_str::<serde_json::Value>(&control.body).is_ok_and(|body| body.is_object());
+    let asked = answers.iter().any(|answer| matches!(answer.status, 401 | 407));
+    (!asks && !asked).then(|| "a bare 403 even where nothing is may be a block, and asks for no credential".to_owned())
+}
+
+fn recognise(port: u16, answers: &[Answered]) -> (Option<&'static Product>, Access, String) {
     // A proxy that asks for a key on its front page does so on every path: that names nothing behind it.
     let guarded = answers.iter().any(|answer| answer.path == "/" && is_denial(answer));
     let shown = |mark: &Mark| !(guarded && mark.is_bare_denial()) && answers.iter().any(|answer| mark.is_in(answer));

@@ -244,3 +244,21 @@ fn a_slash_that_is_tidied_away_and_a_description_are_no_way_in() {
     answers.push(to("/elsewhere"));
     assert_eq!(judge(7860, &answers).1, Access::Unclear);
 }
+
+#[test]
+fn a_firewall_that_blocks_everything_asks_for_no_credential() {
+    let page = "<title>Attention Required! | Cloudflare</title>";
+    for (root, status, body, expected) in [
+        (403, 403, page, Access::Unclear),
+        (200, 403, page, Access::Unclear),
+        (403, 403, "<h1>403 Forbidden</h1>", Access::Unclear),
+        (403, 403, "{\"message\": \"Forbidden\"}", Access::Denied),
+        (401, 401, "<h1>401</h1>", Access::Denied),
+    ] {
+        let mut answers: Vec<Answered> = questions(11434).iter().map(|(path, _)| answer(path, status, body)).collect();
+        if root == 200 {
+            answers[0] = answer("/", 200, "Ollama is running");
+        }
+        assert_eq!(judge(11434, &answers).1, expected, "{root} {status} {body}");
+    }
+}
