@@ -118,30 +118,26 @@ fn the_open_corpus_is_found_to_nine_tenths_and_nineteen_of_twenty_findings_are_r
     assert!(all.precision() >= 0.95, "precision {:.3}", all.precision());
 }
 
-/// Written by somebody who has not seen the detector. Its figures are printed apart; a floor well under the aim tells a
-/// broken detector from a hard corpus.
+/// Written by somebody who had not seen the detector, and opened since: its figures say that nothing broke, no more.
 #[test]
-fn the_sealed_corpus_is_measured_apart() {
+fn the_first_part_by_a_stranger_opened_since_stays_found() {
     let (cases, _, all) = measure("sealed");
-    if cases.is_empty() {
-        println!("tests/corpus/sealed holds no case: nothing was measured");
-        return;
-    }
+    assert!(cases.len() > 20, "{} cases", cases.len());
     assert!(
-        all.recall() >= 0.7 && all.precision() >= 0.8,
+        all.recall() >= 0.9 && all.precision() >= 0.95,
         "recall {:.3}, precision {:.3}",
         all.recall(),
         all.precision()
     );
 }
 
-/// A second part by another stranger to the detector: credential files, SQL, shell, containers, twenty languages.
+/// By another stranger to the detector: credential files, SQL, shell, containers, twenty languages. Opened since, too.
 #[test]
-fn the_second_sealed_part_is_measured_apart() {
+fn the_second_part_by_a_stranger_opened_since_stays_found() {
     let (cases, _, all) = measure("second");
     assert!(cases.len() > 40, "{} cases", cases.len());
     assert!(
-        all.recall() >= 0.7 && all.precision() >= 0.8,
+        all.recall() >= 0.9 && all.precision() >= 0.95,
         "recall {:.3}, precision {:.3}",
         all.recall(),
         all.precision()

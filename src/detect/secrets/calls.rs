@@ -103,6 +103,11 @@ pub(super) const CALLS: &[Call] = &[
     login("X509Certificate2(", Place::At(1)),
     login("pgp_sym_encrypt(", Place::At(1)),
     login("pgp_sym_decrypt(", Place::At(1)),
+    login("Password.create(", Place::At(0)),
+    login("ks.load(", Place::At(1)),
+    login("keyStore.load(", Place::At(1)),
+    login("keystore.load(", Place::At(1)),
+    login("trustStore.load(", Place::At(1)),
     signing("StaticCredentials(", Place::At(1)),
     signing("AWSCredentials(", Place::At(1)),
     signing("AwsCredentials(", Place::At(1)),
@@ -195,7 +200,50 @@ pub(super) fn call(text: &[u8], at: usize, call: &Call, scale: &mut Scale<'_>) {
     if alone && !(is_password_like(value) && (kinds(value) >= 3 || is_random(value))) {
         return;
     }
-    scale.pair_as(Syntax::Code, &Pair::new(call.what, "", value, span.clone(), true));
+    let user = literals.get(place.wrapping_sub(1)).and_then(Option::as_ref).and_then(|span| text.get(span.clone()));
+    // To connect an event with its handler is no login.
+    let user = call.place == Place::Account && (place >= 2 || call.name != "connect(") && user.is_some_and(is_user);
+    scale.pair_as(Syntax::Code, &Pair { user, ..Pair::new(call.what, "", value, span.clone(), true) });
+}
+
+/// Whether a literal is somebody's name, and no stand-in for one.
+pub(super) fn is_user(literal: &[u8]) -> bool {
+    const ANYBODY: &[&str] = &[
+        "user",
+        "username",
+        "usr",
+        "me",
+        "you",
+        "foo",
+        "bar",
+        "alice",
+        "bob",
+        "john",
+        "login",
+        "email",
+        "mail",
+        "name",
+        "test",
+        "string",
+        "guest",
+        "someone",
+        "myuser",
+        "your_username",
+        "text",
+        "password",
+        "required",
+        "test_user",
+        "testuser",
+    ];
+    std::str::from_utf8(literal).is_ok_and(|name| {
+        (2..=60).contains(&name.len())
+            && !name.contains([' ', '$', '{', '%', '<', '(', '/', ','])
+            && name.chars().any(char::is_alphabetic)
+            && !name.starts_with('-')
+            && !ANYBODY.contains(&name.to_lowercase().as_str())
+            && !name.to_lowercase().contains("example.com")
+            && !name.to_lowercase().contains("test")
+    })
 }
 
 /// Bytes of `user:` in `user:password`, where a string is nothing else.
@@ -295,8 +343,12 @@ pub(super) fn encoded(written: &[u8], span: Range<usize>, scale: &mut Scale<'_>)
     let Ok(plain) = std::str::from_utf8(&bytes) else { return false };
     let Some((user, password)) = plain.split_once(':') else { return false };
     let printable = plain.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-    if !printable || user.is_empty() || password.is_empty() {
+    if !printable || user.is_empty() {
         return false;
+    }
+    // A user alone, whose token is kept elsewhere.
+    if password.is_empty() {
+        return true;
     }
     scale.pair_as(Syntax::Config, &Pair::new("password", "", password, span, true));
     true
@@ -309,14 +361,20 @@ pub(super) struct Command {
     flags: &'static [&'static str],
     /// Whether they take `user:password`, or a user and then the password.
     pairs: bool,
+    /// Without a flag: which of its words it is, if the first one begins as one of `flags` has it.
+    word: Option<usize>,
 }
 
 const fn command(name: &'static str, flags: &'static [&'static str]) -> Command {
-    Command { name, flags, pairs: false }
+    Command { name, flags, pairs: false, word: None }
 }
 
 const fn with_user(name: &'static str, flags: &'static [&'static str]) -> Command {
-    Command { name, flags, pairs: true }
+    Command { name, flags, pairs: true, word: None }
+}
+
+const fn positional(name: &'static str, first: &'static [&'static str], word: usize) -> Command {
+    Command { name, flags: first, pairs: false, word: Some(word) }
 }
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -362,7 +420,30 @@ pub(super) const COMMANDS: &[Command] = &[
     command("openssl", &["pass:"]),
     command("keytool", &["-storepass", "-keypass"]),
     with_user("smbclient", &["-U"]),
-    with_user("htpasswd", &["-b"]),
+    positional("htpasswd", &["-"], 2),
+    positional("mosquitto_passwd", &["-"], 2),
+    positional("mc alias set", &[""], 3),
+    positional("mc config host add", &[""], 3),
+    positional("composer config", &["http-basic.", "--global", "-g"], 2),
+    positional("wpa_passphrase", &[""], 1),
+    positional("rclone obscure", &[""], 0),
+    positional("ansible-vault encrypt_string", &[""], 0),
+    command("send \"", &["\\r"]),
+    command("send -- \"", &["\\r"]),
+    command("altool", &["-p", "--password"]),
+    command("notarytool", &["--password"]),
+    command("xfreerdp", &["/p:"]),
+    command("nmcli", &["password"]),
+    command("jarsigner", &["-storepass", "-keypass"]),
+    command("apksigner", &["pass:"]),
+    command("ldapadd", &["-w"]),
+    command("ldapdelete", &["-w"]),
+    command("ldappasswd", &["-w", "-s"]),
+    command("psftp", &["-pw"]),
+    command("security unlock-keychain", &["-p"]),
+    command("security create-keychain", &["-p"]),
+    command("security import", &["-P"]),
+    with_user("sqlplus", &[""]),
     command("7z", &["-p"]),
     command("unzip", &["-P"]),
     with_user("rabbitmqctl add_user", &[""]),
@@ -377,6 +458,10 @@ pub(super) const COMMANDS: &[Command] = &[
 /// Weighs what the command at `at` is given.
 pub(super) fn given(text: &[u8], at: usize, command: &Command, scale: &mut Scale<'_>) {
     let end = at + command.name.len();
+    if command.name.ends_with('"') {
+        sent(text, at, end, scale);
+        return;
+    }
     let edge = |byte: Option<&u8>| {
         byte.is_none_or(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-' | b'.' | b'/'))
     };
@@ -414,6 +499,24 @@ pub(super) fn given(text: &[u8], at: usize, command: &Command, scale: &mut Scale
     arguments(text, from..at + stop, command, scale);
 }
 
+/// `expect "password:"; send "…\r"`: what answers the question.
+fn sent(text: &[u8], at: usize, start: usize, scale: &mut Scale<'_>) {
+    let before = text.get(at.saturating_sub(100)..at).unwrap_or_default().to_ascii_lowercase();
+    let asked = memchr::memmem::rfind(&before, b"expect").and_then(|at| before.get(at..));
+    let asked = asked.is_some_and(|asked| {
+        [&b"assword"[..], b"passphrase", b"passwort", b"contrase", b"mot de passe"]
+            .iter()
+            .any(|word| memchr::memmem::find(asked, word).is_some())
+    });
+    let inside = text.get(start..text.len().min(start + 200)).unwrap_or_default();
+    let length = inside.iter().position(|byte| matches!(byte, b'"' | b'\n')).unwrap_or(inside.len());
+    let value = inside.get(..length).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or_default();
+    let value = ["\\r", "\\n"].iter().find_map(|end| value.strip_suffix(end)).unwrap_or(value);
+    if asked && !value.is_empty() {
+        scale.pair_as(Syntax::Shell, &Pair::new("password", "", value, start..start + value.len(), true));
+    }
+}
+
 fn line_start(text: &[u8], at: usize) -> usize {
     text.get(..at)
         .unwrap_or_default()
@@ -428,7 +531,27 @@ fn line_start(text: &[u8], at: usize) -> usize {
 fn arguments(text: &[u8], span: Range<usize>, command: &Command, scale: &mut Scale<'_>) {
     let Command { flags, pairs, .. } = *command;
     let Some(line) = text.get(span.clone()).and_then(|line| std::str::from_utf8(line).ok()) else { return };
-    let words = words(line);
+    let mut words = words(line);
+    if let Some(number) = command.word {
+        let flags = words.iter().take_while(|word| word.text.starts_with('-')).count();
+        let stop =
+            words.iter().position(|word| matches!(word.text, "|" | "&&" | ";" | "||" | ">")).unwrap_or(words.len());
+        words.truncate(stop);
+        let first = words.first().map_or("", |word| word.text);
+        // `htpasswd -c file user` asks; `-n` names no file.
+        let asks = flags > 0 && !words.iter().take(flags).any(|word| word.text.contains('b'));
+        if !command.flags.iter().any(|start| first.starts_with(start)) || command.flags == ["-"] && asks {
+            return;
+        }
+        let fewer = usize::from(command.flags == ["-"] && words.iter().take(flags).any(|word| word.text.contains('n')));
+        words.drain(..flags);
+        if let Some(word) = words.get(number - fewer) {
+            let start = span.start + word.at;
+            let pair = Pair::new("password", "", word.text, start..start + word.text.len(), true);
+            scale.pair_as(Syntax::Shell, &pair);
+        }
+        return;
+    }
     let give = |word: &Word<'_>, scale: &mut Scale<'_>| {
         let start = span.start + word.at;
         let pair = Pair::new("password", "", word.text, start..start + word.text.len(), true);
@@ -467,6 +590,14 @@ fn arguments(text: &[u8], span: Range<usize>, command: &Command, scale: &mut Sca
         }
         if !pairs {
             give(&value, scale);
+            return;
+        }
+        if command.name == "sqlplus" {
+            // `user/password@host`
+            if let Some((user, rest)) = value.text.split_once('/').filter(|(user, _)| !user.is_empty()) {
+                let password = rest.split('@').next().unwrap_or_default();
+                give(&Word { text: password, at: value.at + user.len() + 1 }, scale);
+            }
             return;
         }
         match value.text.split_once([':', '%']) {

@@ -32,6 +32,10 @@ pub(super) fn is_ciphertext(value: &str) -> bool {
             .split_once(':')
             .is_some_and(|(version, data)| version.bytes().all(|byte| byte.is_ascii_digit()) && is_base64(data, 24));
     }
+    // `{…=}` of Maven's master password and of Jenkins.
+    if let Some(data) = after("{").and_then(|rest| rest.strip_suffix("=}")) {
+        return is_base64(data, 40);
+    }
     // `{AES}`, `{AES256}`
     if let Some((_, data)) = after("{AES").and_then(|rest| rest.split_once('}')) {
         return is_base64(data, 20);
@@ -77,6 +81,7 @@ mod tests {
             "!vault".to_owned(),
             format!("{{cipher}}{data}"),
             format!("{{AES}}{data}="),
+            format!("{{{data}=}}"),
             format!("vault:v1:{data}"),
             format!("gAAAAAB{data}"),
             format!("age1{}", data.to_lowercase()),

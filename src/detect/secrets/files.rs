@@ -90,7 +90,8 @@ fn netrc(text: &str, scale: &mut Scale<'_>) {
         }
         for word in line.split_ascii_whitespace() {
             let place = start + (word.as_ptr() as usize - line.as_ptr() as usize);
-            if wanted {
+            // RFC 1635: anybody's.
+            if wanted && word != "anonymous" {
                 push(word, place, "password of a .netrc entry", scale);
             }
             wanted = matches!(word, "password" | "passwd");
@@ -103,7 +104,13 @@ fn columns(text: &str, column: usize, what: &str, scale: &mut Scale<'_>) {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let content = line.trim_end();
-        if !content.trim_start().starts_with('#')
+        // An entry that was commented out is still there to be read: `# host:5432:db:user:…`.
+        let commented = content.trim_start().starts_with('#');
+        let port = content.split(':').nth(1).unwrap_or_default();
+        let entry = column == 4
+            && !content.trim_start_matches(['#', ' ']).contains(' ')
+            && (port == "*" || port.len() >= 2 && port.bytes().all(|byte| byte.is_ascii_digit()));
+        if (!commented || entry)
             && let Some(rest) = content.splitn(column + 1, ':').nth(column)
         {
             // A colon in a password is written `\:` there.

@@ -283,6 +283,8 @@ pub(super) fn is_fixture(path: &str) -> bool {
     ];
     let lower = path.to_ascii_lowercase();
     let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+    // Below the sources of a program of the JVM folders are the parts of a package: `com/example/shop`.
+    let folders = folders.find("src/main/").and_then(|at| folders.get(..at)).unwrap_or(folders);
     folders.split('/').any(|part| WORDS.contains(&part) || part.split(['-', '.']).any(|word| word == "tests"))
         || [
             ".test.",
@@ -398,6 +400,9 @@ mod tests {
     #[test]
     fn places_of_made_up_values_and_of_wording_are_known() {
         assert!(is_fixture("src/tests/a.py") && is_fixture("a.test.ts") && is_fixture("src/UserServiceTest.java"));
+        assert!(
+            !is_fixture("app/src/main/java/com/example/shop/Api.kt") && is_fixture("examples/src/main/java/a/A.java")
+        );
         assert!(!is_fixture("src/contest.py") && !is_fixture("deploy/latest.yml"));
         assert!(is_translation("src/locales/de.json") && is_translation("messages_de.properties"));
         assert!(!is_translation("src/message_queue.py"));

@@ -129,6 +129,10 @@ pub(super) fn is_wordy(value: &str) -> bool {
     let mut parts = 0;
     let wordy = value.split(['_', '-', '.', '/', ' ', ':', '\\']).filter(|part| !part.is_empty()).all(|part| {
         parts += 1;
+        // `waage1`, `topic12`
+        let named = part.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        let numbered = named.len() >= 4 && part.len() - named.len() <= 2 && part.contains(char::is_lowercase);
+        let part = if numbered { named } else { part };
         let number = part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_digit());
         let same_case = part.bytes().skip(1).all(|byte| byte.is_ascii_lowercase())
             || part.bytes().all(|byte| byte.is_ascii_uppercase());

@@ -20,6 +20,8 @@ enum Needle {
     Url,
     /// `user:password@tcp(host:port)/name`, as Go's MySQL driver reads it.
     Dsn,
+    /// `user/password@//host`, as Oracle's driver reads it.
+    Oracle,
     Mark(Mark),
 }
 
@@ -62,6 +64,8 @@ static FINDER: LazyLock<Finder> = LazyLock::new(|| {
         ("://", Needle::Url),
         ("@tcp(", Needle::Dsn),
         ("@unix(", Needle::Dsn),
+        ("oracle:thin:", Needle::Oracle),
+        ("oracle:oci:", Needle::Oracle),
         ("Basic ", Needle::Mark(Mark::Basic)),
         ("basic ", Needle::Mark(Mark::Basic)),
         ("Bearer ", Needle::Mark(Mark::Bearer)),
@@ -186,6 +190,7 @@ pub(super) fn weigh(text: &[u8], spots: &[Spot], hits: &mut Vec<Hit>, marks: &mu
             Needle::Jwt => web::jwt(text, start..end),
             Needle::Url => web::url(text, start..end),
             Needle::Dsn => web::dsn(text, start),
+            Needle::Oracle => web::oracle(text, end),
             Needle::Mark(mark) => {
                 let at = match mark {
                     Mark::Keyword | Mark::Command(_) => start,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Hit;
 use super::formats::Class;
-use super::shape::{is_password_like, is_random, is_strong_choice};
+use super::shape::{is_password_like, is_random, is_strong_choice, is_uuid, is_wordy};
 use super::tokens::is_word;
 use super::value::{fallback, is_dressed_up, is_shipped, looks};
 use crate::evidence::repo::{Confidence, ValueKind};
@@ -74,7 +74,9 @@ pub(super) fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
     });
     let at = later.unwrap_or(at);
     let userinfo = word.get(..at)?;
-    let colon = userinfo.iter().position(|byte| *byte == b':')?;
+    let Some(colon) = userinfo.iter().position(|byte| *byte == b':') else {
+        return lone(userinfo, word.get(at + 1..).unwrap_or_default(), separator.end);
+    };
     let written = std::str::from_utf8(userinfo.get(colon + 1..)?).ok()?;
     let user = std::str::from_utf8(userinfo.get(..colon)?).unwrap_or_default();
     let password = fallback(written).unwrap_or(written);
@@ -86,6 +88,8 @@ pub(super) fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
     if password.is_empty()
         || user == password && is_shipped(password)
         || password.contains('{') && password.contains('}')
+        // `$`, `{` and `<`, escaped as a URL demands it.
+        || ["%24", "%7B", "%7b", "%3C", "%3c"].iter().any(|mark| password.starts_with(mark))
         || user.contains('/')
     {
         return None;
@@ -96,11 +100,49 @@ pub(super) fn url(text: &[u8], separator: Range<usize>) -> Option<Hit> {
         ValueKind::Plain if !password.bytes().all(|byte| byte.is_ascii_digit()) => return None,
         ValueKind::Plain | ValueKind::Secret => {}
     }
-    let example =
-        matches!(host.as_str(), "" | "host" | "hostname" | "server" | "myhost" | "domain" | "url" | "hostport")
-            || host.contains("example")
-            || matches!(host.rsplit('.').next(), Some("test" | "invalid"));
-    Some(credential(password, start, example))
+    Some(credential(password, start, is_documentation(user, &host)))
+}
+
+/// A token alone before the host, as code hosts take it: `https://TOKEN@git.internal/a.git`.
+fn lone(userinfo: &[u8], rest: &[u8], start: usize) -> Option<Hit> {
+    let token = std::str::from_utf8(userinfo).ok()?;
+    let plain = token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    // The key of a DSN of Sentry is public; its path is the number of a project.
+    let path = rest.iter().position(|byte| *byte == b'/').and_then(|slash| rest.get(slash + 1..)).unwrap_or_default();
+    let number = !path.is_empty() && path.rsplit(|byte| *byte == b'/').next()?.iter().all(u8::is_ascii_digit);
+    if token.len() < 20 || !plain || number || !is_random(token) || is_wordy(token) || is_uuid(token) {
+        return None;
+    }
+    let hint = format!("token of {} characters in a URL", token.len());
+    let hit =
+        Hit::new("url-credentials", "token in a URL".into(), Confidence::Medium, start..start + token.len(), hint);
+    Some(hit)
+}
+
+/// `jdbc:oracle:thin:user/password@//host`, as Oracle's driver reads it.
+pub(super) fn oracle(text: &[u8], at: usize) -> Option<Hit> {
+    let rest = text.get(at..text.len().min(at + 200))?;
+    let end = rest.iter().position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'`' | b'<'));
+    let word = std::str::from_utf8(rest.get(..end.unwrap_or(rest.len()))?).ok()?;
+    let (userinfo, _) = word.split_once('@')?;
+    let (user, password) = userinfo.split_once('/')?;
+    (looks(password) == ValueKind::Secret && !is_shipped(password) && !user.is_empty())
+        .then(|| credential(password, at + user.len() + 1, false))
+}
+
+/// Whether user and host are those of documentation. Under `.example` (RFC 2606) whole made-up deployments live, as they
+/// do in a tutorial; there only the user tells.
+fn is_documentation(user: &str, host: &str) -> bool {
+    const HOSTS: &[&str] = &["", "host", "hostname", "server", "myhost", "domain", "url", "hostport", "example"];
+    const USERS: &[&str] = &[
+        "user", "username", "usr", "me", "you", "foo", "bar", "alice", "bob", "john", "someone", "name", "login", "u",
+    ];
+    let host = host.to_ascii_lowercase();
+    let (parent, top) = host.rsplit_once('.').unwrap_or((host.as_str(), ""));
+    HOSTS.contains(&host.as_str())
+        || matches!(top, "test" | "invalid")
+        || parent.contains("example")
+        || top == "example" && (USERS.contains(&user.to_ascii_lowercase().as_str()) || user.is_empty())
 }
 
 /// `user:password@tcp(host)/name`: no scheme stands before it.

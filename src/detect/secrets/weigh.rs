@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::calls::account_of;
 use super::name::{NameSays, name_says, words};
 use super::place::{Form, Syntax};
 use super::shape::{
@@ -27,11 +28,13 @@ pub(super) struct Pair<'a> {
     pub(super) quoted: bool,
     /// The place itself holds secrets (a Secret of Kubernetes, the password column of a user table).
     pub(super) store: bool,
+    /// The name of a user stands beside it, as only whoever logs in writes it.
+    pub(super) user: bool,
 }
 
 impl<'a> Pair<'a> {
     pub(super) fn new(name: &'a str, around: &'a str, value: &'a str, span: Range<usize>, quoted: bool) -> Self {
-        Self { name, around, value, span, quoted, store: false }
+        Self { name, around, value, span, quoted, store: false, user: false }
     }
 }
 
@@ -71,6 +74,18 @@ impl<'a> Scale<'a> {
         let says = name_says(pair.name, pair.around);
         let says = if pair.store && says < NameSays::Secret { stored(says, pair) } else { says };
         if says == NameSays::No {
+            if is_login(pair.name)
+                && pair.span.len() == pair.value.len()
+                && let Some(length) = account_of(pair.value)
+                && let Some(value) = pair.value.get(length..)
+            {
+                // `ftp_login = user:…`
+                let span = pair.span.start + length..pair.span.end;
+                self.pair_as(
+                    syntax,
+                    &Pair { user: true, ..Pair::new("password", pair.name, value, span, pair.quoted) },
+                );
+            }
             return;
         }
         let (at, value) = strip_scheme(pair.value.trim());
@@ -100,11 +115,15 @@ impl<'a> Scale<'a> {
     /// The confidence in most places, and in tests and examples.
     fn decide(&self, syntax: Syntax, says: NameSays, pair: &Pair<'_>, value: &str) -> Option<(Confidence, Confidence)> {
         let phrase = is_phrase(pair.name, value);
+        let spoken = !phrase && !self.translation && self.is_spoken(syntax, says, pair, value);
         let digits = value.len() >= 4 && value.bytes().all(|byte| byte.is_ascii_digit());
         match looks(value) {
             ValueKind::Secret => {}
             // People choose dates and other digits as passwords; few other values of that name are numbers.
-            ValueKind::Plain if phrase || digits && says == NameSays::Password && value.len() >= 5 => {}
+            // `Flamingo.Tanz` where a secret must stand is no member of a class.
+            ValueKind::Plain
+                if (pair.store || syntax == Syntax::Shell) && says == NameSays::Password && is_joined_words(value) => {}
+            ValueKind::Plain if phrase || spoken || digits && says == NameSays::Password && value.len() >= 5 => {}
             ValueKind::Plain
             | ValueKind::Empty
             | ValueKind::Placeholder
@@ -125,7 +144,11 @@ impl<'a> Scale<'a> {
         if phrase {
             return Some((Confidence::Medium, Confidence::Medium));
         }
-        if self.translation && !is_random(value) {
+        if spoken {
+            let settings = matches!(syntax, Syntax::Config | Syntax::Shell);
+            return Some((Confidence::Medium, if settings { Confidence::Medium } else { Confidence::Low }));
+        }
+        if self.translation && !is_random(value) && !(pair.user && is_password_like(value)) {
             return None;
         }
         let worth = self.worth(syntax, says, pair, value)?;
@@ -145,7 +168,8 @@ impl<'a> Scale<'a> {
     /// From 0 to 100; 50 is where name and value agree.
     fn worth(&self, syntax: Syntax, says: NameSays, pair: &Pair<'_>, value: &str) -> Option<i32> {
         let settings = matches!(syntax, Syntax::Config | Syntax::Shell);
-        let wording = is_wording(value);
+        // A column or a role's clause holds no wording but the word for it.
+        let wording = is_wording(value) && !(pair.store && is_word(value) && !is_wording(&unaccented(value)));
         let spoken = says == NameSays::Secret && is_signing_phrase(pair, value);
         if wording && (!settings || is_word(value)) {
             return None;
@@ -168,6 +192,8 @@ impl<'a> Scale<'a> {
                     75
                 } else if is_password_like(value) && !is_identifier(value) {
                     60
+                } else if pair.user && is_word(value) && value.len() >= 5 && !own && !is_dressed_up(value) {
+                    55
                 } else if settings {
                     if value.contains(' ') && wording { 35 } else { 55 }
                 } else if is_word(value) {
@@ -207,6 +233,8 @@ impl<'a> Scale<'a> {
                 let mixed = random && !is_uuid(value) && (!is_hex(value) || value.len() >= 32 && self.is_flat());
                 if mixed && value.len() >= 20 && entropy(value) > 3.7 || pair.store && random {
                     55
+                } else if random && pair.quoted && is_hex(value) && is_key_of(pair.name) && value.len() == 32 {
+                    50
                 } else if settings
                     && is_strong_choice(value)
                     && is_credential(pair.name)
@@ -234,6 +262,30 @@ impl<'a> Scale<'a> {
             return None;
         }
         Some(worth)
+    }
+
+    /// Words that somebody speaks to themselves: `signing.password=Gipfelbuch im Regen`, `passphrase = "Linie 11 …"`.
+    fn is_spoken(&self, syntax: Syntax, says: NameSays, pair: &Pair<'_>, value: &str) -> bool {
+        let own = words(pair.name);
+        let parts: Vec<&str> = value.split(' ').collect();
+        if !(2..=9).contains(&parts.len()) || !(10..=80).contains(&value.len()) || !is_speech(&parts) {
+            return false;
+        }
+        let small = parts.iter().all(|part| part.len() >= 4 && part.bytes().all(|byte| byte.is_ascii_lowercase()));
+        let last = own.last().map_or("", String::as_str);
+        let settings = matches!(syntax, Syntax::Config | Syntax::Shell);
+        match says {
+            NameSays::Password => {
+                last == "passphrase" && (pair.quoted || settings)
+                    || parts.len() >= 3 && (settings && self.is_flat() || pair.user)
+            }
+            NameSays::Secret => {
+                parts.len() >= 3
+                    && (pair.quoted || settings)
+                    && (small && last == "secret" || parts.len() >= 4 && is_signer(&own))
+            }
+            NameSays::Maybe | NameSays::No => false,
+        }
     }
 
     /// Files of assignments alone: a word there is a value, not the name of a thing.
@@ -276,6 +328,163 @@ fn is_phrase(name: &str, value: &str) -> bool {
         value.split_whitespace().all(|word| word.len() >= 3 && word.bytes().all(|byte| byte.is_ascii_lowercase()));
     small && (matches!(count, 12 | 15 | 18 | 21 | 24) && (named("mnemonic") || named("seed") || named("phrase")))
         || is_passphrase(value) && words_of_name.iter().any(|word| word.starts_with("pass"))
+}
+
+/// Words without signs, none of which speaks of passwords, forms or errors.
+fn is_speech(parts: &[&str]) -> bool {
+    const ABOUT: &[&str] = &[
+        "password",
+        "passphrase",
+        "passwort",
+        "kennwort",
+        "contraseña",
+        "clave",
+        "passe",
+        "secret",
+        "key",
+        "keys",
+        "token",
+        "tokens",
+        "credential",
+        "credentials",
+        "please",
+        "enter",
+        "type",
+        "ask",
+        "contact",
+        "see",
+        "use",
+        "used",
+        "using",
+        "must",
+        "should",
+        "can",
+        "cannot",
+        "required",
+        "requires",
+        "invalid",
+        "incorrect",
+        "wrong",
+        "missing",
+        "not",
+        "no",
+        "none",
+        "empty",
+        "changed",
+        "change",
+        "default",
+        "forgot",
+        "forgotten",
+        "reset",
+        "confirm",
+        "repeat",
+        "new",
+        "old",
+        "user",
+        "username",
+        "login",
+        "admin",
+        "administrator",
+        "account",
+        "stored",
+        "generated",
+        "generate",
+        "vault",
+        "file",
+        "environment",
+        "variable",
+        "optional",
+        "example",
+        "encrypted",
+        "encryption",
+        "protected",
+        "length",
+        "characters",
+        "prompt",
+        "match",
+        "matches",
+        "expired",
+        "failed",
+        "failure",
+        "error",
+        "bitte",
+        "eingeben",
+        "falsch",
+        "ungültig",
+        "saisir",
+        "votre",
+        "your",
+        "set",
+        "value",
+        "here",
+        "test",
+        "testing",
+        "some",
+        "dummy",
+        "fake",
+        "string",
+        "unknown",
+        "same",
+        "as",
+        "above",
+        "below",
+        "will",
+        "be",
+        "for",
+        "if",
+        "when",
+        "to",
+        "has",
+        "have",
+        "are",
+        "does",
+        "with",
+        "from",
+        "provided",
+        "given",
+        "only",
+        "hash",
+        "hashed",
+        "api",
+        "auth",
+        "authentication",
+        "at",
+        "least",
+        "and",
+        "or",
+    ];
+    parts.iter().all(|part| {
+        !part.is_empty() && part.chars().all(char::is_alphanumeric) && !ABOUT.contains(&part.to_lowercase().as_str())
+    }) && parts.iter().filter(|part| part.chars().count() >= 2).count() >= 2
+        && !parts.iter().all(|part| part.len() <= 3)
+}
+
+/// `ftp_login`, `smtp_account`: who it is, and by which password.
+fn is_login(name: &str) -> bool {
+    ["login", "account", "userinfo", "userpass", "userpwd"].iter().any(|end| {
+        name.len()
+            .checked_sub(end.len())
+            .and_then(|at| name.get(at..))
+            .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+    })
+}
+
+/// `weatherKey`, `tiles_key`: the key of something, in a word of its own.
+fn is_key_of(name: &str) -> bool {
+    let own = words(name);
+    own.len() >= 2 && own.last().is_some_and(|last| last == "key")
+}
+
+/// Two words with a dot between them, each with a capital.
+fn is_joined_words(value: &str) -> bool {
+    value.split('.').count() == 2
+        && value.split('.').all(|part| part.len() >= 4 && part.bytes().all(|byte| byte.is_ascii_alphabetic()))
+        && value.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// Without the letters that ASCII does not have.
+fn unaccented(value: &str) -> String {
+    value.chars().map(|letter| if letter.is_ascii() { letter } else { 'x' }).collect()
 }
 
 /// `password: password`, `API_KEY=api_key`, `dbPassword: "db-password"`.
@@ -382,6 +591,31 @@ fn is_credential(name: &str) -> bool {
 
 /// Small words that people sign sessions and tokens with: `jwt_secret: lighthouse-keeper`.
 fn is_signing_phrase(pair: &Pair<'_>, value: &str) -> bool {
+    const NOT: &[&str] = &[
+        "the", "and", "for", "not", "your", "this", "that", "with", "from", "must", "name", "value", "secret", "key",
+        "token", "password", "session", "cookie", "auth", "jwt", "missing", "invalid", "required", "test", "default",
+        "app",
+    ];
+    let own = words(pair.name);
+    let parts: Vec<&str> = value.split([' ', '-', '_']).collect();
+    (is_signer(&own) || ends_as_secret(&own) && signs(&words(pair.around)))
+        && value.len() >= 12
+        && parts.len() >= 2
+        && parts
+            .iter()
+            .all(|part| part.len() >= 3 && part.bytes().all(|byte| byte.is_ascii_lowercase()) && !NOT.contains(part))
+}
+
+/// A name of what signs: `jwt_secret`, `SigningKey`.
+fn is_signer(own: &[String]) -> bool {
+    ends_as_secret(own) && signs(own)
+}
+
+fn ends_as_secret(own: &[String]) -> bool {
+    own.last().is_some_and(|last| matches!(last.as_str(), "secret" | "key" | "salt" | "pepper"))
+}
+
+fn signs(words: &[String]) -> bool {
     const SIGNERS: &[&str] = &[
         "jwt",
         "session",
@@ -395,21 +629,7 @@ fn is_signing_phrase(pair: &Pair<'_>, value: &str) -> bool {
         "flask",
         "django",
     ];
-    const NOT: &[&str] = &[
-        "the", "and", "for", "not", "your", "this", "that", "with", "from", "must", "name", "value", "secret", "key",
-        "token", "password", "session", "cookie", "auth", "jwt", "missing", "invalid", "required", "test", "default",
-        "app",
-    ];
-    let own = words(pair.name);
-    let ends = own.last().is_some_and(|last| matches!(last.as_str(), "secret" | "key" | "salt" | "pepper"));
-    let signs = |words: &[String]| words.iter().any(|word| SIGNERS.contains(&word.as_str()));
-    let parts: Vec<&str> = value.split([' ', '-', '_']).collect();
-    ends && (signs(&own) || signs(&words(pair.around)))
-        && value.len() >= 12
-        && parts.len() >= 2
-        && parts
-            .iter()
-            .all(|part| part.len() >= 3 && part.bytes().all(|byte| byte.is_ascii_lowercase()) && !NOT.contains(part))
+    words.iter().any(|word| SIGNERS.contains(&word.as_str()))
 }
 
 /// A name as code gives them: `accessToken`, `X-Api-Key`, `oauth2`, `user_id_1`.

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::super::calls::is_user;
 use super::literal::{Literal, follows, inside, is_lookup, literal};
 
 /// How far a value may be from its name.
@@ -95,6 +96,41 @@ pub(super) fn turned(text: &[u8], name_start: usize) -> Option<Range<usize>> {
     let quote = head.get(close).copied().filter(|byte| matches!(byte, b'"' | b'\''))?;
     let open = head.get(..close)?.iter().rposition(|byte| *byte == quote)? + 1;
     Some(from + open..from + close)
+}
+
+/// Whether the name of a user is given right before, in the same brackets: `user: 'editor', password: '…'`.
+pub(super) fn has_user(text: &[u8], name_start: usize) -> bool {
+    const NEAR: usize = 200;
+    const NAMES: &[&[u8]] = &[b"user", b"login", b"mail", b"usuario", b"benutzer", b"utilisateur", b"account", b"uid"];
+    let before = text.get(name_start.saturating_sub(NEAR)..name_start).unwrap_or_default();
+    let open = before.iter().rposition(|byte| matches!(byte, b'}' | b';')).map_or(0, |at| at + 1);
+    let before = before.get(open..).unwrap_or_default();
+    let lower = before.to_ascii_lowercase();
+    NAMES.iter().any(|name| {
+        memchr::memmem::find_iter(&lower, name).any(|at| {
+            let rest = before.get(at + name.len()..).unwrap_or_default();
+            given(rest).is_some_and(is_user)
+        })
+    })
+}
+
+/// The literal that is assigned behind the rest of a name.
+fn given(rest: &[u8]) -> Option<&[u8]> {
+    let name = rest.iter().take(12).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    let rest = rest.get(name..)?;
+    let signs = rest.iter().take(12).take_while(|byte| b"\"'])} \t:=>-".contains(byte)).count();
+    let between = rest.get(..signs)?;
+    // ` to "…"` of Kotlin.
+    let word = rest.get(signs..)?.strip_prefix(b"to \"");
+    if word.is_none() && !between.iter().any(|byte| matches!(byte, b':' | b'=' | b'>')) {
+        return None;
+    }
+    let (quote, inside) = match word {
+        Some(inside) => (b'"', inside),
+        None => (*between.last().filter(|byte| matches!(byte, b'"' | b'\''))?, rest.get(signs..)?),
+    };
+    let length = inside.iter().position(|byte| *byte == quote)?;
+    inside.get(..length)
 }
 
 /// One of several names and of several values: `my ($user, $password) = ('…', '…')`, `USER, PASSWORD = "…", "…"`.

@@ -3,6 +3,7 @@
 
 mod beside;
 mod block;
+mod gate;
 mod literal;
 mod operator;
 
@@ -43,6 +44,9 @@ pub(super) const KEYWORDS: &[&str] = &[
     "mdp",
     "contrase",
     "wachtwoord",
+    "clave",
+    "jeton",
+    "heslo",
 ];
 
 static FINDER: LazyLock<Option<AhoCorasick>> =
@@ -54,7 +58,11 @@ const REACH: usize = 512;
 /// Weighs what is assigned at each of these keywords, which come in the order of their places.
 pub(super) fn at(syntax: Syntax, text: &[u8], keywords: &[usize], scale: &mut Scale<'_>) {
     let mut done = 0;
+    let mut gate = (syntax == Syntax::Code).then(|| gate::Gate::new(text));
     for at in keywords {
+        if gate.as_mut().is_some_and(|gate| !gate.lets_through(*at)) {
+            continue;
+        }
         let before = scale.hits.len();
         if *at >= done
             && let Some(end) = assignment(syntax, text, 0..text.len(), *at, false, scale)
@@ -168,10 +176,11 @@ fn assignment(
         return Some(end);
     }
     let code = syntax == Syntax::Code;
-    let around = if previous == Some(b'.') || !code { "" } else { enclosing(text, start) };
+    let around = || if previous == Some(b'.') || !code { "" } else { enclosing(text, start) };
+    let user = || code && says == NameSays::Password && beside::has_user(text, start);
     let literal_pair = |span: Range<usize>, scale: &mut Scale<'_>| {
         let Some(value) = text.get(span.clone()).and_then(|value| std::str::from_utf8(value).ok()) else { return };
-        scale.pair_as(syntax, &Pair::new(name, around, value, span, true));
+        scale.pair_as(syntax, &Pair { user: user(), ..Pair::new(name, around(), value, span, true) });
     };
     let quoted = matches!(previous, Some(b'"' | b'\''));
     if code && let Some(span) = beside(text, start, name_end, bounds.end, quoted) {
@@ -232,7 +241,7 @@ fn assignment(
         if let Some(span) = beside::below(text, value_at, bounds.end) {
             let end = span.end;
             let (value, end) = literal::joined(text, span.start, span.len(), closer(text, end))?;
-            scale.pair_as(syntax, &Pair::new(name, around, &value, span.start..end, true));
+            scale.pair_as(syntax, &Pair::new(name, around(), &value, span.start..end, true));
             return Some(end);
         }
         let listed = beside::listed(text, value_at, bounds.end);
@@ -336,7 +345,8 @@ fn assignment(
         return None;
     }
     let before = scale.hits.len();
-    scale.pair_as(syntax, &Pair::new(name, around, &value, value_at..value_at + length, close.is_some()));
+    let pair = Pair::new(name, around(), &value, value_at..value_at + length, close.is_some());
+    scale.pair_as(syntax, &Pair { user: user(), ..pair });
     // `key: 'password'` only names what follows, and `s/password=.*/password=…/` goes on inside.
     // A file within a string of a test is made up as the test is; and no generator makes bytes that must be escaped.
     if code && close == Some(Close::Escaped) && (!is_random(&value) || value.contains("\\x")) {

@@ -5,7 +5,7 @@ mod words;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use words::{ABOUT, KEY_OF, MAYBE, PASS_OF, PASSWORD, PUBLIC, SECRET};
+use words::{ABOUT, KEY_OF, MAYBE, PASS_OF, PASSWORD, PUBLIC, SECRET, SHOWN_KEY};
 
 /// How much a name says that its value is secret.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -56,6 +56,13 @@ fn says(name: &str, around: &str) -> NameSays {
         return NameSays::No;
     }
     let own = words(name);
+    // `password_confirmation: '…'` holds the same once more.
+    let own = match own.as_slice() {
+        [first @ .., last] if last == "confirmation" && first.iter().any(|word| PASSWORD.contains(&word.as_str())) => {
+            first
+        }
+        own => own,
+    };
     let Some(last) = own.last().map(String::as_str) else { return NameSays::No };
     let is = |list: &[&str], word: &str| list.contains(&word);
     if is(ABOUT, last)
@@ -101,6 +108,9 @@ fn says(name: &str, around: &str) -> NameSays {
         return NameSays::Secret;
     }
     let key_of = |word: &str| is(KEY_OF, word);
+    if last == "key" && before_last.is_some_and(|before| is(SHOWN_KEY, before)) {
+        return NameSays::No;
+    }
     if last == "key" {
         // `encryption: { key: … }` says it as `encryption_key` does.
         // `secretKeyRef: { key: … }` names an entry of a secret kept elsewhere.

@@ -33,6 +33,8 @@ pub(super) const SECRET: &[&str] = &[
     "appsecret",
     "refreshtoken",
     "tokens",
+    "jeton",
+    "jetons",
 ];
 /// The passwords of several languages among them.
 pub(super) const PASSWORD: &[&str] = &[
@@ -69,6 +71,14 @@ pub(super) const PASSWORD: &[&str] = &[
     "passkey",
     "ps1pass",
     "rootpw",
+    "clave",
+    "heslo",
+    "jelszo",
+    "losenord",
+    "parole",
+    "salasana",
+    "adgangskode",
+    "passord",
 ];
 pub(super) const MAYBE: &[&str] = &[
     "auth",
@@ -147,7 +157,10 @@ pub(super) const KEY_OF: &[&str] = &[
     "field",
     "data",
     "backup",
+    "validation",
 ];
+/// Before `key`, these make it one that everybody may see.
+pub(super) const SHOWN_KEY: &[&str] = &["site", "routing", "topic", "measurement", "object"];
 /// A last word that makes it something about the secret rather than the secret.
 pub(super) const ABOUT: &[&str] = &[
     "url",
@@ -378,6 +391,8 @@ pub(super) const ABOUT: &[&str] = &[
     "contract",
     "symbol",
     "decimals",
+    "variant",
+    "variants",
 ];
 /// A word that makes it public wherever it stands.
 pub(super) const PUBLIC: &[&str] = &[
@@ -428,6 +443,11 @@ pub(super) const PUBLIC: &[&str] = &[
     "encrypted",
     "sealed",
     "recaptcha",
+    "checksum",
+    "primaria",
+    "palabra",
+    "foranea",
+    "publica",
 ];
 /// Words before a plain `pass` that make it a step, a ticket or a filter.
 pub(super) const PASS_OF: &[&str] = &[

@@ -183,6 +183,11 @@ fn member(
     if raw.len() > LONGEST {
         return;
     }
+    // JSON as one value: `token = {"access_token":"…"}`.
+    if raw.starts_with("{\"") && raw.ends_with('}') && !raw.contains("\\\"") && scale.mentions(span) {
+        json::read(text, span.clone(), "", scale);
+        return;
+    }
     let value = unescaped(raw);
     let before = scale.hits.len();
     // `db_password: { value: … }`

@@ -45,7 +45,10 @@ pub(super) fn read(text: &str, scale: &mut Scale<'_>) {
             at = copy(text, at, end + 1, scale);
         } else {
             roles(text, at..end, scale);
-            loose(Syntax::Config, text, at..end, scale);
+            // `:'name'` is a variable of psql.
+            if !line.contains(" :'") && !line.contains(" :\"") {
+                loose(Syntax::Config, text, at..end, scale);
+            }
             at = end + 1;
         }
     }
@@ -180,12 +183,11 @@ fn weigh(text: &str, table: &str, columns: &[String], row: &[(Range<usize>, bool
 fn cell(text: &str, column: &str, span: Range<usize>, scale: &mut Scale<'_>) {
     let Some(value) = text.get(span.clone()) else { return };
     let words = words(column);
-    let password = words
+    let password = words.iter().any(|word| {
+        matches!(word.as_str(), "password" | "passwd" | "pass" | "pwd" | "passwort" | "userpass" | "clave")
+    }) && !words
         .iter()
-        .any(|word| matches!(word.as_str(), "password" | "passwd" | "pass" | "pwd" | "passwort" | "userpass"))
-        && !words
-            .iter()
-            .any(|word| matches!(word.as_str(), "reset" | "expires" | "at" | "hint" | "changed" | "updated"));
+        .any(|word| matches!(word.as_str(), "reset" | "expires" | "at" | "hint" | "changed" | "updated"));
     if password && is_stored_hash(value) {
         scale.pair(&Pair { store: true, ..Pair::new("password", "", value, span, true) });
     } else if name_says(column, "") != NameSays::No {
@@ -237,14 +239,23 @@ fn roles(text: &str, line: Range<usize>, scale: &mut Scale<'_>) {
         let at = line.start + found + mark.len();
         let rest = text.get(at..line.end).unwrap_or_default();
         let blank = rest.len() - rest.trim_start().len();
-        let Some(quote) = rest.trim_start().chars().next().filter(|letter| matches!(letter, '\'' | '"')) else {
-            continue;
-        };
-        let start = at + blank + 1;
+        let Some(quote) = quote(rest.trim_start()) else { continue };
+        let start = at + blank + quote.len();
         let Some(length) = text.get(start..line.end).and_then(|rest| rest.find(quote)) else { continue };
         let span = start..start + length;
         let value = text.get(span.clone()).unwrap_or_default();
         scale.pair(&Pair { store: true, ..Pair::new("password", "", value, span, true) });
         return;
     }
+}
+
+/// What a string begins and ends with: a quote, or the dollars of PostgreSQL, `$tag$`.
+fn quote(rest: &str) -> Option<&str> {
+    if rest.starts_with(['\'', '"']) {
+        return rest.get(..1);
+    }
+    let tag = rest.strip_prefix('$')?;
+    let length = tag.find('$')?;
+    tag.get(..length)?.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_').then_some(())?;
+    rest.get(..length + 2)
 }

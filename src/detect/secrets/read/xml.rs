@@ -2,12 +2,16 @@
 
 use std::ops::Range;
 
+use base64::Engine as _;
+
 use super::{DEEPEST, Members, NAMES, VALUES, inner, loose};
 use crate::detect::secrets::place::Syntax;
 use crate::detect::secrets::weigh::{Pair, Scale};
 
 struct Open<'t> {
     tag: &'t str,
+    /// `<Pass encoding="base64">`
+    encoding: Option<&'t str>,
     /// `<entry key="password">`, `<string name="token">`.
     name: Option<&'t str>,
     members: Members,
@@ -16,7 +20,8 @@ struct Open<'t> {
 }
 
 pub(super) fn read(text: &str, scale: &mut Scale<'_>) {
-    let mut stack: Vec<Open<'_>> = vec![Open { tag: "", name: None, members: Members::default(), key: None }];
+    let mut stack: Vec<Open<'_>> =
+        vec![Open { tag: "", name: None, encoding: None, members: Members::default(), key: None }];
     let mut at = 0;
     while let Some(open) = text.get(at..).and_then(|rest| rest.find('<')).map(|length| at + length) {
         content(text, at..open, &mut stack, scale);
@@ -59,7 +64,7 @@ fn element<'t>(text: &'t str, open: usize, stack: &mut Vec<Open<'t>>, scale: &mu
     }
     at += name_length;
     let mut members = Members::default();
-    let mut named = None;
+    let (mut named, mut encoding) = (None, None);
     let mut closed = false;
     let around = stack.last().map_or("", |open| open.tag);
     while let Some(byte) = bytes.get(at) {
@@ -91,6 +96,9 @@ fn element<'t>(text: &'t str, open: usize, stack: &mut Vec<Open<'t>>, scale: &mu
                 if scale.hits.len() == before {
                     inner(text, span, scale);
                 }
+                if name == "encoding" {
+                    encoding = Some(value);
+                }
                 if NAMES.contains(&name.to_ascii_lowercase().as_str()) {
                     named = Some(value);
                 }
@@ -99,7 +107,7 @@ fn element<'t>(text: &'t str, open: usize, stack: &mut Vec<Open<'t>>, scale: &mu
         }
     }
     if !closed && stack.len() < DEEPEST {
-        stack.push(Open { tag, name: named, members: Members::default(), key: None });
+        stack.push(Open { tag, name: named, encoding, members: Members::default(), key: None });
     }
     at
 }
@@ -133,7 +141,15 @@ fn content<'t>(text: &'t str, span: Range<usize>, stack: &mut [Open<'t>], scale:
         [] => return,
     };
     let tag = local(own.tag);
-    let plain = unentitled(value);
+    let plain = match own.encoding.map(str::to_ascii_lowercase).as_deref() {
+        Some("crypt" | "encrypted" | "hash" | "hashed") => return,
+        Some("base64") => decoded(value),
+        Some(_) | None => unentitled(value),
+    };
+    // The password of `anonymous` is anybody's address (RFC 1635).
+    if plain.starts_with("anonymous@") {
+        return;
+    }
     let before = scale.hits.len();
     let mut around = "";
     if let Some(outer) = outer {
@@ -177,4 +193,10 @@ fn unentitled(value: &str) -> String {
         return value.to_owned();
     }
     value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'").replace("&amp;", "&")
+}
+
+/// The text that base64 stands for; what stands for none stays as it is.
+fn decoded(value: &str) -> String {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(value).ok();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| value.to_owned())
 }

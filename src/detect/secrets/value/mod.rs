@@ -73,6 +73,8 @@ const SHIPPED: &[&str] = &[
     "nexus",
     "jenkins",
     "localhost",
+    // The keystore that every Android Studio makes.
+    "android",
     "scott",
     "tiger",
     "minio",

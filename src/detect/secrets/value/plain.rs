@@ -105,9 +105,16 @@ fn is_code(value: &str) -> bool {
         let named = parts
             .clone()
             .filter(|part| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-,. ".contains(&byte)));
-        if named.count() == parts.count() {
+        if named.count() == parts.clone().count() {
             return true;
         }
+    }
+    // A section of a configuration: `Depot:Smtp:Password`.
+    if value.matches(':').count() >= 2
+        && parts.clone().count() >= 3
+        && parts.clone().all(|part| part.len() >= 2 && part.bytes().all(|byte| byte.is_ascii_alphabetic()))
+    {
+        return true;
     }
     if dotted
         && value.split(['.', ':']).all(|part| {

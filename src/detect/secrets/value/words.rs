@@ -104,6 +104,28 @@ pub(super) const STAND_INS: &[&str] = &[
     "base64-",
     "base64_",
     "optional",
+    // In other languages: `votre_mdp`, `ihr-passwort-hier`.
+    "votre_",
+    "votre-",
+    "votremdp",
+    "mot_de_passe",
+    "ihr_",
+    "ihr-",
+    "dein_",
+    "dein-",
+    "hier_",
+    "hier-ein",
+    "-hier",
+    "_hier",
+    "_ici",
+    "-ici",
+    "tu_",
+    "tu-",
+    "_aqui",
+    "-aqui",
+    "cambiame",
+    "changez",
+    "modifiez",
 ];
 
 /// What is a placeholder only as a whole.
