@@ -190,6 +190,7 @@ fn judge_settings(evidence: &Evidence, verdict: &mut Verdict) -> u32 {
                 let finding = Finding::new(mark.what.clone(), place).of_severity(severity).aspect(mark.subject());
                 verdict.finds(finding);
             }
+            Weight::Unread => verdict.not_seen(Unseen::Malformed(format!("{}: {}", place.words().data(), mark.what))),
             Weight::Note => verdict.notes(format!("{}: {}", place.words().data(), mark.what)),
         }
     }

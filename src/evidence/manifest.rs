@@ -52,9 +52,12 @@ pub struct Found {
     pub files: u32,
     /// By file and line.
     pub marks: Vec<Mark>,
-    /// What of the work tree was not read, and why.
+    /// What of the work tree could say something of weight and was not read, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<String>,
+    /// What was left aside without harm: other people's code, files that are no manifests by their name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aside: Vec<String>,
 }
 
 /// One fact in one place.
@@ -84,5 +87,7 @@ impl Mark {
 #[serde(rename_all = "kebab-case")]
 pub enum Weight {
     Fault,
+    /// Whether it is a fault hangs on something that could not be read: a variable, a template, another file.
+    Unread,
     Note,
 }

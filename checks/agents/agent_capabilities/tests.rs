@@ -137,7 +137,7 @@ fn settings_that_allow_everything_fail_alone() {
         reach: None,
     };
     let judged = |marks: Vec<Mark>, skipped: Vec<String>| {
-        let found = Found { files: 1, marks, skipped };
+        let found = Found { files: 1, marks, skipped, aside: Vec::new() };
         let seen = Evidence::at(DateTime::UNIX_EPOCH).with(settings(), found);
         AgentCapabilities::default().judge(&target, &seen).status()
     };

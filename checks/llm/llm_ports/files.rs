@@ -2,8 +2,8 @@
 
 use super::hosts;
 use crate::check::{Finding, Place, Verdict};
-use crate::evidence::Evidence;
 use crate::evidence::manifest::{Manifests, Subject, Weight};
+use crate::evidence::{Evidence, Unseen};
 use crate::target::{Reach, Target};
 
 pub(super) fn manifests() -> Manifests {
@@ -42,11 +42,17 @@ pub(super) fn judge_repository(target: &Target, evidence: &Evidence, verdict: &m
             Weight::Fault => {
                 verdict.notes(format!("{}: {}, within the declared reach", place.words().data(), mark.what));
             }
+            Weight::Unread => {
+                verdict.not_seen(Unseen::Malformed(format!("{}: {}", place.words().data(), mark.what)));
+            }
             Weight::Note => verdict.notes(format!("{}: {}", place.words().data(), mark.what)),
         }
     }
     for skipped in &found.skipped {
-        verdict.notes(format!("not read: {skipped}"));
+        verdict.not_seen(Unseen::Malformed(skipped.clone()));
+    }
+    for aside in &found.aside {
+        verdict.notes(format!("not read: {aside}"));
     }
     Some(found.files)
 }

@@ -204,7 +204,7 @@ fn a_manifest_that_publishes_fails_and_is_weighed_by_the_reach() {
         target.scope = scope;
         target.repository = Some(crate::target::Repository::at("."));
         let evidence = seen(&target, "192.0.2.7", Reach::Public, vec![closed()])
-            .with(manifests(), Found { files: 1, marks: vec![mark(weight)], skipped: Vec::new() });
+            .with(manifests(), Found { files: 1, marks: vec![mark(weight)], ..Found::default() });
         status(&target, &evidence)
     };
     assert_eq!(judged(Reach::Loopback, Weight::Fault, Scope::Both), Status::Fail);

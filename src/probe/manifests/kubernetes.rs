@@ -16,13 +16,19 @@ pub(super) fn marks(file: &File<'_>) -> Result<Option<Vec<Mark>>, String> {
     if !helm && !likely {
         return Ok(None);
     }
+    let mut marks = Vec::new();
     let documents = match documents(file.text) {
         Ok(documents) => documents,
-        // A Helm template is no YAML before it is rendered.
-        Err(_) if file.text.contains("{{") => return Ok(None),
-        Err(why) => return Err(why),
+        Err(why) => {
+            let (read, unread) = apart(file);
+            // A template is no YAML before it is rendered; one that speaks of no LLM server is none's.
+            if !unread.is_empty() && !file.text.contains("{{") {
+                return Err(why);
+            }
+            marks.extend(unread);
+            read
+        }
     };
-    let mut marks = Vec::new();
     for document in &documents {
         if helm {
             values(file, document, &mut marks);
@@ -31,6 +37,67 @@ pub(super) fn marks(file: &File<'_>) -> Result<Option<Vec<Mark>>, String> {
         }
     }
     Ok(Some(marks))
+}
+
+/// What can publish a server, by its kind.
+const PUBLISHING: &[&str] = &[
+    "Service",
+    "Ingress",
+    "List",
+    "Pod",
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "CronJob",
+    "ReplicaSet",
+    "IngressRoute",
+    "IngressRouteTCP",
+    "HTTPRoute",
+    "TCPRoute",
+    "Route",
+];
+
+/// The documents of a file that does not parse as a whole, each for itself, and a mark for each that cannot be read
+/// and may publish an LLM server.
+fn apart(file: &File<'_>) -> (Vec<Value>, Vec<Mark>) {
+    let (mut read, mut unread) = (Vec::new(), Vec::new());
+    let mut parts = vec![(1u32, String::new())];
+    for (number, line) in (1u32..).zip(file.text.lines()) {
+        match parts.last_mut() {
+            Some((_, part)) if !line.starts_with("---") => {
+                part.push_str(line);
+                part.push('\n');
+            }
+            _ => parts.push((number + 1, String::new())),
+        }
+    }
+    for (line, part) in parts {
+        match documents(&part) {
+            Ok(documents) => read.extend(documents),
+            Err(why) => {
+                let publishes = part.lines().filter_map(|line| line.trim().strip_prefix("kind:")).any(|kind| {
+                    let kind = kind.trim().trim_matches(['"', '\'']);
+                    kind.contains("{{") || PUBLISHING.contains(&kind)
+                });
+                let template = part.contains("{{");
+                if !template || (publishes && tells(&part, file.name)) {
+                    let what = if template { "a template, which is no YAML before it is rendered".into() } else { why };
+                    unread.push(file.mark(Some(line), Weight::Unread, "published", what));
+                }
+            }
+        }
+    }
+    (read, unread)
+}
+
+/// Whether a text, or the name of its file, speaks of an LLM server: an image, a port that is one product's own, a name.
+fn tells(text: &str, name: &str) -> bool {
+    let lower = text.to_lowercase();
+    let image =
+        catalogue::products().iter().any(|product| product.images.iter().any(|part| lower.contains(part.as_str())));
+    let number = |word: &str| word.parse().ok().and_then(catalogue::by_telling_port).is_some();
+    image || by_name(&[text, name]).is_some() || text.split(|sign: char| !sign.is_ascii_digit()).any(number)
 }
 
 fn object(file: &File<'_>, document: &Value, marks: &mut Vec<Mark>) {

@@ -18,11 +18,13 @@ use crate::target::{Reach, Target};
 /// Files that are looked at by name, at most.
 const FILES: usize = 200_000;
 /// Bytes of one manifest at most.
-const BYTES: u64 = 512 * 1024;
+const BYTES: u64 = 4 * 1024 * 1024;
 /// Marks kept at most.
 const MARKS: usize = 2_000;
-/// Folders of other people's code, and of what is built.
-const FOREIGN: &[&str] = &[".git", "node_modules", "target", "vendor", ".venv", "venv", "__pycache__", "dist", "build"];
+/// Folders below the root at most; a path of more is longer than Linux takes, save for the shortest names.
+const DEPTH: u32 = 256;
+/// Folders of other people's code, and of what tools generate. `build/` is often where images are described.
+const FOREIGN: &[&str] = &[".git", "node_modules", "target", "vendor", ".venv", "venv", "__pycache__", "dist"];
 
 pub(super) async fn answer(target: &Target, asks: Vec<Manifests>, sink: &Sink) {
     for ask in asks {
@@ -45,22 +47,39 @@ fn read(root: &Path, about: Subject) -> Result<Found, Unseen> {
         return Err(Unseen::Unreachable(format!("{} is no folder", root.display())));
     }
     let mut found = Found::default();
-    let (files, cut) = walk(root);
-    if cut {
+    let walked = walk(root);
+    if walked.cut {
         return Err(Unseen::Partial(format!("the work tree has more than {FILES} files")));
     }
-    for path in files {
+    found.skipped.extend(walked.unread);
+    found.aside.extend(walked.foreign);
+    let beside = |name: &str| text_of(root, &root.join(name), true).ok();
+    for path in walked.files {
         let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
         let wanted = match about {
             Subject::Exposure => compose::is(&name) || yaml::is(&name) || lines::is(&name) || terraform::is(&name),
             Subject::Agents => agents::is(&name),
             Subject::Alerts => alerts::is(&name),
         };
+        // A linked folder hides files of any name.
+        let folder = path.is_symlink() && std::fs::metadata(&path).is_ok_and(|linked| linked.is_dir());
+        if folder {
+            match about {
+                _ if inside(root, &path) => {}
+                Subject::Exposure => found.skipped.push(format!("{name}/: {LINK}")),
+                Subject::Agents | Subject::Alerts => found.aside.push(format!("{name}/: {LINK}")),
+            }
+            continue;
+        }
         if !wanted {
             continue;
         }
-        let text = match text_of(&path) {
+        let text = match text_of(root, &path, about == Subject::Exposure) {
             Ok(text) => text,
+            Err(why) if about == Subject::Exposure && !is_manifest_by_name(&name) => {
+                found.aside.push(format!("{name}: {why}"));
+                continue;
+            }
             Err(why) => {
                 found.skipped.push(format!("{name}: {why}"));
                 continue;
@@ -68,7 +87,7 @@ fn read(root: &Path, about: Subject) -> Result<Found, Unseen> {
         };
         let file = File { name: &name, text: &text };
         let marks = match about {
-            Subject::Exposure => exposure(&file),
+            Subject::Exposure => exposure(&file, &beside),
             Subject::Agents => agents::marks(&file),
             Subject::Alerts => alerts::marks(&file),
         };
@@ -88,13 +107,34 @@ fn read(root: &Path, about: Subject) -> Result<Found, Unseen> {
         found.skipped.push(format!("{} of {} facts are left out", found.marks.len() - MARKS, found.marks.len()));
         found.marks.truncate(MARKS);
     }
-    found.skipped.truncate(50);
+    for unread in [&mut found.skipped, &mut found.aside] {
+        let more = unread.len().saturating_sub(50);
+        unread.truncate(50);
+        if more > 0 {
+            unread.push(format!("and {more} more"));
+        }
+    }
     Ok(found)
 }
 
-fn exposure(file: &File<'_>) -> Result<Option<Vec<Mark>>, String> {
-    if compose::is(file.name) {
-        compose::marks(file).map(Some)
+/// Whether a file is a manifest by its name alone, so that a pass without it would be a wrong one.
+fn is_manifest_by_name(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let spoken = ["k8s", "kube", "deploy", "helm", "chart", "manifest", "service", "svc", "ingress", "values", "infra"];
+    match base(&lower) {
+        "package.json" => false,
+        base if base.starts_with(".env") || has_extension(base, "env") => false,
+        _ if compose::is(name) || terraform::is(name) || lines::is(name) => true,
+        _ => spoken.iter().any(|word| lower.contains(word)),
+    }
+}
+
+/// Reads another file of the work tree by its name below the root.
+type Beside<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+fn exposure(file: &File<'_>, beside: Beside<'_>) -> Result<Option<Vec<Mark>>, String> {
+    if compose::is(file.name) || (yaml::is(file.name) && compose::speaks(file.text)) {
+        compose::marks_beside(file, beside).map(Some)
     } else if yaml::is(file.name) {
         kubernetes::marks(file)
     } else if terraform::is(file.name) {
@@ -142,41 +182,105 @@ fn base(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// Files and links below the root, sorted; links are never followed, so that nothing outside is read.
-fn walk(root: &Path) -> (Vec<PathBuf>, bool) {
-    let mut files = Vec::new();
+/// What lies below the root.
+#[derive(Default)]
+struct Walked {
+    /// Files and links, sorted; links are never followed here.
+    files: Vec<PathBuf>,
+    /// There are more.
+    cut: bool,
+    /// Folders that could not be read, and why.
+    unread: Vec<String>,
+    /// Folders of other people's code.
+    foreign: Vec<String>,
+}
+
+fn walk(root: &Path) -> Walked {
+    let mut walked = Walked::default();
+    let shown = |path: &Path| format!("{}/", path.strip_prefix(root).unwrap_or(path).to_string_lossy());
     let mut folders = vec![(root.to_path_buf(), 0u32)];
     while let Some((folder, depth)) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        for entry in entries.flatten() {
-            let Ok(kind) = entry.file_type() else { continue };
-            let name = entry.file_name();
-            if kind.is_dir() {
-                if depth < 32 && !FOREIGN.iter().any(|foreign| name == *foreign) {
-                    folders.push((entry.path(), depth + 1));
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                walked.unread.push(format!("{}: {error}", shown(&folder)));
+                continue;
+            }
+        };
+        for entry in entries {
+            let read = entry.and_then(|entry| entry.file_type().map(|kind| (entry, kind)));
+            let (entry, kind) = match read {
+                Ok(read) => read,
+                Err(error) => {
+                    walked.unread.push(format!("{}: {error}", shown(&folder)));
+                    continue;
+                }
+            };
+            let (name, path) = (entry.file_name(), entry.path());
+            if FOREIGN.iter().any(|foreign| name == *foreign) && (kind.is_dir() || kind.is_symlink()) {
+                if name != ".git" {
+                    walked.foreign.push(format!("{}: other people's code, or generated", shown(&path)));
+                }
+            } else if kind.is_dir() {
+                if depth < DEPTH {
+                    folders.push((path, depth + 1));
+                } else {
+                    walked.unread.push(format!("{}: more than {DEPTH} folders deep", shown(&path)));
                 }
             } else if kind.is_file() || kind.is_symlink() {
-                if files.len() >= FILES {
-                    return (files, true);
+                if walked.files.len() >= FILES {
+                    walked.cut = true;
+                    return walked;
                 }
-                files.push(entry.path());
+                walked.files.push(path);
             }
         }
     }
-    files.sort();
-    (files, false)
+    walked.files.sort();
+    walked.unread.sort();
+    walked.foreign.sort();
+    walked
 }
 
-fn text_of(path: &Path) -> Result<String, String> {
+const LINK: &str = "a symbolic link, which is not followed";
+
+/// Whether what the link leads to belongs to the work tree: below the root, and not in a folder that is left aside.
+fn inside(root: &Path, link: &Path) -> bool {
+    let (Ok(root), Ok(leads)) = (root.canonicalize(), link.canonicalize()) else { return false };
+    leads
+        .strip_prefix(&root)
+        .is_ok_and(|below| !below.iter().any(|part| FOREIGN.iter().any(|foreign| part == *foreign)))
+}
+
+/// The text of a file; of a link only where it is `followed` and leads to a file of the work tree.
+fn text_of(root: &Path, path: &Path, followed: bool) -> Result<String, String> {
     let seen = std::fs::symlink_metadata(path).map_err(|error| error.to_string())?;
-    if seen.is_symlink() {
-        return Err("a symbolic link, which is not followed".into());
+    if seen.is_symlink() && !(followed && inside(root, path)) {
+        return Err(LINK.into());
+    }
+    let seen = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !seen.is_file() {
+        return Err("no file".into());
     }
     if seen.len() > BYTES {
         return Err(format!("over {} KiB", BYTES >> 10));
     }
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    decoded(&bytes)
+}
+
+/// UTF-8, or UTF-16 with its mark, as YAML 1.2 (section 5.2) and PowerShell write it.
+fn decoded(bytes: &[u8]) -> Result<String, String> {
+    let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = rest.chunks(2).map(|pair| unit([pair[0], pair.get(1).copied().unwrap_or(0)])).collect();
+        String::from_utf16(&units).map_err(|error| error.to_string())
+    };
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        _ if bytes.contains(&0) => Err("neither UTF-8 text nor UTF-16 with its mark".into()),
+        _ => Ok(String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).into_owned()),
+    }
 }
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -185,7 +289,7 @@ pub(crate) fn fuzz_marks(bytes: &[u8]) {
     let (name, text) = crate::fuzz::split(bytes);
     let (name, text) = (String::from_utf8_lossy(name), String::from_utf8_lossy(text));
     let file = File { name: &name, text: &text };
-    let _ = (exposure(&file), agents::marks(&file), alerts::marks(&file));
+    let _ = (exposure(&file, &|_| None), agents::marks(&file), alerts::marks(&file));
 }
 
 #[cfg(test)]
