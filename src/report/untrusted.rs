@@ -1,7 +1,7 @@
 //! Text from outside is written only by naming the sink: what an answer, a repository, a policy or a stored report says
 //! has no `Display`, so that a format which forgets to escape it does not compile.
 //!
-//! What is put together of such text is such text again ([`words!`]).
+//! What is put together of such text is such text again (`words!`).
 
 use std::fmt;
 
@@ -136,7 +136,7 @@ impl PartialEq<String> for Untrusted {
     }
 }
 
-/// What can stand in [`words!`]: text from outside, a place, and whatever shows itself.
+/// What can stand in `words!`: text from outside, a place, and whatever shows itself.
 pub trait Part {
     fn part(&self) -> String;
 }
