@@ -237,7 +237,8 @@ pub(super) fn judge_own_port(target: &Target, deployment: &Deployment, evidence:
     let reachable = evidence.exchanges().any(|(request, _)| request.listener == Listener::Main);
     let answer = match evidence.of(&asked) {
         Ok(answer) => answer,
-        Err(Unseen::Malformed(_)) => {
+        // Broken HTTP is HTTP all the same.
+        Err(Unseen::Malformed(why)) if why.contains("not HTTP/1") => {
             return verdict.holds(format!("{host} answers plain HTTP with what is no HTTP: it speaks TLS alone"));
         }
         Err(Unseen::Unreachable(why)) if reachable && (why.contains("closed") || why.contains("reset")) => {

@@ -11,6 +11,8 @@ use super::received::{BODY_CAP, Received};
 
 /// Bytes of a status line and its headers at most, trailers and chunk lines included each.
 const HEAD_CAP: usize = 64 * 1024;
+/// What is said of bytes that are no HTTP/1 at all.
+const NO_HTTP: &str = "the answer is not HTTP/1";
 /// Interim (1xx) answers at most; an honest server sends one or two.
 const INTERIM_CAP: usize = 16;
 
@@ -130,7 +132,7 @@ struct Head {
 
 impl Head {
     fn parse(bytes: &[u8]) -> Result<Self, Failure> {
-        let malformed = || Failure::Malformed("the answer is not HTTP/1".into());
+        let malformed = || Failure::Malformed(NO_HTTP.into());
         let mut lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
         let first = lines.next().ok_or_else(malformed)?;
         let rest = first.strip_prefix(b"HTTP/1.").ok_or_else(malformed)?;
@@ -262,6 +264,8 @@ impl<S: AsyncRead + Unpin> Reader<S> {
             if !self.more().await? {
                 return Err(if self.buffer.is_empty() {
                     Failure::Unreachable("the connection was closed without an answer".into())
+                } else if !b"HTTP/1.".starts_with(self.buffer.get(..self.buffer.len().min(7)).unwrap_or_default()) {
+                    Failure::Malformed(NO_HTTP.into())
                 } else {
                     Failure::Malformed("the connection was closed within the headers".into())
                 });
